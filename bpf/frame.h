@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* One frame as a hook, or the native twin, gives it: sizes, not bytes. */
+#ifndef NIDS_FRAME_H
+#define NIDS_FRAME_H
+
+#include "nids/abi/counters.h"
+
+struct first_pass_frame {
+	__u32 frame_len;    /* bytes, with a VLAN tag that the hook took off */
+	__u32 wire_len;	    /* bytes of all wire packets it stands for */
+	__u32 wire_packets; /* 1, or the segments of a GSO packet */
+	__u8 direction;	    /* enum nids_direction */
+};
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The VLAN tag that a socket buffer keeps beside its bytes (tc), where the XDP hook
+ * has it in the frame: given to parse, and put back for all who come after.
+ */
+#ifndef NIDS_HOOK_H
+#define NIDS_HOOK_H
+
+#include "nids/abi/event.h"
+#include "parse/cursor.h"
+
+#define VLAN_TAG_BYTES 4
+
+struct hook {
+	__u32 buffer_len; /* bytes in the buffer, a tag beside it not among them */
+	__u16 tag_type;	  /* ETHER_VLAN or ETHER_QINQ; 0: no tag beside the frame */
+	__u16 tag_tci;
+};
+
+static __always_inline __u32 hook_tag_bytes(const struct hook *h)
+{
+	return h->tag_type ? VLAN_TAG_BYTES : 0;
+}
+
+/* Before parse: the tag beside the frame is its outermost. */
+static __always_inline void hook_give_tag(const struct hook *h, struct nids_packet *p)
+{
+	if (!h->tag_type)
+		return;
+	p->vlan[0] = h->tag_tci & 0x0fff;
+	p->vlan_count = 1;
+}
+
+/* After parse: offsets as they are with the tag back in its place. */
+static __always_inline void hook_shift_offsets(const struct hook *h, struct nids_packet *p)
+{
+	if (!h->tag_type)
+		return;
+	if (p->l3_offset)
+		p->l3_offset += VLAN_TAG_BYTES;
+	if (p->l4_offset)
+		p->l4_offset += VLAN_TAG_BYTES;
+	if (p->payload_offset)
+		p->payload_offset += VLAN_TAG_BYTES;
+}
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Every map of the program, with its size and the reason for it. Sizes marked
+ * "at load" are set by user/kernel/object.cpp.
+ */
+#ifndef NIDS_MAPS_H
+#define NIDS_MAPS_H
+
+#include "nids/abi/event.h"
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+/* 192 bytes. By this map an attached program is known as ours. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct nids_info);
+} nids_info SEC(".maps");
+
+/* 1,920 bytes a possible CPU, at load. An array by CPU number and not a per-CPU
+ * array: its lookup is inlined on 6.1 too, and blocks fill whole cache lines.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct nids_counters);
+} nids_counters SEC(".maps");
+
+/* 208 bytes. The agent writes them through mmap; they outlive it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct nids_agent_counters);
+} nids_agent SEC(".maps");
+
+/* 128 bytes a slot, 65,536 slots a CPU by default, at load. Index = CPU x sets +
+ * set. Mmapable: values then start on cache lines, and the agent reads them
+ * without a system call.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct nids_flow_set);
+} nids_flows SEC(".maps");
+
+/* 2 KiB: 64 classes of 32 bytes, names included, so that any reader has them. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct nids_class[NIDS_CLASS_MAX]);
+} nids_classes SEC(".maps");
+
+/* 128 KiB: a byte a port. One value, because an array would spend 8 bytes on each. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct nids_port_classes);
+} nids_ports SEC(".maps");
+
+/* 32 KiB, see classify/opener.h. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct nids_openers);
+} nids_openers SEC(".maps");
+
+/* 8 bytes: the jiffy of the last forced wake-up. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} nids_wakeup SEC(".maps");
+
+/* 8 MiB by default, at load: at 10 Gb/s of flagged traffic 6 ms, and the agent
+ * looks every 5.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 18);
+} nids_ring SEC(".maps");
+
+#endif

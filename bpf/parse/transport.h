@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* TCP, UDP, SCTP, ICMP and ICMPv6. Pure: no maps, no helpers.
+ *
+ * `l4_len` is what the IP header grants in bytes: a header that does not fit it
+ * is a length that lies, whatever the frame holds behind it.
+ */
+#ifndef NIDS_PARSE_TRANSPORT_H
+#define NIDS_PARSE_TRANSPORT_H
+
+#include "cursor.h"
+
+/* Ends the walk: all headers are read, the rest is payload. */
+static __always_inline enum nids_parse_result parse_payload(struct cursor *c,
+							    struct nids_packet *p, __u32 hdr_len,
+							    __u32 l4_len)
+{
+	p->payload_offset = c->offset + hdr_len;
+	p->payload_len = l4_len - hdr_len;
+	return NIDS_PARSE_OK;
+}
+
+/* RFC 9293 section 3.1. */
+static __always_inline enum nids_parse_result parse_tcp(struct cursor *c, struct nids_packet *p,
+							__u32 l4_len)
+{
+	const struct wire_tcp *tcp = c->pos;
+
+	if (l4_len < sizeof(*tcp))
+		return NIDS_PARSE_BAD_LENGTH;
+	if (cursor_lacks(c, sizeof(*tcp)))
+		return cursor_miss(c, sizeof(*tcp));
+
+	__u32 hdr_len = (tcp->data_offset >> 4) * 4u;
+
+	if (hdr_len < sizeof(*tcp))
+		return NIDS_PARSE_BAD_HEADER;
+	/* The options of a first fragment may go on in the next one: no way to hide ports. */
+	if (hdr_len > l4_len && p->flags & NIDS_PACKET_FIRST_FRAGMENT)
+		hdr_len = l4_len;
+	if (hdr_len > l4_len)
+		return NIDS_PARSE_BAD_LENGTH;
+	p->src_port = be16(tcp->src_port);
+	p->dst_port = be16(tcp->dst_port);
+	p->tcp_flags = tcp->flags;
+	p->flags |= NIDS_PACKET_HAS_PORTS;
+	return parse_payload(c, p, hdr_len, l4_len);
+}
+
+/* RFC 768. The length of a first fragment is that of the whole datagram. */
+static __always_inline enum nids_parse_result parse_udp(struct cursor *c, struct nids_packet *p,
+							__u32 l4_len)
+{
+	const struct wire_udp *udp = c->pos;
+
+	if (l4_len < sizeof(*udp))
+		return NIDS_PARSE_BAD_LENGTH;
+	if (cursor_lacks(c, sizeof(*udp)))
+		return cursor_miss(c, sizeof(*udp));
+
+	__u32 len = be16(udp->len);
+
+	if (len == 0 && l4_len > 0xffff)
+		len = l4_len; /* RFC 2675 section 4 */
+	if (len < sizeof(*udp))
+		return NIDS_PARSE_BAD_LENGTH;
+	if (p->flags & NIDS_PACKET_FIRST_FRAGMENT)
+		len = l4_len;
+	if (len > l4_len)
+		return NIDS_PARSE_BAD_LENGTH;
+	p->src_port = be16(udp->src_port);
+	p->dst_port = be16(udp->dst_port);
+	p->flags |= NIDS_PACKET_HAS_PORTS;
+	return parse_payload(c, p, sizeof(*udp), len);
+}
+
+/* RFC 9260 section 3.1. */
+static __always_inline enum nids_parse_result parse_sctp(struct cursor *c, struct nids_packet *p,
+							 __u32 l4_len)
+{
+	const struct wire_sctp *sctp = c->pos;
+
+	if (l4_len < sizeof(*sctp))
+		return NIDS_PARSE_BAD_LENGTH;
+	if (cursor_lacks(c, sizeof(*sctp)))
+		return cursor_miss(c, sizeof(*sctp));
+	p->src_port = be16(sctp->src_port);
+	p->dst_port = be16(sctp->dst_port);
+	p->flags |= NIDS_PACKET_HAS_PORTS;
+	return parse_payload(c, p, sizeof(*sctp), l4_len);
+}
+
+/* RFC 792 and RFC 4443: every message has 8 bytes before its data. Request and
+ * reply of an echo are one flow, so its identifier stands for both ports.
+ */
+static __always_inline enum nids_parse_result parse_icmp(struct cursor *c, struct nids_packet *p,
+							 __u32 l4_len)
+{
+	const struct wire_icmp *icmp = c->pos;
+
+	if (l4_len < sizeof(*icmp))
+		return NIDS_PARSE_BAD_LENGTH;
+	if (cursor_lacks(c, sizeof(*icmp)))
+		return cursor_miss(c, sizeof(*icmp));
+	p->icmp_type = icmp->type;
+	p->icmp_code = icmp->code;
+
+	int is_echo = p->l4_proto == PROTO_ICMP ? icmp->type == ICMP_ECHO_REQUEST ||
+							  icmp->type == ICMP_ECHO_REPLY
+						: icmp->type == ICMPV6_ECHO_REQUEST ||
+							  icmp->type == ICMPV6_ECHO_REPLY;
+	if (is_echo) {
+		p->src_port = be16(icmp->echo_id);
+		p->dst_port = p->src_port;
+	}
+	return parse_payload(c, p, sizeof(*icmp), l4_len);
+}
+
+static __always_inline __u8 transport_of(__u8 l4_proto)
+{
+	switch (l4_proto) {
+	case PROTO_TCP:
+		return NIDS_TRANSPORT_TCP;
+	case PROTO_UDP:
+		return NIDS_TRANSPORT_UDP;
+	case PROTO_ICMP:
+		return NIDS_TRANSPORT_ICMP;
+	case PROTO_ICMPV6:
+		return NIDS_TRANSPORT_ICMPV6;
+	case PROTO_SCTP:
+		return NIDS_TRANSPORT_SCTP;
+	case PROTO_IGMP:
+		return NIDS_TRANSPORT_IGMP;
+	}
+	return NIDS_TRANSPORT_OTHER;
+}
+
+static __always_inline enum nids_parse_result
+parse_transport(struct cursor *c, struct nids_packet *p, __u32 l4_len)
+{
+	p->transport = transport_of(p->l4_proto);
+	p->l4_offset = c->offset;
+	switch (p->transport) {
+	case NIDS_TRANSPORT_TCP:
+		return parse_tcp(c, p, l4_len);
+	case NIDS_TRANSPORT_UDP:
+		return parse_udp(c, p, l4_len);
+	case NIDS_TRANSPORT_SCTP:
+		return parse_sctp(c, p, l4_len);
+	case NIDS_TRANSPORT_ICMP:
+	case NIDS_TRANSPORT_ICMPV6:
+		return parse_icmp(c, p, l4_len);
+	}
+	return parse_payload(c, p, 0, l4_len);
+}
+
+#endif

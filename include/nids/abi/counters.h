@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Every counter there is: those of the program, one block a CPU, and those of
+ * the agent, one block.
+ */
+#ifndef NIDS_ABI_COUNTERS_H
+#define NIDS_ABI_COUNTERS_H
+
+#include "config.h"
+#include "lists.h"
+
+struct nids_sum {
+	__u64 packets;
+	__u64 bytes;
+};
+
+struct nids_class_sum {
+	__u64 flows; /* opened by the client's side; see docs/abi.md */
+	__u64 packets;
+	__u64 bytes;
+};
+
+enum nids_direction { NIDS_INGRESS = 0, NIDS_EGRESS = 1 };
+
+/* One CPU's counters. Only that CPU writes them, with plain stores.
+ *
+ * `finished` stands first and `started` last, because a reader copies upwards:
+ * it has a consistent block if, and only if, both are equal. The writer raises
+ * `started` before and `finished` after all else.
+ */
+struct nids_counters {
+	__u64 finished;
+	struct nids_sum seen[2]; /* by enum nids_direction */
+	__u64 parse[NIDS_PARSE_RESULT_COUNT];
+	__u64 network[NIDS_NETWORK_COUNT];
+	__u64 transport[NIDS_TRANSPORT_COUNT];
+	struct nids_class_sum classes[NIDS_CLASS_MAX]; /* by class index */
+
+	/* The ledger: seen = live + exported + unaccounted + no_flow. */
+	struct nids_sum live;	     /* in the slots of this CPU at this moment */
+	struct nids_sum exported;    /* left the table, and went up */
+	struct nids_sum unaccounted; /* overload: no slot could be had */
+	struct nids_sum no_flow;     /* belongs to no flow by nature */
+	__u64 flows_created;
+	__u64 flows_exported;
+
+	struct nids_sum beyond_depth; /* of flagged flows, not sent up by policy */
+	struct nids_sum ring_offered; /* records, and bytes of records */
+	struct nids_sum ring_lost[NIDS_RECORD_KIND_COUNT]; /* failed reserves */
+	struct nids_sum copy_failed;  /* records given back: the packet could not be read */
+	__u64 openers_replaced;	      /* in the memory of ambiguous openers */
+	__u64 started;
+};
+NIDS_ABI_SIZE(struct nids_counters, 1920);
+
+/* What the agent did; it outlives the agent, in a map of the program. */
+struct nids_agent_counters {
+	__u64 pid; /* of the parent, 0 while no agent runs */
+	__u64 pid_start_ticks; /* field 22 of /proc/PID/stat: tells a reused pid */
+	__u64 detach_requested; /* set by `nids-xdp detach` */
+	__u64 degraded;	  /* NIDS_DEGRADED_* */
+	struct nids_sum consumed; /* records taken from the ring, and their bytes */
+	__u64 invalid_records;	  /* refused by decode; included in consumed */
+	__u64 alerts_by_severity[4]; /* index 1 to 3 */
+	__u64 alerts_suppressed;
+	struct nids_sum retained;
+	struct nids_sum not_kept_by_policy; /* budget, off or depth reached again in the agent */
+	struct nids_sum not_kept_by_error;  /* the disk refused */
+	struct nids_sum deleted_by_policy;  /* kept, then removed for newer ones: budget */
+	__u64 eve_lines;
+	__u64 eve_lost; /* lines the disk refused */
+	__u64 flows_tracked;
+	__u64 flows_evicted; /* from the agent's table, at its cap */
+	__u64 reserved[2];
+};
+NIDS_ABI_SIZE(struct nids_agent_counters, 208);
+
+#define NIDS_DEGRADED_EVE 0x1	 /* eve.json can't be written */
+#define NIDS_DEGRADED_RETAIN 0x2 /* packets can't be kept */
+
+#endif

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "decode/decode.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <functional>
+
+namespace nids {
+namespace {
+
+using Bytes = std::vector<std::byte>;
+
+constexpr std::uint32_t kCapLen = 64;
+
+nids_packet_event packet_event() {
+  nids_packet_event record{};
+  record.event = {1'000, NIDS_ABI_VERSION, NIDS_RECORD_PACKET, NIDS_EGRESS, 7};
+  record.packet.network = NIDS_NETWORK_IPV4;
+  record.packet.transport = NIDS_TRANSPORT_TCP;
+  record.packet.ip_version = 4;
+  record.packet.l4_proto = 6;
+  record.packet.flags = NIDS_PACKET_HAS_PORTS | NIDS_PACKET_IS_FLOW;
+  record.packet.vlan_count = 1;
+  record.packet.vlan[0] = 4095;
+  record.packet.l3_offset = 14;
+  record.packet.l4_offset = 34;
+  record.packet.payload_offset = 54;
+  record.packet.payload_len = 1446;
+  record.wire_len = 3'000;
+  record.wire_packets = 2;
+  record.frame_len = 1'500;
+  record.cap_len = kCapLen;
+  record.class_id = 1;
+  record.from_opener = 1;
+  return record;
+}
+
+nids_flow_event flow_event() {
+  nids_flow_event record{};
+  record.event = {1'000, NIDS_ABI_VERSION, NIDS_RECORD_FLOW_EXPORT, NIDS_INGRESS, 7};
+  record.slot.key.ip_version = 6;
+  record.slot.packets[NIDS_FROM_HI] = 11;
+  record.slot.opener = NIDS_FROM_HI;
+  return record;
+}
+
+template <class T>
+Bytes bytes_of(const T& record, std::size_t bytes_behind = 0) {
+  Bytes bytes(sizeof(record) + bytes_behind, std::byte{0xaa});
+  std::memcpy(bytes.data(), &record, sizeof(record));
+  return bytes;
+}
+
+class Decode : public testing::Test {
+ protected:
+  DecodeResult run(const Bytes& record) { return decode(record, {500}, packet_, slot_); }
+
+  // A record of the kind that `lie` turned one field of.
+  DecodeResult told(const std::function<void(nids_packet_event&)>& lie) {
+    nids_packet_event record = packet_event();
+    lie(record);
+    return run(bytes_of(record, kCapLen));
+  }
+  DecodeResult told_flow(const std::function<void(nids_flow_event&)>& lie) {
+    nids_flow_event record = flow_event();
+    lie(record);
+    return run(bytes_of(record));
+  }
+
+  Packet packet_;
+  nids_flow_slot slot_{};
+};
+
+TEST_F(Decode, PacketArrivesWithAllItsFields) {
+  ASSERT_EQ(run(bytes_of(packet_event(), kCapLen)), DecodeResult::kPacket);
+
+  EXPECT_EQ(packet_.time.ns, 1'500u);
+  EXPECT_EQ(packet_.direction, NIDS_EGRESS);
+  EXPECT_EQ(packet_.ifindex, 7u);
+  EXPECT_EQ(packet_.wire_len, 3'000u);
+  EXPECT_EQ(packet_.wire_packets, 2u);
+  EXPECT_EQ(packet_.frame_len, 1'500u);
+  EXPECT_EQ(packet_.class_id, 1);
+  EXPECT_TRUE(packet_.from_opener);
+  EXPECT_EQ(packet_.headers.l4_offset, 34);
+  EXPECT_EQ(packet_.bytes, Bytes(kCapLen, std::byte{0xaa}));
+  EXPECT_EQ(packet_.payload().size(), 10u);
+}
+
+TEST_F(Decode, FlowExportArrivesAndLeavesThePacketAlone) {
+  ASSERT_EQ(run(bytes_of(flow_event())), DecodeResult::kFlowExport);
+  EXPECT_EQ(slot_.packets[NIDS_FROM_HI], 11u);
+  EXPECT_TRUE(packet_.bytes.empty());
+}
+
+TEST_F(Decode, RecordInALargerReserveIsCutAtItsCapturedLength) {
+  EXPECT_EQ(run(bytes_of(packet_event(), 4096)), DecodeResult::kPacket);
+  EXPECT_EQ(packet_.bytes.size(), kCapLen);
+  EXPECT_EQ(run(bytes_of(flow_event(), 13)), DecodeResult::kFlowExport);
+}
+
+TEST_F(Decode, UnalignedRecordIsRead) {
+  Bytes shifted = bytes_of(packet_event(), kCapLen);
+  shifted.insert(shifted.begin(), std::byte{});
+  EXPECT_EQ(decode(std::span(shifted).subspan(1), {}, packet_, slot_), DecodeResult::kPacket);
+}
+
+TEST_F(Decode, ReusedPacketKeepsItsBuffer) {
+  ASSERT_EQ(run(bytes_of(packet_event(), kCapLen)), DecodeResult::kPacket);
+  const std::byte* buffer = packet_.bytes.data();
+  ASSERT_EQ(told([](auto& r) { r.cap_len = 20; }), DecodeResult::kPacket);
+  EXPECT_EQ(packet_.bytes.data(), buffer);
+  EXPECT_EQ(packet_.bytes.size(), 20u);
+}
+
+TEST_F(Decode, EveryLengthShorterThanTheRecordIsRefused) {
+  for (const Bytes& whole : {bytes_of(packet_event(), kCapLen), bytes_of(flow_event())})
+    for (std::size_t size = 0; size < whole.size(); ++size) {
+      // A copy of its own size, so that a sanitizer sees a read behind it.
+      const Bytes cut(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
+      EXPECT_EQ(run(cut), DecodeResult::kInvalid) << size;
+    }
+}
+
+TEST_F(Decode, RefusedRecordChangesNothing) {
+  ASSERT_EQ(run(bytes_of(packet_event(), kCapLen)), DecodeResult::kPacket);
+  ASSERT_EQ(told([](auto& r) {
+              r.wire_len = 1;
+              r.class_id = 0;
+            }),
+            DecodeResult::kInvalid);
+  EXPECT_EQ(packet_.wire_len, 3'000u);
+  EXPECT_EQ(packet_.bytes.size(), kCapLen);
+}
+
+TEST_F(Decode, OtherVersionKindOrDirectionIsRefused) {
+  EXPECT_EQ(told([](auto& r) { r.event.abi_version = NIDS_ABI_VERSION + 1; }),
+            DecodeResult::kInvalid);
+  EXPECT_EQ(told([](auto& r) { r.event.kind = NIDS_RECORD_KIND_COUNT; }), DecodeResult::kInvalid);
+  EXPECT_EQ(told([](auto& r) { r.event.direction = 2; }), DecodeResult::kInvalid);
+  EXPECT_EQ(told_flow([](auto& r) { r.event.abi_version = 0; }), DecodeResult::kInvalid);
+}
+
+TEST_F(Decode, CapturedLengthBeyondRecordFrameOrSnapIsRefused) {
+  EXPECT_EQ(told([](auto& r) { r.cap_len = kCapLen + 1; }), DecodeResult::kInvalid);
+  EXPECT_EQ(told([](auto& r) { r.cap_len = 0xffffffff; }), DecodeResult::kInvalid);
+  EXPECT_EQ(told([](auto& r) { r.frame_len = kCapLen - 1; }), DecodeResult::kInvalid);
+
+  nids_packet_event record = packet_event();
+  record.frame_len = record.cap_len = NIDS_SNAP_MAX + 1;
+  EXPECT_EQ(run(bytes_of(record, record.cap_len)), DecodeResult::kInvalid);
+  record.cap_len = NIDS_SNAP_MAX;
+  EXPECT_EQ(run(bytes_of(record, record.cap_len)), DecodeResult::kPacket);
+}
+
+TEST_F(Decode, EnumOrIndexOutOfRangeIsRefused) {
+  EXPECT_EQ(told([](auto& r) { r.packet.result = NIDS_PARSE_RESULT_COUNT; }),
+            DecodeResult::kInvalid);
+  EXPECT_EQ(told([](auto& r) { r.packet.network = NIDS_NETWORK_COUNT; }), DecodeResult::kInvalid);
+  EXPECT_EQ(told([](auto& r) { r.packet.transport = NIDS_TRANSPORT_COUNT; }),
+            DecodeResult::kPacket);
+  EXPECT_EQ(told([](auto& r) { r.packet.transport = NIDS_TRANSPORT_COUNT + 1; }),
+            DecodeResult::kInvalid);
+  EXPECT_EQ(told([](auto& r) { r.class_id = 0; }), DecodeResult::kInvalid);
+  EXPECT_EQ(told([](auto& r) { r.class_id = NIDS_CLASS_MAX - 1; }), DecodeResult::kPacket);
+  EXPECT_EQ(told([](auto& r) { r.class_id = NIDS_CLASS_MAX; }), DecodeResult::kInvalid);
+  EXPECT_EQ(told([](auto& r) { r.from_opener = 2; }), DecodeResult::kInvalid);
+  EXPECT_EQ(told([](auto& r) { r.wire_packets = 0; }), DecodeResult::kInvalid);
+}
+
+TEST_F(Decode, IpVersionIsFourSixOrNoneAndAFlowHasOne) {
+  EXPECT_EQ(told([](auto& r) { r.packet.ip_version = 6; }), DecodeResult::kPacket);
+  EXPECT_EQ(told([](auto& r) { r.packet.ip_version = 5; }), DecodeResult::kInvalid);
+  EXPECT_EQ(told([](auto& r) { r.packet.ip_version = 0; }), DecodeResult::kInvalid);
+  EXPECT_EQ(told([](auto& r) { r.packet.ip_version = r.packet.flags = 0; }), DecodeResult::kPacket);
+}
+
+TEST_F(Decode, VlanTagsAreAtMostThreeOfTwelveBits) {
+  EXPECT_EQ(told([](auto& r) { r.packet.vlan_count = NIDS_VLAN_MAX; }), DecodeResult::kPacket);
+  EXPECT_EQ(told([](auto& r) { r.packet.vlan_count = NIDS_VLAN_MAX + 1; }), DecodeResult::kInvalid);
+  EXPECT_EQ(told([](auto& r) { r.packet.vlan[0] = 4096; }), DecodeResult::kInvalid);
+}
+
+TEST_F(Decode, VlanIdsBehindTheCountAreForgotten) {
+  ASSERT_EQ(told([](auto& r) { r.packet.vlan[2] = 0xffff; }), DecodeResult::kPacket);
+  EXPECT_EQ(packet_.headers.vlan[0], 4095);
+  EXPECT_EQ(packet_.headers.vlan[2], 0);
+}
+
+TEST_F(Decode, HeaderThatWasNotCapturedHasNoOffset) {
+  ASSERT_EQ(told([](auto& r) { r.cap_len = 40; }), DecodeResult::kPacket);
+  EXPECT_EQ(packet_.headers.l4_offset, 34);
+  EXPECT_EQ(packet_.headers.payload_offset, 0);
+  EXPECT_TRUE(packet_.payload().empty());
+
+  ASSERT_EQ(told([](auto& r) { r.packet.l4_offset = r.packet.payload_offset = 65535; }),
+            DecodeResult::kPacket);
+  EXPECT_EQ(packet_.headers.l3_offset, 14);
+  EXPECT_EQ(packet_.headers.l4_offset, 0);
+}
+
+TEST_F(Decode, HeadersOutOfOrderAreRefused) {
+  EXPECT_EQ(told([](auto& r) { r.packet.l4_offset = 13; }), DecodeResult::kInvalid);
+  EXPECT_EQ(told([](auto& r) { r.packet.payload_offset = 33; }), DecodeResult::kInvalid);
+  EXPECT_EQ(told([](auto& r) {
+              r.packet.l4_offset = 0;
+              r.packet.payload_offset = 13;
+            }),
+            DecodeResult::kInvalid);
+}
+
+TEST_F(Decode, PayloadLengthNeverExceedsTheWire) {
+  ASSERT_EQ(told([](auto& r) { r.packet.payload_len = 0xffffffff; }), DecodeResult::kPacket);
+  EXPECT_EQ(packet_.headers.payload_len, 3'000u);
+}
+
+TEST_F(Decode, FlowExportWithAFieldOutOfRangeIsRefused) {
+  EXPECT_EQ(told_flow([](auto& r) { r.slot.key.ip_version = 0; }), DecodeResult::kInvalid);
+  EXPECT_EQ(told_flow([](auto& r) { r.slot.class_id = NIDS_CLASS_MAX; }), DecodeResult::kInvalid);
+  EXPECT_EQ(told_flow([](auto& r) { r.slot.opener = 2; }), DecodeResult::kInvalid);
+  EXPECT_EQ(told_flow([](auto& r) { r.slot.key.vlan[0] = 4096; }), DecodeResult::kInvalid);
+  EXPECT_EQ(told_flow([](auto& r) { r.slot.key.vlan[1] = 4096; }), DecodeResult::kInvalid);
+}
+
+}  // namespace
+}  // namespace nids

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/pipeline.hpp"
+
+#include <algorithm>
+
+#include "agent/class_table.hpp"
+#include "analyse/flagged_protocol.hpp"
+#include "decode/decode.hpp"
+
+namespace nids {
+
+// Analysers raise into it; suppression then decides what is news.
+class Pipeline::RaisedAlerts final : public AlertSink {
+ public:
+  void raise(Alert alert) override { alerts.push_back(std::move(alert)); }
+  std::vector<Alert> alerts;
+};
+
+namespace {
+
+std::string comment_of(const Alert& alert) {
+  return alert.signature + " [9000:" + std::to_string(alert.signature_id) + "] severity " +
+         std::to_string(alert.severity) + " " + alert.community_id;
+}
+
+void count_error(nids_agent_counters& counters, const Packet& packet) {
+  counters.not_kept_by_error.packets += 1;
+  counters.not_kept_by_error.bytes += packet.bytes.size();
+}
+
+}  // namespace
+
+Pipeline::Pipeline(const Config& config, std::map<std::uint32_t, std::string> interfaces,
+                   Sinks sinks)
+    : interfaces_(std::move(interfaces)),
+      depths_{0},
+      flows_({.max_flows = config.flow.max_tracked_flows,
+              .community_id_seed = config.community_id_seed}),
+      suppression_({.window = std::chrono::seconds(config.alert.suppress_seconds),
+                    .max_entries = config.alert.max_suppressions}),
+      sinks_(std::move(sinks)) {
+  for (const ProtocolClass& one : config.classes) depths_.push_back(one.depth_bytes);
+  analysers_.push_back(std::make_unique<FlaggedProtocol>(flagged_classes(config)));
+}
+
+void Pipeline::record(std::span<const std::byte> bytes, ClockOffset clock,
+                      nids_agent_counters& counters) {
+  counters.consumed.packets += 1;
+  counters.consumed.bytes += bytes.size();
+  nids_flow_slot slot;
+  switch (decode(bytes, clock, packet_, slot)) {
+    case DecodeResult::kPacket:
+      packet(counters);
+      break;
+    case DecodeResult::kFlowExport:
+      flows_.forget(slot.key, clock.wall(MonoTime{slot.last_ns}));
+      break;
+    case DecodeResult::kInvalid:
+      counters.invalid_records += 1;
+      break;
+  }
+}
+
+// flow -> analyse -> alert -> retain / log
+void Pipeline::packet(nids_agent_counters& counters) {
+  Flow& flow = flows_.track(packet_);
+  counters.flows_tracked = flows_.size();
+  counters.flows_evicted = flows_.evictions();
+
+  RaisedAlerts raised;
+  for (const auto& analyser : analysers_) analyser->inspect(packet_, flow, raised);
+
+  std::erase_if(raised.alerts, [&](Alert& alert) {
+    const auto named = interfaces_.find(packet_.ifindex);
+    if (named != interfaces_.end()) alert.interface = named->second;
+    const bool is_news = suppression_.admit(alert);
+    counters.alerts_suppressed += !is_news;
+    return !is_news;
+  });
+
+  const auto evidence = retain(raised.alerts, flow, counters);
+  for (const Alert& alert : raised.alerts) log(alert, evidence, counters);
+}
+
+std::optional<Evidence> Pipeline::retain(const std::vector<Alert>& alerts, Flow& flow,
+                                         nids_agent_counters& counters) {
+  // The kernel measures depth by the slots of one CPU; over all of them it is measured here.
+  std::uint64_t& seen = flow.bytes[packet_.from_opener ? 0 : 1];
+  const bool is_beyond = seen >= depths_[std::min<std::size_t>(flow.class_id, depths_.size() - 1)];
+  seen += packet_.wire_len;
+  if (sinks_.store_is_missing) {
+    count_error(counters, packet_);
+    return std::nullopt;
+  }
+  if (is_beyond || !sinks_.store) {
+    counters.not_kept_by_policy.packets += 1;
+    counters.not_kept_by_policy.bytes += packet_.bytes.size();
+    return std::nullopt;
+  }
+  std::vector<std::string> comments;
+  for (const Alert& alert : alerts) comments.push_back(comment_of(alert));
+  return sinks_.store->keep(packet_, std::move(comments), counters);
+}
+
+void Pipeline::log(const Alert& alert, const std::optional<Evidence>& evidence,
+                   nids_agent_counters& counters) {
+  counters.alerts_by_severity[std::clamp(alert.severity, 1, 3)] += 1;
+  if (sinks_.eve) sinks_.eve->write(eve_alert_line(alert, evidence), counters);
+  counters.eve_lost += sinks_.eve_is_missing;
+  if (sinks_.on_alert) sinks_.on_alert(alert);
+}
+
+void Pipeline::flush(nids_agent_counters& counters) {
+  if (sinks_.store) sinks_.store->flush(counters);
+  const bool eve_is_bad = sinks_.eve_is_missing || (sinks_.eve && sinks_.eve->degraded());
+  const bool store_is_bad = sinks_.store_is_missing || (sinks_.store && sinks_.store->degraded());
+  counters.degraded = (eve_is_bad ? NIDS_DEGRADED_EVE : 0u) |
+                      (store_is_bad ? NIDS_DEGRADED_RETAIN : 0u);
+}
+
+}  // namespace nids

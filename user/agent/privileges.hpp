@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the process may do, and giving it up. Nothing here can be taken back.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "nids/result.hpp"
+
+namespace nids {
+
+// Capabilities that attaching needs and the process lacks, "CAP_BPF CAP_NET_ADMIN"; empty: none.
+std::string missing_capabilities();
+
+struct AgentUser {
+  std::string name;  // nids-xdp where there is such a user, else nobody
+  uid_t uid = 65534;
+  gid_t gid = 65534;
+};
+AgentUser agent_user();
+
+// The group whose members may read counters; -1 where there is none.
+int reader_group();
+
+// Becomes the user, with no group beside its own, no capability and no_new_privs.
+[[nodiscard]] Result<void> drop_privileges(const AgentUser& user);
+
+}  // namespace nids

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Says whether an alert is news or a repetition. Reads no clock and writes nothing.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <unordered_map>
+
+#include "alert/alert.hpp"
+#include "nids/abi/config.h"
+
+namespace nids {
+
+class Suppression {
+ public:
+  struct Limits {
+    std::chrono::nanoseconds window = std::chrono::seconds(60);  // 0: everything is admitted
+    std::size_t max_entries = 65'536;  // beyond it the oldest goes, and is counted
+  };
+
+  explicit Suppression(Limits limits);
+  Suppression(Suppression&&) = default;  // a copy's index would point into the original
+
+  // True for the first alert of a signature, client, server and class, and for the first one that
+  // is `window` or more away from the last admitted, in either direction of time.
+  [[nodiscard]] bool admit(const Alert& alert);
+
+  // Entries dropped for newer ones while their window was still open: each may let one alert
+  // through that would have been suppressed.
+  std::uint64_t evictions() const { return evictions_; }
+  std::size_t size() const { return index_.size(); }
+
+ private:
+  // No padding, so that its words can be hashed.
+  struct Key {
+    std::uint32_t signature_id = 0;
+    std::uint32_t ip_version = 0;
+    std::uint8_t client[16]{};
+    std::uint8_t server[16]{};
+    char class_name[NIDS_CLASS_NAME_MAX]{};
+    bool operator==(const Key&) const = default;
+  };
+  static constexpr std::size_t kKeyWords = sizeof(Key) / sizeof(std::uint32_t);
+  static_assert(sizeof(Key) == 64);
+
+  // Attackers choose addresses: the hash is strongly universal under secret random numbers
+  // (multilinear, Lemire and Kaser 2014), so they can't choose collisions.
+  class Hash {
+   public:
+    Hash();
+    std::size_t operator()(const Key& key) const noexcept;
+
+   private:
+    std::array<std::uint64_t, kKeyWords + 1> secret_;
+  };
+
+  struct Entry {
+    Key key;
+    WallTime admitted;
+  };
+
+  static Key key_of(const Alert& alert);
+  bool is_open(const Entry& entry, WallTime now) const;
+  void make_room(WallTime now);
+
+  Limits limits_;
+  std::list<Entry> oldest_first_;
+  std::unordered_map<Key, std::list<Entry>::iterator, Hash> index_;
+  std::uint64_t evictions_ = 0;
+};
+
+}  // namespace nids

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analyse/flagged_protocol.hpp"
+
+namespace nids {
+
+void FlaggedProtocol::inspect(const Packet& packet, Flow& flow, AlertSink& sink) {
+  if (flow.is_flagged || flow.class_id == 0 || flow.class_id >= classes_.size()) return;
+  flow.is_flagged = true;
+
+  const Class& flagged = classes_[flow.class_id];
+  Alert alert;
+  alert.time = packet.time;
+  alert.signature_id = flagged.signature_id;
+  alert.severity = flagged.severity;
+  alert.signature = "flagged protocol " + flagged.name;
+  alert.category = "Flagged protocol";
+  alert.class_name = flagged.name;
+  alert.technique = flagged.technique;
+  alert.observed = std::string("a connection to ") +
+                   (packet.headers.transport == NIDS_TRANSPORT_UDP ? "udp/" : "tcp/") +
+                   std::to_string(flow.ends.server_port);
+  alert.expected = "none of class " + flagged.name;
+  alert.threshold = "1 connection";
+  alert.ends = flow.ends;
+  alert.flow_id = flow.id;
+  alert.community_id = flow.community_id;
+  alert.to_server = packet.from_opener;
+  sink.raise(std::move(alert));
+}
+
+}  // namespace nids

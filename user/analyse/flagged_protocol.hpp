@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Is this a connection of a suspicious protocol? Says so once a flow, by the class that the first
+// pass gave it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "analyse/analyser.hpp"
+
+namespace nids {
+
+class FlaggedProtocol final : public Analyser {
+ public:
+  struct Class {
+    std::string name;
+    std::uint32_t signature_id = 0;
+    int severity = 2;
+    std::string technique;  // MITRE ATT&CK id, may be empty
+  };
+
+  // By class index; index 0 is "no class".
+  explicit FlaggedProtocol(std::vector<Class> classes) : classes_(std::move(classes)) {}
+
+  std::string_view name() const noexcept override { return "flagged_protocol"; }
+  void inspect(const Packet& packet, Flow& flow, AlertSink& sink) override;
+
+ private:
+  std::vector<Class> classes_;
+};
+
+}  // namespace nids

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// The configuration: every value with its default, so that no file is needed, and the TOML that
+// changes it, every bound checked. Opens no file but the one it is given.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "nids/abi/config.h"
+#include "nids/result.hpp"
+
+namespace nids {
+
+struct PortRange {
+  std::uint8_t l4_proto = 6;  // 6 TCP, 17 UDP
+  std::uint16_t first = 0;
+  std::uint16_t last = 0;  // inclusive
+  bool operator==(const PortRange&) const = default;
+};
+
+// A protocol class: what makes a connection suspicious by its destination port.
+struct ProtocolClass {
+  std::string name;                // [a-z0-9-], at most NIDS_CLASS_NAME_MAX - 1 bytes
+  std::uint32_t signature_id = 0;  // of its alert: 1001-1499 built in, 1999 for all configured ones
+  int severity = 2;                // 1 high to 3 low
+  nids_interest interest = NIDS_INTEREST_CAPTURE;
+  std::uint32_t depth_bytes = 64 * 1024;  // a direction
+  std::vector<PortRange> ports;
+  std::string technique;  // MITRE ATT&CK id, may be empty
+  bool operator==(const ProtocolClass&) const = default;
+};
+
+struct Config {
+  struct Flow {
+    std::uint32_t slots_per_cpu = 65'536;        // 128 bytes each; a power of two, at least 64
+    std::uint32_t max_tracked_flows = 65'536;    // flagged flows the agent remembers
+    bool operator==(const Flow&) const = default;
+  } flow;
+  struct Ring {
+    std::uint64_t size_bytes = 8ull << 20;  // a power of two, at least 256 KiB
+    std::uint32_t snap_bytes = 65'600;      // of a packet that go up at most, NIDS_SNAP_MAX
+    bool operator==(const Ring&) const = default;
+  } ring;
+  struct Alerting {
+    std::uint32_t suppress_seconds = 60;  // same client, server and class
+    std::uint32_t max_suppressions = 65'536;  // remembered at once; the oldest goes
+    bool operator==(const Alerting&) const = default;
+  } alert;
+  struct Eve {
+    bool enabled = true;
+    std::string path;  // empty: ROOT/var/log/nids-xdp/eve.json
+    bool operator==(const Eve&) const = default;
+  } eve;
+  struct Retain {
+    bool enabled = true;
+    std::string directory;  // empty: ROOT/var/lib/nids-xdp/pcap
+    std::uint64_t budget_bytes = 1ull << 30;
+    std::uint64_t segment_bytes = 64ull << 20;
+    std::uint32_t min_free_percent = 10;  // of the disk
+    bool operator==(const Retain&) const = default;
+  } retain;
+  std::uint16_t community_id_seed = 0;
+  std::vector<ProtocolClass> classes;  // in index order, from index 1; see builtin_classes()
+
+  bool operator==(const Config&) const = default;
+};
+
+// The classes of docs/classes.md, in the order of their indexes. Never reordered.
+std::vector<ProtocolClass> builtin_classes();
+
+// A configuration with every default, classes included.
+Config default_config();
+
+// One problem of a file; line and column count from 1.
+struct ConfigProblem {
+  std::uint32_t line = 0;
+  std::uint32_t column = 0;
+  std::string text;  // what was found, what was expected, a near name where there is one
+};
+
+struct ConfigOutcome {
+  Config config;  // meaningful only where there are no problems
+  std::vector<ConfigProblem> problems;
+};
+
+// All problems at once, in the order of the file.
+ConfigOutcome parse_config(std::string_view toml);
+
+// An error: the file can't be read. Files over 1 MiB are refused.
+Result<ConfigOutcome> load_config(const std::string& path);
+
+// TOML with every key; parse_config() of it gives the same configuration back.
+std::string dump_config(const Config&);
+
+// "64KiB", "1GiB", "4096", "10MB" to bytes; "10s", "500ms", "2m", "1h" to milliseconds. Errors name
+// what was expected.
+Result<std::uint64_t> parse_size(std::string_view text);
+Result<std::uint64_t> parse_duration_ms(std::string_view text);
+std::string size_text(std::uint64_t bytes);  // "64KiB" where it is a whole number of a unit
+
+// Limits every class but those listed ("ssh,telnet") to be counted only. An error names the
+// classes there are.
+Result<void> restrict_classes(Config&, std::string_view list);
+
+}  // namespace nids

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/config.hpp"
+#include "config/ports.hpp"
+#include "config/wording.hpp"
+
+namespace nids {
+namespace {
+
+// A TOML basic string; what a terminal would act on is escaped (C0, DEL, C1).
+std::string basic_string(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out = "\"";
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    auto byte = static_cast<unsigned char>(text[i]);
+    const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : 0);
+    const bool is_c1 = byte == 0xc2 && next >= 0x80 && next < 0xa0;
+    if (is_c1) {
+      byte = next;
+      ++i;
+    }
+    if (is_c1 || byte < 0x20 || byte == 0x7f) {
+      out += "\\u00";
+      out += kDigits[byte >> 4];
+      out += kDigits[byte & 0xf];
+      continue;
+    }
+    if (byte == '"' || byte == '\\') out += '\\';
+    out += text[i];
+  }
+  return out + '"';
+}
+
+std::string size_string(std::uint64_t bytes) { return '"' + size_text(bytes) + '"'; }
+
+class Writer {
+ public:
+  void comment(std::string_view text) { out_ += "# " + std::string(text) + "\n"; }
+  void table(std::string_view name) { out_ += "\n[" + std::string(name) + "]\n"; }
+  void key(std::string_view name, const std::string& value) {
+    out_ += std::string(name) + " = " + value + "\n";
+  }
+  void number(std::string_view name, std::uint64_t value) { key(name, std::to_string(value)); }
+  void flag(std::string_view name, bool value) { key(name, value ? "true" : "false"); }
+  void blank() { out_ += "\n"; }
+  std::string text() && { return std::move(out_); }
+
+ private:
+  std::string out_;
+};
+
+void dump_flow_and_ring(const Config& config, Writer& w) {
+  w.table("flow");
+  w.comment("Slots in the flow table of each CPU, 128 bytes each; a power of two.");
+  w.number("slots_per_cpu", config.flow.slots_per_cpu);
+  w.comment("Flagged flows that the agent remembers; beyond it the oldest goes.");
+  w.number("max_tracked_flows", config.flow.max_tracked_flows);
+
+  w.table("ring");
+  w.comment("Size of the buffer from the kernel to the agent; a power of two.");
+  w.key("size", size_string(config.ring.size_bytes));
+  w.comment("Of a packet, the bytes that go up at most.");
+  w.key("snap", size_string(config.ring.snap_bytes));
+}
+
+void dump_alert_and_eve(const Config& config, Writer& w) {
+  w.table("alert");
+  w.comment("After an alert, how long the same client, server and class raise no other.");
+  w.key("suppress", '"' + std::to_string(config.alert.suppress_seconds) + "s\"");
+  w.comment("Suppressions remembered at once; beyond it the oldest goes.");
+  w.number("max_suppressions", config.alert.max_suppressions);
+
+  w.table("eve");
+  w.comment("Whether alerts and flows are written as EVE JSON.");
+  w.flag("enabled", config.eve.enabled);
+  w.comment("The file; empty: /var/log/nids-xdp/eve.json, below NIDS_XDP_ROOT where that is set.");
+  w.key("path", basic_string(config.eve.path));
+}
+
+void dump_retain(const Config::Retain& retain, Writer& w) {
+  w.table("retain");
+  w.comment("Whether the packets of flagged connections are kept.");
+  w.flag("enabled", retain.enabled);
+  w.comment("Where; empty: /var/lib/nids-xdp/pcap, below NIDS_XDP_ROOT where that is set.");
+  w.key("directory", basic_string(retain.directory));
+  w.comment("Size of all files together; beyond it the oldest goes.");
+  w.key("budget", size_string(retain.budget_bytes));
+  w.comment("Size of one file, at most the budget.");
+  w.key("segment", size_string(retain.segment_bytes));
+  w.comment("Percent of the disk that stays free.");
+  w.number("min_free_percent", retain.min_free_percent);
+}
+
+void dump_class(const ProtocolClass& c, Writer& w) {
+  w.table("classes." + c.name);
+  w.comment("signature " + std::to_string(c.signature_id) +
+            (c.technique.empty() ? "" : ", ATT&CK " + c.technique));
+  std::string ports;
+  for (const PortRange& range : c.ports)
+    ports += (ports.empty() ? "\"" : ", \"") + ports_text(range) + '"';
+  w.key("ports", '[' + ports + ']');
+  w.key("severity", std::to_string(c.severity));
+  w.key("interest", '"' + std::string(kInterestNames[c.interest]) + '"');
+  w.key("depth", size_string(c.depth_bytes));
+}
+
+std::vector<std::string_view> split(std::string_view list) {
+  std::vector<std::string_view> parts;
+  for (;;) {
+    const std::size_t comma = list.find(',');
+    parts.push_back(list.substr(0, comma));
+    if (comma == list.npos) return parts;
+    list.remove_prefix(comma + 1);
+  }
+}
+
+}  // namespace
+
+std::string dump_config(const Config& config) {
+  Writer w;
+  w.comment(
+      "The configuration of nids-xdp. A size is a number of bytes or has a unit (64KiB, 10MB).");
+  dump_flow_and_ring(config, w);
+  dump_alert_and_eve(config, w);
+  dump_retain(config.retain, w);
+  w.table("community_id");
+  w.comment("Seed of community_id, 0 to 65535; the same in all tools that are to agree.");
+  w.number("seed", config.community_id_seed);
+
+  w.blank();
+  w.comment("Classes: what makes a connection suspicious, by its destination port.");
+  w.comment("ports: tcp/ or udp/ and a port or range, each in one class; [] switches a class off.");
+  w.comment("severity: 1 high to 3 low.");
+  w.comment("interest: \"count\", or \"capture\" to have the packets too.");
+  w.comment("depth: size of what is captured of a connection, in each direction.");
+  for (const ProtocolClass& c : config.classes) dump_class(c, w);
+  return std::move(w).text();
+}
+
+Result<void> restrict_classes(Config& config, std::string_view list) {
+  std::vector<std::string_view> names;
+  for (const ProtocolClass& c : config.classes) names.push_back(c.name);
+
+  const auto listed = split(list);
+  for (const std::string_view name : listed) {
+    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+    std::string all;
+    for (const std::string_view known : names)
+      all += (all.empty() ? "" : ", ") + std::string(known);
+    const std::string_view near = nearest(name, names);
+    return Error{.action = "limit the classes to " + quoted(list),
+                 .reason = "no class is called " + quoted(name) +
+                           (near.empty() ? "" : "; did you mean " + quoted(near) + "?"),
+                 .hint = "the classes are " + all};
+  }
+  for (ProtocolClass& c : config.classes)
+    if (std::find(listed.begin(), listed.end(), c.name) == listed.end())
+      c.interest = NIDS_INTEREST_COUNT;
+  return {};
+}
+
+}  // namespace nids

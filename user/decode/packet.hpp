@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// The packet as every stage after decode sees it: validated, and with no pointer into the ring.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "nids/abi/event.h"
+#include "nids/time.hpp"
+
+namespace nids {
+
+struct Packet {
+  WallTime time;
+  nids_packet headers{};  // offsets are within `bytes`, or 0
+  nids_direction direction = NIDS_INGRESS;
+  std::uint32_t ifindex = 0;
+  std::uint32_t wire_len = 0;      // bytes of all frames it stands for
+  std::uint32_t wire_packets = 1;  // more than 1 for a GSO packet
+  std::uint32_t frame_len = 0;     // bytes as the hook or the capture file saw it
+  std::uint8_t class_id = 0;
+  bool from_opener = true;         // sent by the side that opened the connection
+  std::vector<std::byte> bytes;    // the captured part, from the link header
+
+  // Transport payload that was captured; empty where headers were not read to the end.
+  std::span<const std::byte> payload() const;
+};
+
+// "192.0.2.1", "2001:db8::1"; `ip_version` is 4 or 6.
+std::string address_text(const std::uint8_t (&address)[16], std::uint8_t ip_version);
+
+}  // namespace nids

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flow/flow_table.hpp"
+
+#include <array>
+#include <cstring>
+#include <random>
+
+#include "firstpass/twin.h"
+#include "flow/community_id.hpp"
+
+namespace nids {
+namespace {
+
+constexpr std::size_t kKeyWords = sizeof(nids_flow_key) / sizeof(std::uint64_t);
+constexpr std::uint64_t kJsonSafe = (1ull << 53) - 1;
+// The kernel's slots carry a coarse clock: at most a jiffy of HZ=100 behind.
+constexpr std::uint64_t kCoarse_ns = 10'000'000;
+
+std::uint64_t mix(const nids_flow_key& key, std::uint64_t state) {
+  std::array<std::uint64_t, kKeyWords> words;
+  std::memcpy(words.data(), &key, sizeof(key));
+  for (const std::uint64_t word : words) {
+    state = (state ^ word) * 0x9e3779b97f4a7c15;
+    state ^= state >> 32;
+  }
+  return state;
+}
+
+std::uint64_t secret() {
+  static const std::uint64_t value = [] {
+    std::random_device random;
+    return std::uint64_t{random()} << 32 | random();
+  }();
+  return value;
+}
+
+// Who opened it, as the kernel saw it; by the first packet that came up.
+Ends ends_of(const Packet& packet) {
+  Ends ends;
+  const nids_packet& h = packet.headers;
+  const bool forward = packet.from_opener;
+  std::memcpy(ends.client, forward ? h.src : h.dst, sizeof(ends.client));
+  std::memcpy(ends.server, forward ? h.dst : h.src, sizeof(ends.server));
+  ends.client_port = forward ? h.src_port : h.dst_port;
+  ends.server_port = forward ? h.dst_port : h.src_port;
+  ends.vlan[0] = h.vlan[0];
+  ends.vlan[1] = h.vlan[1];
+  ends.l4_proto = h.l4_proto;
+  ends.ip_version = h.ip_version;
+  return ends;
+}
+
+std::string community_id_of(const Packet& packet, const Ends& ends, std::uint16_t seed) {
+  const bool is_icmp = packet.headers.transport == NIDS_TRANSPORT_ICMP ||
+                       packet.headers.transport == NIDS_TRANSPORT_ICMPV6;
+  if (is_icmp)
+    return community_id(packet.headers.src, packet.headers.dst, packet.headers.icmp_type,
+                        packet.headers.icmp_code, ends.l4_proto, ends.ip_version, seed);
+  return community_id(ends.client, ends.server, ends.client_port, ends.server_port, ends.l4_proto,
+                      ends.ip_version, seed);
+}
+
+}  // namespace
+
+std::size_t FlowTable::KeyHash::operator()(const nids_flow_key& key) const noexcept {
+  return mix(key, secret());
+}
+
+bool FlowTable::KeyEqual::operator()(const nids_flow_key& a,
+                                     const nids_flow_key& b) const noexcept {
+  return std::memcmp(&a, &b, sizeof(a)) == 0;  // no padding: 6 words
+}
+
+Flow& FlowTable::track(const Packet& packet) {
+  nids_flow_key key;
+  nids_twin_flow_key(&packet.headers, &key);
+  if (const auto known = index_.find(key); known != index_.end()) {
+    silent_first_.splice(silent_first_.end(), silent_first_, known->second);
+    return *known->second;
+  }
+  if (index_.size() >= limits_.max_flows) {
+    index_.erase(silent_first_.front().key);
+    silent_first_.pop_front();
+    ++evictions_;
+  }
+  Flow flow{.key = key, .ends = ends_of(packet), .start = packet.time};
+  flow.class_id = packet.class_id;
+  flow.community_id = community_id_of(packet, flow.ends, limits_.community_id_seed);
+  flow.id = mix(key, packet.time.ns) & kJsonSafe;
+  silent_first_.push_back(std::move(flow));
+  index_.emplace(key, std::prev(silent_first_.end()));
+  return silent_first_.back();
+}
+
+void FlowTable::forget(const nids_flow_key& key, WallTime last) {
+  const auto known = index_.find(key);
+  if (known == index_.end() || last.ns + kCoarse_ns < known->second->start.ns) return;
+  silent_first_.erase(known->second);
+  index_.erase(known);
+}
+
+}  // namespace nids

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owners of what the kernel and libbpf hand out: no naked fd, object or mapping.
+#pragma once
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <memory>
+#include <utility>
+
+namespace nids {
+
+template <auto Free>
+struct Freer {
+  void operator()(auto* p) const noexcept { Free(p); }
+};
+template <class T, auto Free>
+using Handle = std::unique_ptr<T, Freer<Free>>;
+
+class Fd {
+ public:
+  explicit Fd(int fd = -1) noexcept : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Fd& operator=(Fd&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Fd() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  explicit operator bool() const noexcept { return fd_ >= 0; }
+  int get() const noexcept { return fd_; }
+  int release() noexcept { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
+
+// One value of type T in a memory-mapped map.
+template <class T>
+class Mapped {
+ public:
+  Mapped() = default;
+  // Null where the map can't be mapped.
+  explicit Mapped(int fd) {
+    void* address = mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (address != MAP_FAILED) value_.reset(static_cast<T*>(address));
+  }
+  T* get() const noexcept { return value_.get(); }
+  T* operator->() const noexcept { return value_.get(); }
+  explicit operator bool() const noexcept { return value_ != nullptr; }
+
+ private:
+  struct Unmap {
+    void operator()(T* p) const noexcept { munmap(p, sizeof(T)); }
+  };
+  std::unique_ptr<T, Unmap> value_;
+};
+
+}  // namespace nids

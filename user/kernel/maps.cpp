@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/maps.hpp"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace nids {
+namespace {
+
+constexpr std::uint32_t kFirst = 0;
+
+template <class T>
+Result<T> lookup(int fd, std::uint32_t key, const char* name) {
+  T value;
+  if (fd < 0) return Error{.action = std::string("read map ") + name, .error_number = ENOENT};
+  if (bpf_map_lookup_elem(fd, &key, &value) != 0)
+    return Error{.action = std::string("read map ") + name, .error_number = errno};
+  return value;
+}
+
+// A block is read while its CPU may write it: read again until both ends agree. A packet takes
+// under a microsecond, so a CPU that stays torn this often was stopped in the middle of one; the
+// last reading then stands.
+Result<nids_counters> read_block(int fd, std::uint32_t cpu) {
+  auto block = lookup<nids_counters>(fd, cpu, "nids_counters");
+  for (int tries = 0; tries < 1000 && block && block->started != block->finished; ++tries)
+    block = lookup<nids_counters>(fd, cpu, "nids_counters");
+  return block;
+}
+
+}  // namespace
+
+const std::vector<std::string>& Maps::public_names() {
+  static const std::vector<std::string> names{"nids_info", "nids_counters", "nids_agent",
+                                              "nids_classes"};
+  return names;
+}
+
+Result<Maps> Maps::of_program(std::uint32_t program_id) {
+  const std::string action = "read BPF program " + std::to_string(program_id);
+  const Fd program{bpf_prog_get_fd_by_id(program_id)};
+  if (!program) return Error{.action = action, .error_number = errno};
+  std::array<std::uint32_t, 64> ids{};
+  bpf_prog_info info{};
+  info.nr_map_ids = ids.size();
+  info.map_ids = reinterpret_cast<std::uintptr_t>(ids.data());
+  std::uint32_t size = sizeof(info);
+  if (bpf_obj_get_info_by_fd(program.get(), &info, &size) != 0)
+    return Error{.action = action, .error_number = errno};
+  Maps maps;
+  for (std::uint32_t i = 0; i < std::min<std::uint32_t>(info.nr_map_ids, ids.size()); ++i) {
+    Fd map{bpf_map_get_fd_by_id(ids[i])};
+    if (!map) return Error{.action = action, .error_number = errno};
+    bpf_map_info map_info{};
+    size = sizeof(map_info);
+    if (bpf_obj_get_info_by_fd(map.get(), &map_info, &size) == 0)
+      maps.fds_.insert_or_assign(map_info.name, std::move(map));
+  }
+  return maps;
+}
+
+Result<Maps> Maps::pinned(const std::string& directory) {
+  Maps maps;
+  struct bpf_obj_get_opts options {};  // the function has the same name
+  options.sz = sizeof(options);
+  options.file_flags = BPF_F_RDONLY;
+  for (const std::string& name : public_names()) {
+    const std::string path = directory + "/" + name;
+    Fd map{bpf_obj_get_opts(path.c_str(), &options)};
+    if (!map) return Error{.action = "open pinned map " + path, .error_number = errno};
+    maps.fds_.emplace(name, std::move(map));
+  }
+  return maps;
+}
+
+int Maps::fd(const std::string& name) const {
+  const auto found = fds_.find(name);
+  return found == fds_.end() ? -1 : found->second.get();
+}
+
+bool Maps::are_ours() const {
+  // Another version's value may be longer: read into room for any.
+  std::array<std::byte, 4096> value{};
+  bpf_map_info info{};
+  std::uint32_t size = sizeof(info);
+  const int map = fd("nids_info");
+  if (map < 0 || bpf_obj_get_info_by_fd(map, &info, &size) != 0) return false;
+  if (info.value_size > value.size() || info.value_size < sizeof(std::uint64_t)) return false;
+  if (bpf_map_lookup_elem(map, &kFirst, value.data()) != 0) return false;
+  std::uint64_t magic = 0;
+  std::memcpy(&magic, value.data(), sizeof(magic));
+  return magic == NIDS_MAGIC;
+}
+
+bool Maps::fit() const {
+  const auto value_size = [&](const char* name) {
+    bpf_map_info info{};
+    std::uint32_t size = sizeof(info);
+    const int map = fd(name);
+    return map >= 0 && bpf_obj_get_info_by_fd(map, &info, &size) == 0 ? info.value_size : 0u;
+  };
+  if (!are_ours() || value_size("nids_info") != sizeof(nids_info)) return false;
+  if (value_size("nids_counters") != sizeof(nids_counters)) return false;
+  if (value_size("nids_agent") != sizeof(nids_agent_counters)) return false;
+  if (value_size("nids_classes") != sizeof(nids_class) * NIDS_CLASS_MAX) return false;
+  const auto known = info();
+  return known && known->abi_version == NIDS_ABI_VERSION;
+}
+
+Result<nids_info> Maps::info() const {
+  return lookup<nids_info>(fd("nids_info"), kFirst, "nids_info");
+}
+
+Result<void> Maps::set_info(const nids_info& info) const {
+  return write_value(fd("nids_info"), &info, "nids_info");
+}
+
+Result<nids_agent_counters> Maps::agent() const {
+  return lookup<nids_agent_counters>(fd("nids_agent"), kFirst, "nids_agent");
+}
+
+Result<void> Maps::request_detach() const {
+  const Mapped<nids_agent_counters> agent{fd("nids_agent")};
+  if (!agent) return Error{.action = "write map nids_agent", .error_number = errno};
+  __atomic_store_n(&agent->detach_requested, 1, __ATOMIC_RELEASE);
+  return {};
+}
+
+Result<KernelReading> Maps::read() const {
+  KernelReading reading;
+  auto info_value = info();
+  if (!info_value) return info_value.error();
+  reading.info = *info_value;
+  for (std::uint32_t cpu = 0; cpu < reading.info.cpus; ++cpu) {
+    auto block = read_block(fd("nids_counters"), cpu);
+    if (!block) return block.error();
+    add_counters(reading.counters, *block);
+  }
+  auto agent_value = agent();
+  if (!agent_value) return agent_value.error();
+  reading.agent = *agent_value;
+  reading.classes.resize(NIDS_CLASS_MAX);
+  if (bpf_map_lookup_elem(fd("nids_classes"), &kFirst, reading.classes.data()) != 0)
+    return Error{.action = "read map nids_classes", .error_number = errno};
+  return reading;
+}
+
+std::optional<nids_sum> Maps::live_by_scan() const {
+  const auto known = info();
+  const int map = fd("nids_flows");
+  if (!known || map < 0) return std::nullopt;
+  const std::size_t sets = std::size_t{known->cpus} * known->sets_per_cpu;
+  void* address = mmap(nullptr, sets * sizeof(nids_flow_set), PROT_READ, MAP_SHARED, map, 0);
+  if (address == MAP_FAILED) return std::nullopt;
+  nids_sum live{};
+  const auto* table = static_cast<const nids_flow_set*>(address);
+  for (std::size_t i = 0; i < sets; ++i)
+    for (const nids_flow_slot& slot : table[i].way) {
+      live.packets += slot.packets[0] + slot.packets[1];
+      live.bytes += slot.bytes[0] + slot.bytes[1];
+    }
+  munmap(address, sets * sizeof(nids_flow_set));
+  return live;
+}
+
+Result<void> write_value(int fd, const void* value, const std::string& map) {
+  if (bpf_map_update_elem(fd, &kFirst, value, BPF_ANY) != 0)
+    return Error{.action = "write map " + map, .error_number = errno};
+  return {};
+}
+
+void add_counters(nids_counters& sum, const nids_counters& block) {
+  // The struct is 64-bit counters throughout; counters.h asserts its size.
+  std::array<std::uint64_t, sizeof(nids_counters) / sizeof(std::uint64_t)> left, right;
+  std::memcpy(left.data(), &sum, sizeof(sum));
+  std::memcpy(right.data(), &block, sizeof(block));
+  for (std::size_t i = 0; i < left.size(); ++i) left[i] += right[i];
+  std::memcpy(&sum, left.data(), sizeof(sum));
+}
+
+}  // namespace nids

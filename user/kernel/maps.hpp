@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// The maps of an attached program, by name, and consistent readings of them. Attaches nothing.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kernel/handle.hpp"
+#include "nids/abi/event.h"
+#include "nids/result.hpp"
+
+namespace nids {
+
+// What `stats` shows of one interface, read at one moment.
+struct KernelReading {
+  nids_info info{};
+  nids_counters counters{};  // added up over all CPUs, each CPU's block consistent in itself
+  nids_agent_counters agent{};
+  std::vector<nids_class> classes;  // NIDS_CLASS_MAX of them
+};
+
+class Maps {
+ public:
+  // The maps that the program holds, those bound to it included.
+  [[nodiscard]] static Result<Maps> of_program(std::uint32_t program_id);
+  // Those pinned in a directory; read only.
+  [[nodiscard]] static Result<Maps> pinned(const std::string& directory);
+
+  // Whether the program is ours: its nids_info has our magic, whatever its version.
+  bool are_ours() const;
+  // Ours, and of this build's layouts.
+  bool fit() const;
+
+  [[nodiscard]] Result<nids_info> info() const;
+  [[nodiscard]] Result<void> set_info(const nids_info&) const;
+  [[nodiscard]] Result<nids_agent_counters> agent() const;
+  [[nodiscard]] Result<void> request_detach() const;
+  [[nodiscard]] Result<KernelReading> read() const;
+  // Packets and bytes in the slots, added up by scanning; nothing where the table can't be
+  // mapped, as for readers without privileges.
+  std::optional<nids_sum> live_by_scan() const;
+
+  int fd(const std::string& name) const;  // -1 where there is none
+  // What readers without root may have: counters, never flow tables, never the seed.
+  static const std::vector<std::string>& public_names();
+
+ private:
+  std::map<std::string, Fd> fds_;
+};
+
+// The configuration's part of the maps, for a new program or a running one.
+[[nodiscard]] Result<void> write_value(int fd, const void* value, const std::string& map);
+
+// Field by field; `started` and `finished` included.
+void add_counters(nids_counters& sum, const nids_counters& block);
+
+}  // namespace nids

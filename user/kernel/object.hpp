@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// The BPF object, opened and sized for one interface but not loaded: attaching loads it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "kernel/handle.hpp"
+#include "nids/abi/event.h"
+#include "nids/result.hpp"
+
+struct nids_bpf;
+
+namespace nids {
+
+// What an interface's programs are loaded with.
+struct ProgramSetup {
+  std::uint32_t slots_per_cpu = 65'536;  // a power of two, at least NIDS_WAYS
+  std::uint64_t ring_bytes = 8ull << 20;  // a power of two, whole pages
+  std::uint32_t snap_bytes = NIDS_SNAP_MAX;
+  std::span<const nids_class> classes;  // NIDS_CLASS_MAX of them
+  const nids_port_classes* ports = nullptr;
+};
+
+struct SkeletonDeleter {
+  void operator()(nids_bpf* skeleton) const noexcept;
+};
+
+struct Object {
+  std::unique_ptr<nids_bpf, SkeletonDeleter> skeleton;
+  // Filled before the program runs, so that the first packet is classified: the object uses these
+  // and makes none of its own.
+  Fd classes, ports, info_map;
+  nids_info info{};
+};
+
+[[nodiscard]] Result<Object> open_object(int ifindex, const std::string& ifname,
+                                         const ProgramSetup& setup);
+
+}  // namespace nids

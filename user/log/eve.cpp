@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "log/eve.hpp"
+
+#include <netinet/in.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <ctime>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "decode/packet.hpp"
+#include "decode/printable.hpp"
+
+namespace nids {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kGeneratorId = 9000;
+constexpr std::size_t kPathMaxBytes = 4096;  // a shortened path would name no file
+
+bool has_ports(std::uint8_t l4_proto) {
+  return l4_proto == IPPROTO_TCP || l4_proto == IPPROTO_UDP || l4_proto == IPPROTO_SCTP;
+}
+
+// Suricata's names; it prints what it has no name for as three digits.
+std::string protocol_name(std::uint8_t l4_proto) {
+  switch (l4_proto) {
+    case IPPROTO_ICMP:
+      return "ICMP";
+    case IPPROTO_IGMP:
+      return "IGMP";
+    case IPPROTO_IPIP:
+      return "IP-in-IP";
+    case IPPROTO_TCP:
+      return "TCP";
+    case IPPROTO_UDP:
+      return "UDP";
+    case IPPROTO_DCCP:
+      return "DCCP";
+    case IPPROTO_IPV6:
+      return "IPv6";
+    case IPPROTO_RSVP:
+      return "RSVP";
+    case IPPROTO_GRE:
+      return "GRE";
+    case IPPROTO_ESP:
+      return "ESP";
+    case IPPROTO_AH:
+      return "AH";
+    case IPPROTO_ICMPV6:
+      return "IPv6-ICMP";
+    case IPPROTO_NONE:
+      return "IPv6-NoNxt";
+    case IPPROTO_PIM:
+      return "PIM";
+    case IPPROTO_SCTP:
+      return "SCTP";
+    case IPPROTO_UDPLITE:
+      return "UDPLite";
+    default:
+      break;
+  }
+  const std::string digits = std::to_string(l4_proto);
+  return std::string(3 - digits.size(), '0') + digits;
+}
+
+void add_vlan(Json& line, const Ends& ends) {
+  Json ids = Json::array();
+  for (const std::uint16_t id : ends.vlan)
+    if (id != 0) ids.push_back(id);
+  if (!ids.empty()) line["vlan"] = std::move(ids);
+}
+
+void add_ends(Json& line, const Ends& ends) {
+  if (ends.ip_version == 0) return;
+  line["src_ip"] = address_text(ends.client, ends.ip_version);
+  if (has_ports(ends.l4_proto)) line["src_port"] = ends.client_port;
+  line["dest_ip"] = address_text(ends.server, ends.ip_version);
+  if (has_ports(ends.l4_proto)) line["dest_port"] = ends.server_port;
+  line["proto"] = protocol_name(ends.l4_proto);
+  line["ip_v"] = ends.ip_version;
+}
+
+Json metadata(const Alert& alert) {
+  Json object = Json::object();
+  if (!alert.class_name.empty()) object["class"] = {printable(alert.class_name)};
+  if (!alert.technique.empty()) object["mitre_technique_id"] = {printable(alert.technique)};
+  return object;
+}
+
+Json context(const Alert& alert, const Evidence& evidence) {
+  Json object{{"observed", printable(alert.observed)},
+              {"expected", printable(alert.expected)},
+              {"threshold", printable(alert.threshold)}};
+  if (!evidence.file.empty()) {
+    object["capture_file"] = printable(evidence.file, kPathMaxBytes);
+    object["capture_packet"] = evidence.packet_number;
+  }
+  return object;
+}
+
+Json alert_object(const Alert& alert, const Evidence& evidence) {
+  Json object{{"action", "allowed"},
+              {"gid", kGeneratorId},
+              {"signature_id", alert.signature_id},
+              {"rev", alert.rev},
+              {"signature", printable(alert.signature)},
+              {"category", printable(alert.category)},
+              {"severity", alert.severity}};
+  if (Json extras = metadata(alert); !extras.empty()) object["metadata"] = std::move(extras);
+  object["context"] = context(alert, evidence);
+  return object;
+}
+
+}  // namespace
+
+std::string eve_timestamp(WallTime time) {
+  const auto seconds = static_cast<std::time_t>(time.ns / 1'000'000'000);
+  const auto microseconds = static_cast<unsigned>(time.ns / 1'000 % 1'000'000);
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  char date[32];
+  const std::size_t length = std::strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &utc);
+  char fraction[24];
+  std::snprintf(fraction, sizeof(fraction), ".%06u+0000", microseconds);
+  return std::string(date, length) + fraction;
+}
+
+std::string eve_alert_line(const Alert& alert, const std::optional<Evidence>& evidence) {
+  const Evidence kept = evidence.value_or(Evidence{});
+  Json line{{"timestamp", eve_timestamp(alert.time)}};
+  if (alert.flow_id != 0) line["flow_id"] = alert.flow_id;
+  if (!alert.interface.empty()) line["in_iface"] = printable(alert.interface);
+  line["event_type"] = "alert";
+  add_vlan(line, alert.ends);
+  add_ends(line, alert.ends);
+  if (!alert.community_id.empty()) line["community_id"] = printable(alert.community_id);
+  line["direction"] = alert.to_server ? "to_server" : "to_client";
+  if (!kept.file.empty()) line["capture_file"] = printable(kept.file, kPathMaxBytes);
+  line["alert"] = alert_object(alert, kept);
+  return line.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
+}
+
+EveLog::EveLog(EveLog&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)),
+      is_degraded_(other.is_degraded_),
+      is_torn_(other.is_torn_) {}
+
+EveLog::~EveLog() {
+  if (fd_ >= 0) close(fd_);
+}
+
+void EveLog::write(std::string_view line, nids_agent_counters& counters) {
+  std::string separated;
+  if (is_torn_) line = separated.append("\n").append(line);
+
+  std::size_t written = write_once(line);
+  if (written > 0 && written < line.size()) written += write_once(line.substr(written));
+
+  is_degraded_ = written < line.size();
+  if (!is_degraded_) {
+    is_torn_ = false;
+    ++counters.eve_lines;
+    return;
+  }
+  ++counters.eve_lost;
+  if (written > 0) is_torn_ = !take_back(written);
+}
+
+std::size_t EveLog::write_once(std::string_view bytes) {
+  ssize_t written = 0;
+  do written = ::write(fd_, bytes.data(), bytes.size());
+  while (written < 0 && errno == EINTR);
+  return written < 0 ? 0 : static_cast<std::size_t>(written);
+}
+
+bool EveLog::take_back(std::size_t bytes) {
+  struct stat file {};
+  const off_t end = lseek(fd_, 0, SEEK_CUR);
+  if (end < 0 || fstat(fd_, &file) != 0 || !S_ISREG(file.st_mode)) return false;
+  // Where another process has written since, its lines must stay.
+  if (end != file.st_size) return false;
+  const off_t start = end - static_cast<off_t>(bytes);
+  // A redirected stdout may lack O_APPEND: without the seek the next line would leave a hole.
+  return ftruncate(fd_, start) == 0 && lseek(fd_, start, SEEK_SET) == start;
+}
+
+}  // namespace nids

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Alerts as EVE JSON, the lines that Suricata's users and tools read. Opens no file and never
+// lets half a line run into the next.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "alert/alert.hpp"
+#include "nids/abi/counters.h"
+#include "nids/time.hpp"
+
+namespace nids {
+
+// "2026-11-22T10:00:00.123456+0000"
+std::string eve_timestamp(WallTime time);
+
+// One line with its newline. src is the client's side, whoever sent the packet; `direction` says
+// who did.
+std::string eve_alert_line(const Alert& alert, const std::optional<Evidence>& evidence);
+
+class EveLog {
+ public:
+  // Owns `fd`, which is to be opened with O_APPEND. The process has to ignore SIGPIPE and SIGXFSZ.
+  explicit EveLog(int fd) : fd_(fd) {}
+  EveLog(EveLog&& other) noexcept;
+  EveLog& operator=(EveLog&&) = delete;
+  ~EveLog();
+
+  // One write(2) for a line that ends in a newline; raises eve_lines or eve_lost. Blocks only
+  // where the fd does.
+  void write(std::string_view line, nids_agent_counters& counters);
+
+  bool degraded() const { return is_degraded_; }  // the last line was lost
+
+ private:
+  std::size_t write_once(std::string_view bytes);
+  bool take_back(std::size_t bytes);
+
+  int fd_;
+  bool is_degraded_ = false;
+  bool is_torn_ = false;  // part of a line stands at the end and can't be taken back
+};
+
+}  // namespace nids

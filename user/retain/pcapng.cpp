@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "retain/pcapng.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+
+namespace nids::pcapng {
+namespace {
+
+constexpr std::uint32_t kSectionHeaderBlock = 0x0a0d0d0a;
+constexpr std::uint32_t kInterfaceBlock = 1;
+constexpr std::uint32_t kEnhancedPacketBlock = 6;
+
+constexpr std::uint16_t kEndOfOptions = 0;
+constexpr std::uint16_t kComment = 1;
+constexpr std::uint16_t kShbUserAppl = 4;
+constexpr std::uint16_t kIfName = 2;
+constexpr std::uint16_t kIfDescription = 3;
+constexpr std::uint16_t kIfTsresol = 9;
+constexpr std::uint16_t kEpbFlags = 2;
+
+constexpr std::size_t kMaxOption = 65'535;  // bytes; the length field has 16 bits
+constexpr std::uint64_t kUnknownSectionLength = ~0ull;
+
+template <class T>
+void put(Bytes& out, T value) {
+  const auto bytes = std::bit_cast<std::array<std::byte, sizeof value>>(value);
+  out.insert(out.end(), bytes.begin(), bytes.end());
+}
+
+void put_padded(Bytes& out, std::span<const std::byte> data) {
+  out.insert(out.end(), data.begin(), data.end());
+  out.insert(out.end(), (4 - data.size() % 4) % 4, std::byte{0});
+}
+
+void put_option(Bytes& out, std::uint16_t code, std::span<const std::byte> value) {
+  put(out, code);
+  put(out, static_cast<std::uint16_t>(value.size()));
+  put_padded(out, value);
+}
+
+// A character is kept whole or not at all. More than 3 continuation bytes in a row are no UTF-8:
+// then there is no character to keep whole.
+std::string_view cut(std::string_view text) {
+  if (text.size() <= kMaxOption) return text;
+  const auto continues = [&](std::size_t at) {
+    return (static_cast<unsigned char>(text[at]) & 0xc0u) == 0x80u;
+  };
+  std::size_t size = kMaxOption;
+  while (size > kMaxOption - 3 && continues(size)) --size;
+  return text.substr(0, continues(size) ? kMaxOption : size);
+}
+
+void put_text(Bytes& out, std::uint16_t code, std::string_view text) {
+  if (!text.empty()) put_option(out, code, std::as_bytes(std::span(cut(text))));
+}
+
+void end_options(Bytes& out) { put_option(out, kEndOfOptions, {}); }
+
+// The length stands at both ends of a block, so that readers can go backwards.
+template <class Body>
+void append_block(Bytes& out, std::uint32_t type, Body body) {
+  const std::size_t start = out.size();
+  put(out, type);
+  put(out, std::uint32_t{0});
+  body();
+  const auto length = static_cast<std::uint32_t>(out.size() - start + sizeof(std::uint32_t));
+  std::memcpy(out.data() + start + sizeof type, &length, sizeof length);
+  put(out, length);
+}
+
+}  // namespace
+
+void append_section_header(Bytes& out, std::string_view application) {
+  append_block(out, kSectionHeaderBlock, [&] {
+    put(out, std::uint32_t{0x1a2b3c4d});  // tells the reader our byte order
+    put(out, std::uint16_t{1});           // version 1.0
+    put(out, std::uint16_t{0});
+    put(out, kUnknownSectionLength);
+    put_text(out, kShbUserAppl, application);
+    end_options(out);
+  });
+}
+
+void append_interface(Bytes& out, const Interface& interface) {
+  append_block(out, kInterfaceBlock, [&] {
+    put(out, interface.link_type);
+    put(out, std::uint16_t{0});
+    put(out, interface.snap_len);
+    put_text(out, kIfName, interface.name);
+    put_text(out, kIfDescription, interface.description);
+    put_option(out, kIfTsresol, std::array{std::byte{9}});
+    end_options(out);
+  });
+}
+
+void append_packet(Bytes& out, const EnhancedPacket& packet) {
+  const auto captured_len = static_cast<std::uint32_t>(packet.data.size());
+  append_block(out, kEnhancedPacketBlock, [&] {
+    put(out, packet.interface);
+    put(out, static_cast<std::uint32_t>(packet.time.ns >> 32));
+    put(out, static_cast<std::uint32_t>(packet.time.ns));
+    put(out, captured_len);
+    put(out, std::max(packet.original_len, captured_len));
+    put_padded(out, packet.data);
+    const std::uint32_t flags = packet.outbound ? 2 : 1;
+    put_option(out, kEpbFlags, std::as_bytes(std::span(&flags, 1)));
+    for (const std::string& comment : packet.comments) put_text(out, kComment, comment);
+    end_options(out);
+  });
+}
+
+}  // namespace nids::pcapng

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "retain/segment.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <utility>
+
+namespace nids {
+namespace {
+
+constexpr std::string_view kSuffix = ".pcapng";
+constexpr std::size_t kTimeLen = 15;  // 20261122T100000
+
+struct CloseDir {
+  void operator()(DIR* directory) const noexcept { ::closedir(directory); }
+};
+
+bool is_digits(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// The loop covers short writes: a full disk takes what fits before it refuses.
+std::size_t write_all(int fd, std::span<const std::byte> data) {
+  std::size_t done = 0;
+  while (done < data.size()) {
+    const ssize_t n = ::write(fd, data.data() + done, data.size() - done);
+    if (n > 0) {
+      done += static_cast<std::size_t>(n);
+    } else if (n == 0 || errno != EINTR) {
+      break;
+    }
+  }
+  return done;
+}
+
+}  // namespace
+
+SegmentName SegmentName::of(WallTime first_packet, std::uint64_t sequence) {
+  using namespace std::chrono;
+  const sys_seconds time{seconds{static_cast<std::int64_t>(first_packet.ns / 1'000'000'000u)}};
+  const year_month_day date{floor<days>(time)};
+  const hh_mm_ss clock{time - floor<days>(time)};
+  char text[32];
+  std::snprintf(text, sizeof text, "%04d%02u%02uT%02d%02d%02d", static_cast<int>(date.year()),
+                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+                static_cast<int>(clock.seconds().count()));
+  return {text, sequence};
+}
+
+std::optional<SegmentName> SegmentName::parse(std::string_view file) {
+  if (!file.ends_with(kSuffix)) return std::nullopt;
+  file.remove_suffix(kSuffix.size());
+  if (file.size() < kTimeLen + 7 || file[8] != 'T' || file[kTimeLen] != '-') return std::nullopt;
+  const std::string_view time = file.substr(0, kTimeLen);
+  const std::string_view digits = file.substr(kTimeLen + 1);
+  const bool is_name = is_digits(time.substr(0, 8)) && is_digits(time.substr(9)) &&
+                       digits.size() <= 18 && is_digits(digits);
+  if (!is_name) return std::nullopt;
+  SegmentName name{std::string(time), 0};
+  std::from_chars(digits.data(), digits.data() + digits.size(), name.sequence);
+  return name;
+}
+
+std::string SegmentName::file() const {
+  const std::string digits = std::to_string(sequence);
+  return time + "-" + std::string(6 - std::min<std::size_t>(6, digits.size()), '0') + digits +
+         std::string(kSuffix);
+}
+
+Result<std::map<SegmentName, std::uint64_t>> list_segments(int directory_fd,
+                                                           const std::string& path) {
+  const auto failed = [&] {
+    return Error{.action = "list the packet store " + path, .error_number = errno};
+  };
+  const int fd = ::fcntl(directory_fd, F_DUPFD_CLOEXEC, 0);
+  if (fd < 0) return failed();
+  const std::unique_ptr<DIR, CloseDir> directory(::fdopendir(fd));
+  if (!directory) {
+    const Error error = failed();
+    ::close(fd);
+    return error;
+  }
+  ::rewinddir(directory.get());  // the duplicate shares its offset with the caller's
+
+  std::map<SegmentName, std::uint64_t> segments;
+  for (;;) {
+    errno = 0;
+    const dirent* entry = ::readdir(directory.get());
+    if (entry == nullptr) break;
+    const auto name = SegmentName::parse(entry->d_name);
+    struct stat status {};
+    if (name && ::fstatat(fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+        S_ISREG(status.st_mode)) {
+      segments[*name] = static_cast<std::uint64_t>(status.st_size);
+    }
+  }
+  if (errno != 0) return failed();
+  return segments;
+}
+
+Segment::Segment(int fd, SegmentName name, std::span<const std::byte> header)
+    : fd_(fd), name_(std::move(name)) {
+  buffer_.reserve(kBufferBytes);
+  buffer_.assign(header.begin(), header.end());
+}
+
+Segment::Segment(Segment&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)),
+      name_(std::move(other.name_)),
+      buffer_(std::move(other.buffer_)),
+      file_bytes_(other.file_bytes_),
+      written_(other.written_),
+      buffered_(other.buffered_) {}
+
+Segment::~Segment() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Result<Segment> Segment::create(int directory_fd, SegmentName name,
+                                std::span<const std::byte> header) {
+  const std::string file = name.file();
+  const int fd = ::openat(directory_fd, file.c_str(),
+                          O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+  if (fd < 0) return Error{.action = "create " + file, .error_number = errno};
+  return Segment(fd, std::move(name), header);
+}
+
+nids_sum Segment::kept() const {
+  return {written_.packets + buffered_.packets, written_.bytes + buffered_.bytes};
+}
+
+bool Segment::takes(std::size_t block_bytes) const {
+  return buffered_.packets == 0 || buffer_.size() + block_bytes <= kBufferBytes;
+}
+
+void Segment::append(std::span<const std::byte> block, std::size_t captured_bytes) {
+  buffer_.insert(buffer_.end(), block.begin(), block.end());
+  buffered_.packets += 1;
+  buffered_.bytes += captured_bytes;
+}
+
+bool Segment::write() {
+  const std::size_t done = write_all(fd_, buffer_);
+  const bool complete = done == buffer_.size();
+  if (complete) {
+    written_ = kept();
+    file_bytes_ += done;
+  } else if (::ftruncate(fd_, static_cast<off_t>(file_bytes_)) != 0) {
+    file_bytes_ += done;
+  }
+  buffer_.clear();
+  buffered_ = {};
+  return complete;
+}
+
+}  // namespace nids
