@@ -215,9 +215,54 @@ TEST_F(Flow, FlagsAndTimesAreKeptADirection) {
   const nids_flow_slot& slot = records_.flows[0].slot;
   EXPECT_EQ(slot.tcp_flags[NIDS_FROM_LO], kTcpSyn | kTcpFin | kTcpAck);
   EXPECT_EQ(slot.tcp_flags[NIDS_FROM_HI], kTcpRst);
-  EXPECT_EQ(slot.created_jiffies, 100u);
-  EXPECT_EQ(slot.last_jiffies, 102u);
+  EXPECT_EQ(slot.created_ns, 100 * kMillisecond);
+  EXPECT_EQ(slot.last_ns, 102 * kMillisecond);
   EXPECT_EQ(slot.opener, NIDS_FROM_LO);
+}
+
+TEST_F(Flow, SynAfterTheFlowWasClosedBeginsANewOne) {
+  const auto there = [this](std::uint8_t flags) {
+    send(PacketBuilder{}.eth().ipv4().tcp({.dst_port = 7070, .flags = flags}).payload_bytes(300));
+  };
+  for (const std::uint8_t closing : {kTcpFin, kTcpRst}) {
+    restart({.slots = 64});
+    there(kTcpSyn);
+    there(kTcpSyn);  // a retransmission
+    there(kTcpAck | closing);
+    EXPECT_EQ(counters().flows_created, 1u);
+    EXPECT_EQ(records_.packets.size(), 1u);
+
+    there(kTcpSyn);
+    EXPECT_EQ(counters().flows_created, 2u);
+    EXPECT_EQ(records_.packets.size(), 2u) << "the new flow has a depth of its own";
+    ASSERT_EQ(records_.flows.size(), 1u);
+    EXPECT_EQ(records_.flows[0].slot.packets[NIDS_FROM_LO], 3u);
+    EXPECT_EQ(counters().classes[kShallow].flows, 2u);
+    expect_live_is_what_the_slots_hold();
+    expect_balance(counters());
+  }
+}
+
+TEST_F(Flow, SilenceOfAMinuteEndsAFlowOfDatagramsButATcpFlowOnlyBeforeASyn) {
+  const auto wait = [this](std::uint64_t seconds) { now_ns_ += seconds * 1'000 * kMillisecond; };
+  udp("10.0.0.1", "10.0.0.2");
+  wait(59);
+  udp("10.0.0.1", "10.0.0.2");
+  EXPECT_EQ(counters().flows_created, 1u);
+  wait(61);
+  udp("10.0.0.1", "10.0.0.2");
+  EXPECT_EQ(counters().flows_created, 2u);
+  EXPECT_EQ(counters().exported.packets, 2u);
+
+  send(PacketBuilder{}.eth().ipv4().tcp());
+  wait(3600);
+  send(PacketBuilder{}.eth().ipv4().tcp());
+  EXPECT_EQ(counters().flows_created, 3u);
+  wait(3600);
+  send(PacketBuilder{}.eth().ipv4().tcp({.flags = kTcpSyn}));
+  EXPECT_EQ(counters().flows_created, 4u);
+  expect_live_is_what_the_slots_hold();
+  expect_balance(counters());
 }
 
 TEST_F(Flow, LedgerBalancesWithTenThousandFlowsInSixtyFourSlots) {

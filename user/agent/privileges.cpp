@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <utility>
@@ -48,6 +49,10 @@ Result<void> drop_privileges(const AgentUser& user) {
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
     return Error{.action = "set no_new_privs", .error_number = errno};
   return {};
+}
+
+Result<void> drop_root() {
+  return geteuid() == 0 ? drop_privileges(agent_user()) : Result<void>{};
 }
 
 }  // namespace nids

@@ -26,4 +26,7 @@ int reader_group();
 // Becomes the user, with no group beside its own, no capability and no_new_privs.
 [[nodiscard]] Result<void> drop_privileges(const AgentUser& user);
 
+// The same for root, who reads somebody else's file; others have nothing to give up.
+[[nodiscard]] Result<void> drop_root();
+
 }  // namespace nids

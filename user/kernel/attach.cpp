@@ -2,6 +2,7 @@
 #include <bpf/bpf.h>
 #include <fcntl.h>
 #include <linux/if_link.h>
+#include <linux/magic.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -10,7 +11,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <linux/magic.h>
+#include <filesystem>
 
 #include "kernel/attachment.hpp"
 #include "kernel/diagnostics.hpp"
@@ -173,8 +174,9 @@ Result<void> detach(const Attachment& attachment) {
 
 Result<AttachLock> AttachLock::take(const std::string& directory) {
   for (;;) {
-    if (mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST)
-      return Error{.action = "create " + directory, .error_number = errno};
+    std::error_code made;
+    std::filesystem::create_directories(directory, made);
+    if (made) return Error{.action = "create " + directory, .error_number = made.value()};
     Fd fd{open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)};
     if (!fd) return Error{.action = "open " + directory, .error_number = errno};
     if (flock(fd.get(), LOCK_EX) != 0)

@@ -127,11 +127,14 @@ CaptureFile::CaptureFile(std::unique_ptr<State> state) : state_(std::move(state)
 CaptureFile::CaptureFile(CaptureFile&&) noexcept = default;
 CaptureFile::~CaptureFile() = default;
 
-Result<CaptureFile> CaptureFile::open(const std::string& path) {
+Result<CaptureFile> CaptureFile::open(const std::string& path,
+                                      const std::function<Result<void>()>& before_reading) {
   std::string name = file_text(path);
   const auto fd = open_input(path, "read " + name);
   if (!fd) return fd.error();
   auto state = std::make_unique<State>(std::move(name), *fd);
+  if (before_reading)
+    if (const auto ready = before_reading(); !ready) return ready.error();
   if (const auto opened = state->open_capture(); !opened) return opened.error();
   return CaptureFile(std::move(state));
 }

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -25,7 +26,10 @@ class CaptureFile {
  public:
   // "-" is standard input. Errors: no such file, not a capture, a link type of none that
   // link_layer.hpp takes (the reason names it), an empty file.
-  [[nodiscard]] static Result<CaptureFile> open(const std::string& path);
+  // `before_reading` is called between opening the file and reading its first byte: the place to
+  // give up privileges that opening needs and parsing must not have.
+  [[nodiscard]] static Result<CaptureFile> open(
+      const std::string& path, const std::function<Result<void>()>& before_reading = {});
   CaptureFile(CaptureFile&&) noexcept;
   ~CaptureFile();
 

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/agent.hpp"
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <ctime>
+
+#include "kernel/ring.hpp"
+
+namespace nids {
+namespace {
+
+// Records wait for this at most where the kernel forces no wake-up; an alert comes half of it
+// later on average, and an idle agent wakes 100 times a second.
+constexpr int kConsumeEvery_ms = 10;
+constexpr auto kHousekeepingEvery = std::chrono::seconds(1);
+
+std::int64_t clock_ns(clockid_t clock) {
+  timespec now{};
+  clock_gettime(clock, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+ClockOffset read_clock_offset() {
+  return {clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC)};
+}
+
+struct Watched {
+  const Attachment* attachment;
+  Mapped<nids_agent_counters> counters;
+};
+
+}  // namespace
+
+Result<void> run_agent(const std::vector<Attachment>& attachments, Pipeline& pipeline,
+                       int control_fd) {
+  RingReader rings;
+  ClockOffset clock = read_clock_offset();
+  std::vector<Watched> watched;
+  for (const Attachment& attachment : attachments) {
+    watched.push_back({&attachment, Mapped<nids_agent_counters>{attachment.maps.fd("nids_agent")}});
+    if (!watched.back().counters)
+      return Error{.action = "map the counters of " + attachment.ifname, .error_number = errno};
+  }
+  // One interface's buffered packets are written before the next one's are taken, so that each
+  // interface's counters tell of its own packets.
+  Watched* current = &watched.front();
+  const auto flush = [&] { pipeline.flush(*current->counters.get()); };
+  for (Watched& one : watched) {
+    auto added = rings.add(one.attachment->maps.fd("nids_ring"), [&](auto record) {
+      if (current != &one) flush();
+      current = &one;
+      pipeline.record(record, clock, *one.counters.get());
+    });
+    if (!added) return added;
+  }
+
+  const Fd epoll{epoll_create1(EPOLL_CLOEXEC)};
+  epoll_event ring_event{.events = EPOLLIN, .data = {.fd = rings.fd()}};
+  epoll_event control_event{.events = EPOLLIN, .data = {.fd = control_fd}};
+  if (!epoll || epoll_ctl(epoll.get(), EPOLL_CTL_ADD, rings.fd(), &ring_event) != 0 ||
+      epoll_ctl(epoll.get(), EPOLL_CTL_ADD, control_fd, &control_event) != 0)
+    return Error{.action = "wait for records", .error_number = errno};
+
+  auto next_housekeeping = std::chrono::steady_clock::now() + kHousekeepingEvery;
+  for (bool is_ending = false; !is_ending;) {
+    std::array<epoll_event, 2> events;
+    const int ready = epoll_wait(epoll.get(), events.data(), events.size(), kConsumeEvery_ms);
+    if (ready < 0 && errno != EINTR)
+      return Error{.action = "wait for records", .error_number = errno};
+    for (int i = 0; i < ready; ++i) is_ending |= events[static_cast<std::size_t>(i)].data.fd == control_fd;
+    if (auto taken = rings.consume(); !taken) return taken.error();
+    if (const auto now = std::chrono::steady_clock::now(); now >= next_housekeeping) {
+      next_housekeeping = now + kHousekeepingEvery;
+      clock = read_clock_offset();
+      flush();
+    }
+  }
+  flush();
+  return {};
+}
+
+}  // namespace nids

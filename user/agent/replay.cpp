@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/replay.hpp"
+
+#include <pcap/dlt.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+
+#include "agent/class_table.hpp"
+#include "agent/outputs.hpp"
+#include "agent/privileges.hpp"
+#include "firstpass/first_pass.hpp"
+#include "source/capture_file.hpp"
+#include "source/link_layer.hpp"
+
+namespace nids {
+namespace {
+
+// Any one does: nobody can attack a table that lives for one file, and the same file must give
+// the same output.
+constexpr std::uint64_t kHashSeed = 0x6e6964732d786470;
+
+// DLT_* and LINKTYPE_* are the same numbers, but for this one.
+std::uint16_t pcapng_link_type(int dlt) {
+  return dlt == DLT_RAW ? 101 : static_cast<std::uint16_t>(dlt);
+}
+
+// Who replays keeps packets as himself, but root becomes the agent's user first.
+AgentUser packets_owner() {
+  if (geteuid() == 0) return agent_user();
+  return {.name = "this user", .uid = geteuid(), .gid = getegid()};
+}
+
+Result<Sinks> open_sinks(const ReplayRequest& request, int dlt, Fd directory) {
+  Sinks sinks;
+  sinks.on_alert = request.on_alert;
+  if (request.retain) {
+    const auto& retain = request.config.retain;
+    auto store =
+        Store::open(directory.get(), *request.retain,
+                    {{0, {.name = request.file,
+                          .description = {},
+                          .link_type = pcapng_link_type(dlt),
+                          .snap_len = 0}}},
+                    {.budget_bytes = retain.budget_bytes,
+                     .segment_bytes = retain.segment_bytes,
+                     .min_free_share = retain.min_free_percent / 100.0});
+    if (!store) return store.error();
+    sinks.store.emplace(std::move(*store));
+  }
+  return sinks;
+}
+
+// The first pass wants a table for one file only; the agent's own is per CPU.
+FirstPass::Setup twin_setup(const Config& config) {
+  return {.slots = config.flow.slots_per_cpu,
+          .snap_bytes = config.ring.snap_bytes,
+          .hash_seed = kHashSeed};
+}
+
+}  // namespace
+
+nids_twin_frame twin_frame(const Frame& frame, int dlt) {
+  nids_twin_frame out{};
+  out.bytes = frame.bytes.data();
+  out.captured_len = static_cast<std::uint32_t>(frame.bytes.size());
+  out.wire_len = frame.wire_len;
+  out.time_ns = frame.time.ns;
+  if (const auto layer = link_layer(dlt, frame.bytes)) {
+    out.is_ethernet = layer->ethernet;
+    out.ether_type = layer->ether_type;
+    out.l3_offset = static_cast<std::uint32_t>(layer->offset);
+  } else {
+    out.is_ethernet = true;  // shorter than its link header: truncated, as parse says of Ethernet
+    out.captured_len = 0;
+  }
+  return out;
+}
+
+Result<ReplayOutcome> replay(ReplayRequest request) {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+  const auto started = std::chrono::steady_clock::now();
+  Fd eve, directory;
+  const auto prepare = [&]() -> Result<void> {
+    if (request.eve) {
+      auto fd = open_eve(*request.eve, false);
+      if (!fd) return fd.error();
+      eve = std::move(*fd);
+    }
+    if (request.retain) {
+      auto fd = open_packet_directory(*request.retain, packets_owner());
+      if (!fd) return fd.error();
+      directory = std::move(*fd);
+    }
+    return drop_root();
+  };
+  auto file = CaptureFile::open(request.file, prepare);
+  if (!file) return file.error();
+  const int dlt = file->link_type();
+  auto sinks = open_sinks(request, dlt, std::move(directory));
+  if (!sinks) return sinks.error();
+  if (eve) sinks->eve.emplace(eve.release());
+
+  ReplayOutcome outcome;
+  outcome.classes = abi_classes(request.config);
+  outcome.slots = request.config.flow.slots_per_cpu;
+  Pipeline pipeline(request.config, {}, std::move(*sinks));
+  FirstPass first_pass(twin_setup(request.config), outcome.classes, *abi_ports(request.config),
+                       [&](auto record) { pipeline.record(record, ClockOffset{}, outcome.agent); });
+  std::uint64_t first_ns = 0, last_ns = 0;
+  for (;;) {
+    auto frame = file->next();
+    if (!frame) {
+      outcome.damage = frame.error();
+      break;
+    }
+    if (!*frame) break;
+    first_pass.packet(twin_frame(**frame, dlt));
+    if (outcome.packets++ == 0) first_ns = last_ns = (*frame)->time.ns;
+    first_ns = std::min(first_ns, (*frame)->time.ns);
+    last_ns = std::max(last_ns, (*frame)->time.ns);
+    outcome.bytes += (*frame)->wire_len;
+  }
+  pipeline.flush(outcome.agent);
+  outcome.counters = first_pass.counters();
+  const nids_sum live = first_pass.live_by_scan();
+  outcome.scan_agrees = live.packets == outcome.counters.live.packets &&
+                        live.bytes == outcome.counters.live.bytes;
+  outcome.duration_s = static_cast<double>(last_ns - first_ns) / 1e9;
+  const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - started;
+  outcome.wall_s = wall.count();
+  return outcome;
+}
+
+}  // namespace nids

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole pipeline over a capture file, in packet time: the first pass by its native twin.
+// Attaches nothing.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/pipeline.hpp"
+#include "config/config.hpp"
+#include "firstpass/twin.h"
+#include "nids/abi/config.h"
+#include "nids/abi/counters.h"
+#include "nids/result.hpp"
+#include "source/capture_file.hpp"
+
+namespace nids {
+
+struct ReplayRequest {
+  std::string file;  // "-" is standard input
+  Config config;
+  std::optional<std::string> eve;     // "-" is standard output; none: not written
+  std::optional<std::string> retain;  // a directory; none: nothing is kept
+  std::function<void(const Alert&)> on_alert;
+};
+
+struct ReplayOutcome {
+  std::uint64_t packets = 0;
+  std::uint64_t bytes = 0;  // on the wire
+  double duration_s = 0;    // from the first packet's time to the last's
+  double wall_s = 0;
+  nids_counters counters{};
+  nids_agent_counters agent{};
+  std::vector<nids_class> classes;
+  std::uint64_t slots = 0;
+  bool scan_agrees = true;          // the slots add up to counters.live
+  std::optional<Error> damage;      // the file ended inside a packet, or is corrupt from there on
+};
+
+// A frame of the file as the first pass takes it, by its link type (DLT_*).
+nids_twin_frame twin_frame(const Frame& frame, int dlt);
+
+// An error: nothing was read.
+[[nodiscard]] Result<ReplayOutcome> replay(ReplayRequest request);
+
+}  // namespace nids

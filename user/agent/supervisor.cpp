@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/supervisor.hpp"
+
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <thread>
+
+#include "agent/agent.hpp"
+#include "agent/class_table.hpp"
+#include "agent/outputs.hpp"
+#include "agent/process.hpp"
+#include "kernel/pins.hpp"
+
+namespace nids {
+namespace {
+
+constexpr int kLookEvery_ms = 200;
+constexpr auto kAgentMayTake = std::chrono::seconds(10);
+
+sigset_t ending_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  return set;
+}
+
+Result<std::vector<LinkFacts>> resolve(const std::vector<std::string>& names) {
+  std::vector<LinkFacts> links;
+  if (names.empty()) {
+    auto link = default_route_link();
+    if (!link) return link.error();
+    return std::vector{*link};
+  }
+  for (const std::string& name : names) {
+    auto link = find_link(name);
+    if (!link) return link.error();
+    links.push_back(*link);
+  }
+  return links;
+}
+
+Result<void> write_classes(const Attachment& attachment, const ProgramSetup& setup) {
+  if (auto ports = write_value(attachment.maps.fd("nids_ports"), setup.ports, "nids_ports"); !ports)
+    return ports;
+  return write_value(attachment.maps.fd("nids_classes"), setup.classes.data(), "nids_classes");
+}
+
+}  // namespace
+
+Result<AttachOutcome> Supervisor::run() {
+  const sigset_t signals = ending_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+  if (auto attached = attach_all(); !attached) return attached.error();
+  if (auto started = start_agent(); !started) {
+    if (auto undone = finish(Ending::kAsked); !undone) callbacks_.error(undone.error().message());
+    return started.error();
+  }
+  callbacks_.started();
+
+  const Ending ending = watch();
+  // From here on a second signal ends at once, as impatient people expect.
+  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGTERM, SIG_DFL);
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  if (auto finished = finish(ending); !finished) callbacks_.error(finished.error().message());
+
+  AttachOutcome outcome{.is_done = ending == Ending::kAsked, .readings = {}};
+  for (const auto* group : {&attachments_, &dropped_})
+    for (const Attachment& attachment : *group)
+      if (auto reading = attachment.maps.read())
+        outcome.readings.emplace_back(attachment.ifname, std::move(*reading));
+      else
+        callbacks_.error(reading.error().message());
+  return outcome;
+}
+
+Result<void> Supervisor::attach_all() {
+  auto links = resolve(request_.interfaces);
+  if (!links) return links.error();
+  const auto classes = abi_classes(request_.config);
+  const auto ports = abi_ports(request_.config);
+  const AttachOptions options{.mode = request_.mode,
+                              .egress = request_.egress,
+                              .setup = {.slots_per_cpu = request_.config.flow.slots_per_cpu,
+                                        .ring_bytes = request_.config.ring.size_bytes,
+                                        .snap_bytes = request_.config.ring.snap_bytes,
+                                        .classes = classes,
+                                        .ports = ports.get()}};
+  auto lock = AttachLock::take(request_.paths.run);
+  if (!lock) return lock.error();
+  const Pins pins(request_.paths.bpffs);
+  pins.sweep();
+  for (const LinkFacts& link : *links) {
+    auto attachment = attach_one(link, options);
+    if (!attachment) {
+      for (const Attachment& done : attachments_) release(done);
+      return attachment.error();
+    }
+    claim(*attachment, true);
+    if (auto pinned = pins.pin(*attachment, reader_group()); !pinned)
+      callbacks_.warning(pinned.error().message() + "; only root can read the counters");
+    attachments_.push_back(std::move(*attachment));
+  }
+  return {};
+}
+
+// Why programs that are there can't be taken over; nothing where they can.
+std::optional<std::string> Supervisor::misfit(const Attachment& attachment) const {
+  if (!attachment.maps.fit()) return "they are of another version";
+  const auto info = attachment.maps.info();
+  if (!info || info->mode == 0) return "they were never completed";
+  if (request_.egress != (attachment.egress_id != 0)) return "they watch other directions";
+  if (attachment.xdp_id == 0) return "the XDP program was removed";
+  const bool wants_skb = request_.mode == ModeChoice::kSkb;
+  if (request_.mode != ModeChoice::kAuto && wants_skb != (attachment.mode == NIDS_MODE_SKB))
+    return "they run in another mode";
+  if (info->sets_per_cpu * NIDS_WAYS != request_.config.flow.slots_per_cpu)
+    return "their flow table has another size";
+  return std::nullopt;
+}
+
+Result<Attachment> Supervisor::attach_one(const LinkFacts& link, const AttachOptions& options) {
+  auto found = find_attachment(link.ifindex, link.name);
+  if (!found) return found.error();
+  if (!*found) return attach(link.ifindex, link.name, options);
+
+  Attachment& there = **found;
+  if (const auto agent = there.maps.agent(); agent && agent_is_alive(*agent))
+    return Error{.action = "attach to " + link.name,
+                 .reason = "nids-xdp already watches it, process " + std::to_string(agent->pid),
+                 .hint = "to end that one: nids-xdp detach " + link.name};
+  if (const auto why = misfit(there)) {
+    callbacks_.warning("replacing the programs that an earlier agent left on " + link.name + ": " +
+                       *why);
+    if (auto removed = detach(there); !removed) return removed.error();
+    return attach(link.ifindex, link.name, options);
+  }
+  callbacks_.info("taking over the programs that an earlier agent left on " + link.name +
+                  "; their counters go on");
+  if (auto written = write_classes(there, options.setup); !written) return written.error();
+  return std::move(there);
+}
+
+Sinks Supervisor::open_sinks() {
+  Sinks sinks;
+  const Config& config = request_.config;
+  const std::string going_on = "; counting and alerting go on";
+  if (config.eve.enabled) {
+    const bool is_default = config.eve.path.empty();
+    if (auto fd = open_eve(is_default ? request_.paths.eve : config.eve.path, is_default); fd) {
+      sinks.eve.emplace(fd->release());
+    } else {
+      sinks.eve_is_missing = true;
+      callbacks_.error(fd.error().message() + going_on);
+    }
+  }
+  if (config.retain.enabled) {
+    const std::string path =
+        config.retain.directory.empty() ? request_.paths.packets : config.retain.directory;
+    std::map<std::uint32_t, pcapng::Interface> interfaces;
+    for (const Attachment& one : attachments_)
+      interfaces[static_cast<std::uint32_t>(one.ifindex)] = {
+          .name = one.ifname, .description = {}, .link_type = 1, .snap_len = 0};
+    auto store = [&]() -> Result<Store> {
+      auto fd = open_packet_directory(path, agent_user());
+      if (!fd) return fd.error();
+      return Store::open(fd->get(), path, interfaces,
+                         {.budget_bytes = config.retain.budget_bytes,
+                          .segment_bytes = config.retain.segment_bytes,
+                          .min_free_share = config.retain.min_free_percent / 100.0});
+    }();
+    if (store) {
+      sinks.store.emplace(std::move(*store));
+    } else {
+      sinks.store_is_missing = true;
+      callbacks_.error(store.error().message() + going_on);
+    }
+  }
+  sinks.on_alert = callbacks_.alert;
+  return sinks;
+}
+
+Result<void> Supervisor::start_agent() {
+  auto links = LinkMonitor::open();
+  if (!links) return links.error();
+  links_.emplace(std::move(*links));
+  sinks_.emplace(open_sinks());
+
+  std::array<int, 2> ends{};
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
+    return Error{.action = "make a socket pair", .error_number = errno};
+  control_ = Fd{ends[0]};
+  const Fd child_end{ends[1]};
+  agent_pid_ = fork();
+  if (agent_pid_ < 0) return Error{.action = "start the agent", .error_number = errno};
+  if (agent_pid_ == 0) {
+    control_ = Fd{};
+    run_child(child_end);
+  }
+  sinks_.reset();
+  return {};
+}
+
+void Supervisor::run_child(const Fd& control) {
+  links_.reset();
+  std::map<std::uint32_t, std::string> names;
+  for (const Attachment& one : attachments_)
+    names[static_cast<std::uint32_t>(one.ifindex)] = one.ifname;
+  Pipeline pipeline(request_.config, std::move(names), std::move(*sinks_));
+  auto result = drop_privileges(agent_user());
+  if (result) result = run_agent(attachments_, pipeline, control.get());
+  if (!result) callbacks_.error(result.error().message());
+  // Not exit(): the parent's objects are here too, and are not ours to end.
+  _exit(result ? 0 : 1);
+}
+
+Supervisor::Ending Supervisor::watch() {
+  const sigset_t signals = ending_signals();
+  const Fd signal_fd{signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK)};
+  const auto start = std::chrono::steady_clock::now();
+  for (;;) {
+    std::array<pollfd, 2> fds{pollfd{signal_fd.get(), POLLIN, 0}, pollfd{links_->fd(), POLLIN, 0}};
+    int wait_ms = kLookEvery_ms;
+    if (request_.duration) {
+      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+          *request_.duration - (std::chrono::steady_clock::now() - start));
+      if (left.count() <= 0) return Ending::kAsked;
+      wait_ms = static_cast<int>(std::min<std::int64_t>(wait_ms, left.count()));
+    }
+    poll(fds.data(), fds.size(), wait_ms);
+    if (fds[0].revents != 0) return Ending::kAsked;
+    if (agent_has_died()) return Ending::kAgentDied;
+    if (fds[1].revents != 0) check_links();
+    if (attachments_.empty()) return Ending::kInterfacesGone;
+    check_detach_requests();
+    if (attachments_.empty()) return Ending::kAsked;
+  }
+}
+
+bool Supervisor::agent_has_died() {
+  int status = 0;
+  if (waitpid(agent_pid_, &status, WNOHANG) != agent_pid_) return false;
+  agent_pid_ = 0;
+  const std::string how = WIFSIGNALED(status)
+                              ? std::string("signal ") + strsignal(WTERMSIG(status))
+                              : "exit code " + std::to_string(WEXITSTATUS(status));
+  callbacks_.error("the agent ended by itself (" + how +
+                   "); the programs go on counting\n  hint: nids-xdp attach takes over, nids-xdp "
+                   "detach removes them");
+  return true;
+}
+
+void Supervisor::check_links() {
+  for (const LinkChange& change : links_->read()) {
+    for (std::size_t i = 0; i < attachments_.size(); ++i) {
+      Attachment& attachment = attachments_[i];
+      if (attachment.ifindex != change.link.ifindex) continue;
+      if (change.deleted) {
+        callbacks_.error("interface " + attachment.ifname + " was deleted or moved away");
+        drop(i);
+        break;
+      }
+      if (!change.link.name.empty() && change.link.name != attachment.ifname) {
+        callbacks_.info("interface " + attachment.ifname + " is now called " + change.link.name);
+        attachment.ifname = change.link.name;
+      }
+      auto found = find_attachment(attachment.ifindex, attachment.ifname);
+      const bool is_removed = found && (!*found || (*found)->xdp_id != attachment.xdp_id);
+      const auto agent = attachment.maps.agent();
+      if (is_removed && !(agent && agent->detach_requested)) {
+        callbacks_.error("somebody removed the XDP program from " + attachment.ifname);
+        if (*found)
+          if (auto removed = detach(**found); !removed) callbacks_.error(removed.error().message());
+        drop(i);
+        break;
+      }
+    }
+  }
+}
+
+void Supervisor::check_detach_requests() {
+  for (std::size_t i = attachments_.size(); i-- > 0;) {
+    const auto agent = attachments_[i].maps.agent();
+    if (!agent || agent->detach_requested == 0) continue;
+    callbacks_.info("detached from " + attachments_[i].ifname + " by nids-xdp detach");
+    if (auto removed = detach(attachments_[i]); !removed)
+      callbacks_.error(removed.error().message());
+    drop(i);
+  }
+}
+
+void Supervisor::drop(std::size_t index) {
+  Pins(request_.paths.bpffs).unpin(attachments_[index].ifindex);
+  dropped_.push_back(std::move(attachments_[index]));
+  attachments_.erase(attachments_.begin() + static_cast<std::ptrdiff_t>(index));
+}
+
+void Supervisor::claim(const Attachment& attachment, bool is_ours) const {
+  const Mapped<nids_agent_counters> agent{attachment.maps.fd("nids_agent")};
+  if (!agent) return;
+  const auto pid = static_cast<std::uint64_t>(getpid());
+  agent->pid_start_ticks = is_ours ? process_start_ticks(pid) : 0;
+  agent->pid = is_ours ? pid : 0;
+  agent->detach_requested = 0;
+  agent->degraded = 0;
+}
+
+void Supervisor::release(const Attachment& attachment) const {
+  if (auto removed = detach(attachment); !removed) callbacks_.error(removed.error().message());
+  Pins(request_.paths.bpffs).unpin(attachment.ifindex);
+}
+
+// Programs first, so that nothing comes after the agent's last record.
+Result<void> Supervisor::finish(Ending ending) {
+  const bool leaves_programs = request_.keep_attached || ending == Ending::kAgentDied;
+  std::optional<AttachLock> lock;
+  if (auto taken = AttachLock::take(request_.paths.run)) lock.emplace(std::move(*taken));
+  if (!leaves_programs)
+    for (const Attachment& attachment : attachments_) release(attachment);
+  const bool is_clean = stop_agent();
+  for (const Attachment& attachment : attachments_) claim(attachment, false);
+  if (!is_clean)
+    return Error{.action = "end the agent in order", .reason = "what it had not written is lost"};
+  return {};
+}
+
+bool Supervisor::stop_agent() {
+  if (agent_pid_ <= 0) return true;
+  control_ = Fd{};  // its end of file tells the agent
+  const auto deadline = std::chrono::steady_clock::now() + kAgentMayTake;
+  int status = 0;
+  while (waitpid(agent_pid_, &status, WNOHANG) == 0) {
+    if (std::chrono::steady_clock::now() > deadline) {
+      kill(agent_pid_, SIGKILL);
+      waitpid(agent_pid_, &status, 0);
+      break;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  agent_pid_ = 0;
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+}  // namespace nids

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// The small parent: holds the programs and their removal, starts the agent and ends with it. Never
+// touches a packet.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/paths.hpp"
+#include "agent/pipeline.hpp"
+#include "config/config.hpp"
+#include "kernel/attachment.hpp"
+#include "kernel/netlink.hpp"
+#include "nids/abi/counters.h"
+
+namespace nids {
+
+struct AttachRequest {
+  std::vector<std::string> interfaces;  // none: that of the default route
+  ModeChoice mode = ModeChoice::kAuto;
+  bool egress = true;
+  bool keep_attached = false;
+  std::optional<std::chrono::milliseconds> duration;
+  Config config;
+  Paths paths;
+};
+
+// How a run ended; the readings were taken after the agent's last record.
+struct AttachOutcome {
+  bool is_done = false;   // ended as asked: by a signal, the time, or `nids-xdp detach`
+  std::vector<std::pair<std::string, KernelReading>> readings;  // by interface
+};
+
+class Supervisor {
+ public:
+  // What the user is told meanwhile; `alert` runs in the agent's process.
+  struct Callbacks {
+    std::function<void(const std::string&)> info, warning, error;
+    std::function<void(const Alert&)> alert;
+    std::function<void()> started;  // attached, agent running
+  };
+
+  Supervisor(AttachRequest request, Callbacks callbacks)
+      : request_(std::move(request)), callbacks_(std::move(callbacks)) {}
+
+  // Until it is told to end. An error: nothing was attached, and nothing is left behind.
+  [[nodiscard]] Result<AttachOutcome> run();
+
+ private:
+  enum class Ending { kNone, kAsked, kInterfacesGone, kAgentDied };
+
+  Result<void> attach_all();
+  Result<Attachment> attach_one(const LinkFacts& link, const AttachOptions& options);
+  std::optional<std::string> misfit(const Attachment& attachment) const;
+  Sinks open_sinks();
+  Result<void> start_agent();
+  [[noreturn]] void run_child(const Fd& control);
+  Ending watch();
+  bool agent_has_died();
+  void check_links();
+  void check_detach_requests();
+  void drop(std::size_t index);
+  void claim(const Attachment& attachment, bool is_ours) const;
+  void release(const Attachment& attachment) const;
+  Result<void> finish(Ending ending);
+  bool stop_agent();
+
+  AttachRequest request_;
+  Callbacks callbacks_;
+  std::vector<Attachment> attachments_;  // those watched now
+  std::vector<Attachment> dropped_;      // gone; their maps still hold the final counts
+  std::optional<LinkMonitor> links_;
+  std::optional<Sinks> sinks_;  // until the agent has them
+  Fd control_;
+  int agent_pid_ = 0;
+};
+
+}  // namespace nids

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <sched.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <ostream>
+
+#include "agent/privileges.hpp"
+#include "agent/supervisor.hpp"
+#include "cli/command.hpp"
+#include "cli/logging.hpp"
+#include "cli/report.hpp"
+#include "decode/printable.hpp"
+#include "kernel/handle.hpp"
+#include "log/alert_line.hpp"
+
+namespace nids {
+namespace {
+
+Result<void> enter_netns(const std::string& name) {
+  const std::string action = "enter the network namespace " + printable(name);
+  if (name.empty() || name.find('/') != std::string::npos || name == "." || name == "..")
+    return Error{.action = action, .reason = "that is not a name as `ip netns` gives them"};
+  const Fd fd{open(("/run/netns/" + name).c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!fd)
+    return Error{.action = action, .error_number = errno, .hint = "ip netns list shows them"};
+  if (setns(fd.get(), CLONE_NEWNET) != 0) return Error{.action = action, .error_number = errno};
+  return {};
+}
+
+// The options that change the configuration; an error is a usage error.
+Result<void> apply(const AttachArguments& arguments, Config& config) {
+  if (arguments.class_list)
+    if (auto limited = restrict_classes(config, *arguments.class_list); !limited) return limited;
+  if (arguments.eve) {
+    config.eve.enabled = *arguments.eve != "off";
+    config.eve.path = *arguments.eve;
+  }
+  if (arguments.retain) {
+    config.retain.enabled = *arguments.retain != "off";
+    config.retain.directory = *arguments.retain;
+  }
+  if (arguments.snap) {
+    auto snap = parse_size(*arguments.snap);
+    if (!snap) return snap.error();
+    if (*snap < 64 || *snap > NIDS_SNAP_MAX)
+      return Error{.action = "take --snap " + *arguments.snap,
+                   .reason = "it must lie between 64 and " + std::to_string(NIDS_SNAP_MAX)};
+    config.ring.snap_bytes = static_cast<std::uint32_t>(*snap);
+  }
+  return {};
+}
+
+ModeChoice mode_choice(const std::string& mode) {
+  return mode == "native" ? ModeChoice::kNative : mode == "skb" ? ModeChoice::kSkb : ModeChoice::kAuto;
+}
+
+// The command that was typed ends when the agent runs; its exit code tells whether it does.
+class Daemon {
+ public:
+  // Returns in the daemon; in the process that was started it returns an exit code.
+  std::optional<Exit> begin(Io& io) {
+    std::array<int, 2> ends{};
+    if (pipe2(ends.data(), O_CLOEXEC) != 0)
+      return fail({.action = "start the daemon", .error_number = errno}, io);
+    const Fd read_end{ends[0]};
+    write_end_ = Fd{ends[1]};
+    const pid_t child = fork();
+    if (child < 0) return fail({.action = "start the daemon", .error_number = errno}, io);
+    if (child == 0) {
+      setsid();
+      return std::nullopt;
+    }
+    write_end_ = Fd{};
+    char byte = 0;
+    if (read(read_end.get(), &byte, 1) != 1) return kFailed;  // it has said why
+    io.err << "nids-xdp: running as process " << child << '\n';
+    return kOk;
+  }
+
+  void ready() {
+    log_to_journal();
+    const Fd null{open("/dev/null", O_RDWR | O_CLOEXEC)};
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+      if (null) dup2(null.get(), fd);
+    // A shell that waits for the byte is only late if it is lost.
+    [[maybe_unused]] const ssize_t written = write(write_end_.get(), "!", 1);
+    write_end_ = Fd{};
+  }
+
+ private:
+  Fd write_end_;
+};
+
+void tell_started(const AttachRequest& request, Io& io) {
+  if (io.is_quiet) return;
+  const Config& config = request.config;
+  io.err << "nids-xdp: alerts go to "
+         << (!config.eve.enabled        ? "nowhere"
+             : config.eve.path.empty()  ? request.paths.eve
+                                        : printable(config.eve.path, 4096))
+         << ", packets to "
+         << (!config.retain.enabled            ? "nowhere"
+             : config.retain.directory.empty() ? request.paths.packets
+                                               : printable(config.retain.directory, 4096))
+         << "; ^C ends\n";
+}
+
+Exit report_outcome(const AttachOutcome& outcome, std::ostream& out) {
+  bool is_doubtful = false;
+  for (const auto& [name, reading] : outcome.readings) {
+    StatsReport report{.interface = name,
+                       .mode = mode_name(reading.info.mode),
+                       .counters = reading.counters,
+                       .agent_counters = reading.agent,
+                       .classes = reading.classes};
+    out << summary_text(report);
+    is_doubtful = is_doubtful || has_losses(report) || !is_balanced(report);
+  }
+  out.flush();
+  if (!outcome.is_done) return kFailed;
+  return is_doubtful ? kDegraded : kOk;
+}
+
+}  // namespace
+
+Exit run_attach(const AttachArguments& arguments, Io& io) {
+  AttachRequest request{.interfaces = arguments.interfaces,
+                        .mode = mode_choice(arguments.mode),
+                        .egress = !arguments.no_egress,
+                        .keep_attached = arguments.keep_attached,
+                        .duration = {},
+                        .config = {},
+                        .paths = io.paths};
+  if (arguments.duration) {
+    auto ms = parse_duration_ms(*arguments.duration);
+    if (!ms) return usage(ms.error().message(), io);
+    request.duration = std::chrono::milliseconds(*ms);
+  }
+  auto config = effective_config(arguments.config, io);
+  if (!config) return kFailed;
+  if (auto applied = apply(arguments, *config); !applied)
+    return usage(applied.error().message(), io);
+  request.config = std::move(*config);
+  if (const std::string missing = missing_capabilities(); !missing.empty())
+    return fail({.action = "attach",
+                 .reason = "this process lacks " + missing,
+                 .hint = "run it with sudo"},
+                io);
+  if (arguments.netns)
+    if (auto entered = enter_netns(*arguments.netns); !entered) return fail(entered.error(), io);
+
+  Daemon daemon;
+  if (arguments.daemon)
+    if (const auto code = daemon.begin(io)) return *code;
+  // With EVE on standard output nothing else may stand there.
+  std::ostream& out = arguments.eve == "-" ? io.err : io.out;
+  Supervisor::Callbacks callbacks{
+      .info = [](const std::string& text) { spdlog::info("{}", text); },
+      .warning = [](const std::string& text) { spdlog::warn("{}", text); },
+      .error = [](const std::string& text) { spdlog::error("{}", text); },
+      .alert = {},
+      .started =
+          [&] {
+            if (arguments.daemon)
+              daemon.ready();
+            else
+              tell_started(request, io);
+          }};
+  if (io.out_is_terminal && !arguments.daemon && arguments.eve != "-")
+    callbacks.alert = [&](const Alert& alert) { out << alert_line(alert, io.colour) << std::endl; };
+  auto outcome = Supervisor(request, std::move(callbacks)).run();
+  if (!outcome) return fail(outcome.error(), io);
+  return report_outcome(*outcome, out);
+}
+
+}  // namespace nids

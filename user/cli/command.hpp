@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// The subcommands as functions of their options and streams, so that a test needs no process.
+// Parses no arguments.
+#pragma once
+
+#include <chrono>
+#include <iosfwd>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/paths.hpp"
+#include "config/config.hpp"
+#include "kernel/attachment.hpp"
+#include "nids/result.hpp"
+
+namespace nids {
+
+enum Exit : int { kOk = 0, kFailed = 1, kUsage = 2, kProblemsFound = 3, kDegraded = 4 };
+
+struct Io {
+  std::ostream& out;
+  std::ostream& err;
+  bool out_is_terminal = false;
+  bool colour = false;
+  bool is_quiet = false;
+  Paths paths;
+};
+
+struct AttachArguments {
+  std::vector<std::string> interfaces;
+  std::string mode = "auto";
+  bool no_egress = false;
+  std::optional<std::string> netns, class_list, config, eve, retain, snap, duration;
+  bool daemon = false;
+  bool keep_attached = false;
+};
+Exit run_attach(const AttachArguments&, Io&);
+
+struct DetachArguments {
+  std::vector<std::string> interfaces;
+  bool all = false;
+};
+Exit run_detach(const DetachArguments&, Io&);
+
+Exit run_status(bool json, Io&);
+
+struct StatsArguments {
+  std::optional<std::string> interface;
+  bool json = false;
+  std::optional<double> watch_s;
+};
+Exit run_stats(const StatsArguments&, Io&);
+
+struct ReplayArguments {
+  std::string file;
+  bool json = false;
+  std::optional<std::string> eve, retain, config;
+};
+Exit run_replay(const ReplayArguments&, Io&);
+
+Exit run_pcap_summary(const std::string& file, const std::optional<std::string>& config, Io&);
+Exit run_classes(bool json, const std::optional<std::string>& config, Io&);
+Exit run_config_check(const std::optional<std::string>& file, Io&);
+Exit run_config_dump(const std::optional<std::string>& file, Io&);
+
+// "nids-xdp: cannot ..." on the error stream.
+Exit fail(const Error& error, Io&);
+Exit usage(const std::string& text, Io&);
+
+// The file given, else the default one where there is one, else the defaults. Says what is wrong
+// with it, line and column, and returns nothing.
+std::optional<Config> effective_config(const std::optional<std::string>& file, Io&);
+
+}  // namespace nids

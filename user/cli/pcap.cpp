@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <pcap/dlt.h>
+#include <spdlog/fmt/fmt.h>
+
+#include <limits>
+#include <ostream>
+
+#include "agent/class_table.hpp"
+#include "agent/privileges.hpp"
+#include "agent/replay.hpp"
+#include "cli/command.hpp"
+#include "decode/packet.hpp"
+#include "decode/printable.hpp"
+#include "firstpass/first_pass.hpp"
+#include "log/eve.hpp"
+#include "source/capture_file.hpp"
+
+namespace nids {
+namespace {
+
+const char* parse_name(std::uint8_t result) {
+  switch (result) {
+#define NIDS_NAME(name, key, meaning) \
+  case NIDS_PARSE_##name:             \
+    return key;
+    NIDS_PARSE_RESULTS(NIDS_NAME)
+#undef NIDS_NAME
+  }
+  return "";
+}
+
+const char* transport_name(const nids_packet& p) {
+  constexpr const char* kNames[] = {"TCP", "UDP", "ICMP", "ICMPv6", "SCTP", "IGMP", "fragment"};
+  return p.transport < std::size(kNames) ? kNames[p.transport] : "IP";
+}
+
+std::string tcp_flags(std::uint8_t flags) {
+  constexpr std::string_view kLetters = "FSRPAUEC";
+  std::string text;
+  for (std::size_t bit = 0; bit < kLetters.size(); ++bit)
+    if ((flags >> bit & 1) != 0) text += kLetters[bit];
+  return text.empty() ? "none" : text;
+}
+
+std::string end_text(const std::uint8_t (&address)[16], std::uint16_t port, const nids_packet& p) {
+  const std::string text = address_text(address, p.ip_version);
+  if ((p.flags & NIDS_PACKET_HAS_PORTS) == 0) return text;
+  return (p.ip_version == 6 ? "[" + text + "]" : text) + ":" + std::to_string(port);
+}
+
+std::string headers_text(const nids_packet& p) {
+  if (p.ip_version == 0)
+    return p.network == NIDS_NETWORK_ARP ? "ARP" : fmt::format("ethertype 0x{:04x}", p.ether_type);
+  std::string text = fmt::format("{} {} > {}", transport_name(p), end_text(p.src, p.src_port, p),
+                                 end_text(p.dst, p.dst_port, p));
+  if (p.transport == NIDS_TRANSPORT_TCP && p.result == NIDS_PARSE_OK)
+    text += " [" + tcp_flags(p.tcp_flags) + "]";
+  if (p.transport == NIDS_TRANSPORT_OTHER) text += fmt::format(" proto {}", p.l4_proto);
+  return text;
+}
+
+// Every packet of a class goes up, whatever its flow has had before.
+std::vector<nids_class> without_depths(const Config& config) {
+  auto classes = abi_classes(config);
+  for (nids_class& one : classes) {
+    one.depth_bytes = std::numeric_limits<std::uint32_t>::max();
+    one.interest = NIDS_INTEREST_CAPTURE;
+  }
+  return classes;
+}
+
+}  // namespace
+
+Exit run_pcap_summary(const std::string& path, const std::optional<std::string>& config_file,
+                      Io& io) {
+  const auto config = effective_config(config_file, io);
+  if (!config) return kFailed;
+  auto file = CaptureFile::open(path, drop_root);
+  if (!file) return fail(file.error(), io);
+
+  std::uint8_t class_id = 0;
+  FirstPass first_pass({}, without_depths(*config), *abi_ports(*config), [&](auto record) {
+    nids_packet_event event;
+    if (record.size() < sizeof(event)) return;
+    std::memcpy(&event, record.data(), sizeof(event));
+    if (event.event.kind == NIDS_RECORD_PACKET) class_id = event.class_id;
+  });
+  for (std::uint64_t number = 1;; ++number) {
+    auto frame = file->next();
+    if (!frame) {
+      fail(frame.error(), io);
+      return kDegraded;
+    }
+    if (!*frame || !io.out) return kOk;
+    const nids_twin_frame twin = twin_frame(**frame, file->link_type());
+    nids_packet packet;
+    class_id = 0;
+    nids_twin_parse(&twin, &packet);
+    first_pass.packet(twin);
+    io.out << fmt::format("{:>6}  {}  {:>5}  {}", number, eve_timestamp((*frame)->time),
+                          (*frame)->wire_len, headers_text(packet));
+    if (packet.result != NIDS_PARSE_OK) io.out << "  " << parse_name(packet.result);
+    if (class_id != 0) io.out << "  class " << config->classes[class_id - 1u].name;
+    io.out << '\n';
+  }
+}
+
+}  // namespace nids

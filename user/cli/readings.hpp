@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is attached in this network namespace, read from the kernel, or from pins where the reader
+// is not root.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/paths.hpp"
+#include "cli/report.hpp"
+#include "kernel/attachment.hpp"
+#include "nids/result.hpp"
+
+namespace nids {
+
+struct Reading {
+  KernelReading kernel;
+  std::optional<Attachment> attachment;  // nothing where it came from pins
+  bool agent = false;
+};
+
+// All interfaces, or the one named; an error where the one named is not watched.
+[[nodiscard]] Result<std::vector<Reading>> read_attached(const std::optional<std::string>& interface,
+                                                         const Paths& paths);
+
+StatsReport report_of(const Reading& reading);
+
+}  // namespace nids

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/report.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include "cli/totals.hpp"
+#include "config/config.hpp"
+
+namespace nids {
+namespace {
+
+std::string amount(const char* name, const nids_sum& sum) {
+  return fmt::format("  {:<22}{:>14} packets {:>16} bytes\n", name, sum.packets, sum.bytes);
+}
+
+std::string counters_line(const char* name, const std::string& list) {
+  return list.empty() ? std::string{} : fmt::format("  {:<10}{}\n", name, list);
+}
+
+void append_count(std::string& list, const char* name, std::uint64_t count) {
+  if (count != 0) list += fmt::format("{}{} {}", list.empty() ? "" : ", ", name, count);
+}
+
+std::string headers_text(const nids_counters& c) {
+  std::string parse, network, transport;
+#define NIDS_COUNT(name, key, meaning) append_count(parse, key, c.parse[NIDS_PARSE_##name]);
+  NIDS_PARSE_RESULTS(NIDS_COUNT)
+#undef NIDS_COUNT
+#define NIDS_COUNT(name, key) append_count(network, key, c.network[NIDS_NETWORK_##name]);
+  NIDS_NETWORKS(NIDS_COUNT)
+#undef NIDS_COUNT
+#define NIDS_COUNT(name, key) append_count(transport, key, c.transport[NIDS_TRANSPORT_##name]);
+  NIDS_TRANSPORTS(NIDS_COUNT)
+#undef NIDS_COUNT
+  return counters_line("parse", parse) + counters_line("network", network) +
+         counters_line("transport", transport);
+}
+
+std::string classes_text(const StatsReport& report) {
+  std::string text;
+  for (std::size_t i = 1; i < report.classes.size() && i < NIDS_CLASS_MAX; ++i) {
+    const nids_class_sum& sum = report.counters.classes[i];
+    if (sum.packets == 0) continue;
+    text += fmt::format("  {:<14}{:>8} flows {:>12} packets {:>16} bytes\n",
+                        class_name(report.classes[i]), sum.flows, sum.packets, sum.bytes);
+  }
+  return text.empty() ? "  nothing\n" : text;
+}
+
+std::string kept_text(const StatsReport& report) {
+  const nids_agent_counters& a = report.agent_counters;
+  const auto* by = a.alerts_by_severity;
+  return fmt::format("alerts  {} (severity 1: {}, 2: {}, 3: {}), {} suppressed\n",
+                     by[1] + by[2] + by[3], by[1], by[2], by[3], a.alerts_suppressed) +
+         fmt::format("kept    {} packets, {} bytes; {} not kept by policy\n", a.retained.packets,
+                     a.retained.bytes,
+                     a.not_kept_by_policy.packets + report.counters.beyond_depth.packets);
+}
+
+std::string lost_text(const StatsReport& report) {
+  const nids_counters& c = report.counters;
+  const nids_agent_counters& a = report.agent_counters;
+  std::string list;
+  append_count(list, "records, ring full:", ring_lost(c).packets);
+  append_count(list, "packets without a slot:", c.unaccounted.packets);
+  append_count(list, "packets, disk:", a.not_kept_by_error.packets);
+  append_count(list, "EVE lines:", a.eve_lost);
+  append_count(list, "records refused:", a.invalid_records);
+  return "lost    " + (list.empty() ? "nothing" : list) + "\n";
+}
+
+std::string ledger_text(const StatsReport& report) {
+  const nids_counters& c = report.counters;
+  return amount("seen", seen_sum(c)) + amount("= live in flow table", c.live) +
+         amount("+ exported", c.exported) + amount("+ unaccounted", c.unaccounted) +
+         amount("+ no flow by nature", c.no_flow) +
+         (is_balanced(report) ? "  balanced\n" : "  DOES NOT BALANCE\n");
+}
+
+}  // namespace
+
+bool is_balanced(const StatsReport& report) {
+  const nids_counters& c = report.counters;
+  const nids_sum seen = seen_sum(c);
+  const nids_sum found = plus(plus(c.live, c.exported), plus(c.unaccounted, c.no_flow));
+  return seen.packets == found.packets && seen.bytes == found.bytes && report.scan_agrees;
+}
+
+bool has_losses(const StatsReport& report) {
+  const nids_agent_counters& a = report.agent_counters;
+  return ring_lost(report.counters).packets != 0 || a.not_kept_by_error.packets != 0 ||
+         a.eve_lost != 0 || a.invalid_records != 0 || report.counters.unaccounted.packets != 0;
+}
+
+std::string stats_text(const StatsReport& report) {
+  const nids_counters& c = report.counters;
+  const nids_sum pending = ring_pending(report);
+  return fmt::format("{} ({}), agent {}\n", report.interface, report.mode,
+                     report.agent ? "running" : "not running") +
+         amount("in", c.seen[NIDS_INGRESS]) + amount("out", c.seen[NIDS_EGRESS]) +
+         headers_text(c) + "flagged\n" + classes_text(report) + "ledger\n" + ledger_text(report) +
+         fmt::format("flows   {} live of {} slots, {} created, {} exported\n",
+                     c.flows_created - c.flows_exported, report.slots, c.flows_created,
+                     c.flows_exported) +
+         fmt::format("ring    {} offered, {} consumed, {} lost, {} pending\n",
+                     c.ring_offered.packets, report.agent_counters.consumed.packets,
+                     ring_lost(c).packets, pending.packets) +
+         kept_text(report) + lost_text(report);
+}
+
+std::string summary_text(const StatsReport& report) {
+  const nids_sum seen = seen_sum(report.counters);
+  return fmt::format("{}\nseen    {} packets, {} bytes; ledger {}\nflagged\n", report.interface,
+                     seen.packets, seen.bytes,
+                     is_balanced(report) ? "balanced" : "DOES NOT BALANCE") +
+         classes_text(report) + kept_text(report) + lost_text(report);
+}
+
+}  // namespace nids

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// The counters of one interface, or one replay, for scripts and for people. Reads no map.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "nids/abi/config.h"
+#include "nids/abi/counters.h"
+
+namespace nids {
+
+struct StatsReport {
+  std::string interface;
+  std::string mode;
+  std::uint64_t since_ns = 0;  // wall time
+  bool agent = false;
+  nids_counters counters{};
+  nids_agent_counters agent_counters{};
+  std::vector<nids_class> classes;
+  std::uint64_t slots = 0;
+  bool scan_agrees = true;  // the slots, added up, are counters.live
+};
+
+// Whether seen = live + exported + unaccounted + no_flow, in packets and in bytes.
+bool is_balanced(const StatsReport& report);
+// Whether anything was lost by overload or error: exit code 4.
+bool has_losses(const StatsReport& report);
+
+// The shape of CLI.md.
+nlohmann::ordered_json stats_json(const StatsReport& report);
+std::string stats_text(const StatsReport& report);
+// Seen, flagged by class, kept, lost: what `attach` and `replay` end with.
+std::string summary_text(const StatsReport& report);
+
+}  // namespace nids

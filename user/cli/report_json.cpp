@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nlohmann/json.hpp>
+
+#include "cli/report.hpp"
+#include "cli/totals.hpp"
+#include "log/eve.hpp"
+
+namespace nids {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json sum_json(const nids_sum& sum) { return {{"packets", sum.packets}, {"bytes", sum.bytes}}; }
+
+Json parse_json(const nids_counters& c) {
+  Json json = Json::object();
+#define NIDS_KEY(name, key, meaning) json[key] = c.parse[NIDS_PARSE_##name];
+  NIDS_PARSE_RESULTS(NIDS_KEY)
+#undef NIDS_KEY
+  return json;
+}
+
+Json network_json(const nids_counters& c) {
+  Json json = Json::object();
+#define NIDS_KEY(name, key) json[key] = c.network[NIDS_NETWORK_##name];
+  NIDS_NETWORKS(NIDS_KEY)
+#undef NIDS_KEY
+  return json;
+}
+
+Json transport_json(const nids_counters& c) {
+  Json json = Json::object();
+#define NIDS_KEY(name, key) json[key] = c.transport[NIDS_TRANSPORT_##name];
+  NIDS_TRANSPORTS(NIDS_KEY)
+#undef NIDS_KEY
+  return json;
+}
+
+Json classes_json(const StatsReport& report) {
+  Json json = Json::object();
+  for (std::size_t i = 1; i < report.classes.size() && i < NIDS_CLASS_MAX; ++i) {
+    const nids_class_sum& sum = report.counters.classes[i];
+    if (report.classes[i].name[0] == '\0') continue;
+    json[class_name(report.classes[i])] = {
+        {"flows", sum.flows}, {"packets", sum.packets}, {"bytes", sum.bytes}};
+  }
+  return json;
+}
+
+Json ring_json(const StatsReport& report) {
+  const nids_sum lost = ring_lost(report.counters);
+  const nids_sum pending = ring_pending(report);
+  return {{"offered", report.counters.ring_offered.packets},
+          {"consumed", report.agent_counters.consumed.packets},
+          {"lost", lost.packets},
+          {"pending", pending.packets},
+          {"offered_bytes", report.counters.ring_offered.bytes},
+          {"consumed_bytes", report.agent_counters.consumed.bytes},
+          {"lost_bytes", lost.bytes},
+          {"pending_bytes", pending.bytes},
+          {"invalid", report.agent_counters.invalid_records}};
+}
+
+Json retained_json(const StatsReport& report) {
+  const nids_agent_counters& a = report.agent_counters;
+  return {{"packets", a.retained.packets},
+          {"bytes", a.retained.bytes},
+          {"not_kept_by_policy", a.not_kept_by_policy.packets + report.counters.beyond_depth.packets},
+          {"lost_by_overload", report.counters.ring_lost[NIDS_RECORD_PACKET].packets},
+          {"lost_by_error", a.not_kept_by_error.packets},
+          {"deleted_by_policy", a.deleted_by_policy.packets}};
+}
+
+Json alerts_json(const nids_agent_counters& a) {
+  const auto* by = a.alerts_by_severity;
+  return {{"total", by[1] + by[2] + by[3]},
+          {"suppressed", a.alerts_suppressed},
+          {"by_severity", {{"1", by[1]}, {"2", by[2]}, {"3", by[3]}}},
+          {"eve_lines", a.eve_lines},
+          {"eve_lost", a.eve_lost}};
+}
+
+Json ledger_json(const StatsReport& report) {
+  const nids_counters& c = report.counters;
+  const nids_sum seen = seen_sum(c);
+  return {{"seen", seen.packets},
+          {"live", c.live.packets},
+          {"exported", c.exported.packets},
+          {"unaccounted", c.unaccounted.packets},
+          {"no_flow", c.no_flow.packets},
+          {"seen_bytes", seen.bytes},
+          {"live_bytes", c.live.bytes},
+          {"exported_bytes", c.exported.bytes},
+          {"unaccounted_bytes", c.unaccounted.bytes},
+          {"no_flow_bytes", c.no_flow.bytes},
+          {"balanced", is_balanced(report)}};
+}
+
+}  // namespace
+
+Json stats_json(const StatsReport& report) {
+  const nids_counters& c = report.counters;
+  Json json;
+  json["interface"] = report.interface;
+  json["mode"] = report.mode;
+  json["attached_since"] = eve_timestamp(WallTime{report.since_ns});
+  json["agent"] = report.agent;
+  json["ingress"] = sum_json(c.seen[NIDS_INGRESS]);
+  json["egress"] = sum_json(c.seen[NIDS_EGRESS]);
+  json["parse"] = parse_json(c);
+  json["network"] = network_json(c);
+  json["transport"] = transport_json(c);
+  json["classes"] = classes_json(report);
+  json["findings"] = Json::object();
+  json["verdict"] = {{"pass", seen_sum(c).packets}, {"drop", 0}};
+  json["flow_table"] = {{"slots", report.slots},
+                        {"live", c.flows_created - c.flows_exported},
+                        {"created", c.flows_created},
+                        {"exported", c.flows_exported}};
+  json["ring"] = ring_json(report);
+  json["retained"] = retained_json(report);
+  json["alerts"] = alerts_json(report.agent_counters);
+  json["ledger"] = ledger_json(report);
+  return json;
+}
+
+}  // namespace nids

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nlohmann/json.hpp>
+#include <ostream>
+#include <thread>
+
+#include "cli/command.hpp"
+#include "cli/readings.hpp"
+
+namespace nids {
+namespace {
+
+void print_text(const std::vector<StatsReport>& reports, Io& io) {
+  if (reports.empty())
+    io.out << "nothing is attached in this network namespace; sudo nids-xdp attach IFACE\n";
+  bool is_first = true;
+  for (const StatsReport& report : reports) {
+    if (!std::exchange(is_first, false)) io.out << '\n';
+    io.out << stats_text(report);
+  }
+}
+
+Exit print_once(const StatsArguments& arguments, Io& io) {
+  auto readings = read_attached(arguments.interface, io.paths);
+  if (!readings) return fail(readings.error(), io);
+  std::vector<StatsReport> reports;
+  bool is_balanced_all = true;
+  for (const Reading& reading : *readings) {
+    reports.push_back(report_of(reading));
+    is_balanced_all = is_balanced_all && is_balanced(reports.back());
+  }
+  if (arguments.json) {
+    auto json = nlohmann::ordered_json::array();
+    for (const StatsReport& report : reports) json.push_back(stats_json(report));
+    using Json = nlohmann::ordered_json;
+    io.out << json.dump(arguments.watch_s ? -1 : 2, ' ', false, Json::error_handler_t::replace)
+           << '\n';
+  } else {
+    print_text(reports, io);
+  }
+  io.out.flush();
+  return is_balanced_all ? kOk : kDegraded;
+}
+
+}  // namespace
+
+Exit run_stats(const StatsArguments& arguments, Io& io) {
+  if (!arguments.watch_s) return print_once(arguments, io);
+  constexpr const char* kClearScreen = "\x1b[H\x1b[2J";
+  for (;;) {
+    if (!arguments.json && io.out_is_terminal) io.out << kClearScreen;
+    if (const Exit code = print_once(arguments, io); code == kFailed || !io.out) return code;
+    std::this_thread::sleep_for(std::chrono::duration<double>(*arguments.watch_s));
+  }
+}
+
+}  // namespace nids

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <spdlog/fmt/fmt.h>
+
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "cli/command.hpp"
+#include "cli/readings.hpp"
+#include "config/config.hpp"
+#include "log/eve.hpp"
+
+namespace nids {
+namespace {
+
+struct Status {
+  StatsReport report;
+  std::string reason;
+  bool egress = false;
+  std::uint64_t agent_pid = 0;
+  std::uint64_t table_bytes = 0;
+  std::vector<std::string> degraded;
+};
+
+Status status_of(const Reading& reading) {
+  const nids_info& info = reading.kernel.info;
+  Status status{.report = report_of(reading), .reason = {}};
+  status.reason.assign(info.reason, strnlen(info.reason, sizeof(info.reason)));
+  status.egress = reading.attachment ? reading.attachment->egress_id != 0
+                                     : (info.flags & NIDS_INFO_EGRESS) != 0;
+  status.agent_pid = reading.agent ? reading.kernel.agent.pid : 0;
+  status.table_bytes =
+      std::uint64_t{info.cpus} * info.sets_per_cpu * sizeof(nids_flow_set);
+
+  const auto degraded = [&](bool is_so, const char* why) {
+    if (is_so) status.degraded.emplace_back(why);
+  };
+  const std::uint64_t flags = reading.kernel.agent.degraded;
+  degraded(info.mode == NIDS_MODE_SKB && !status.reason.starts_with("asked"),
+           "skb mode: native XDP was refused");
+  degraded(reading.attachment && reading.attachment->xdp_id == 0, "the XDP program is gone");
+  degraded((info.flags & NIDS_INFO_EGRESS) != 0 && !status.egress, "the egress filter is gone");
+  degraded(!reading.agent, "no agent runs: packets are counted, not analysed");
+  degraded((flags & NIDS_DEGRADED_EVE) != 0, "alerts can't be written to the EVE log");
+  degraded((flags & NIDS_DEGRADED_RETAIN) != 0, "packets can't be kept");
+  degraded(!is_balanced(status.report), "the ledger does not balance");
+  return status;
+}
+
+nlohmann::ordered_json status_json(const Status& status) {
+  return {{"interface", status.report.interface},
+          {"mode", status.report.mode},
+          {"reason", status.reason},
+          {"egress", status.egress},
+          {"attached_since", eve_timestamp(WallTime{status.report.since_ns})},
+          {"agent", status.report.agent},
+          {"agent_pid", status.agent_pid},
+          {"budgets", {{"flow_slots", status.report.slots}, {"flow_table_bytes", status.table_bytes}}},
+          {"degraded", status.degraded}};
+}
+
+std::string status_text(const Status& status) {
+  std::string text = fmt::format(
+      "{}  {} mode ({}), egress {}, since {}\n", status.report.interface, status.report.mode,
+      status.reason, status.egress ? "watched" : "not watched",
+      eve_timestamp(WallTime{status.report.since_ns}));
+  text += status.report.agent ? fmt::format("  agent    process {}\n", status.agent_pid)
+                              : std::string("  agent    not running\n");
+  text += fmt::format("  budget   {} flow slots, {}\n", status.report.slots,
+                      size_text(status.table_bytes));
+  for (const std::string& why : status.degraded) text += "  degraded " + why + "\n";
+  return text;
+}
+
+}  // namespace
+
+Exit run_status(bool json, Io& io) {
+  auto readings = read_attached({}, io.paths);
+  if (!readings) return fail(readings.error(), io);
+  auto array = nlohmann::ordered_json::array();
+  for (const Reading& reading : *readings) {
+    const Status status = status_of(reading);
+    if (json)
+      array.push_back(status_json(status));
+    else
+      io.out << status_text(status);
+  }
+  if (json)
+    io.out << array.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+  else if (readings->empty())
+    io.out << "nothing is attached in this network namespace\n";
+  return kOk;
+}
+
+}  // namespace nids

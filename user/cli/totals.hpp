@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sums over the counters that more than one report shows. Formats nothing.
+#pragma once
+
+#include <cstring>
+#include <string>
+
+#include "cli/report.hpp"
+
+namespace nids {
+
+inline nids_sum plus(nids_sum a, nids_sum b) { return {a.packets + b.packets, a.bytes + b.bytes}; }
+
+inline nids_sum seen_sum(const nids_counters& c) {
+  return plus(c.seen[NIDS_INGRESS], c.seen[NIDS_EGRESS]);
+}
+
+inline nids_sum ring_lost(const nids_counters& c) {
+  nids_sum lost = c.copy_failed;
+  for (const nids_sum& kind : c.ring_lost) lost = plus(lost, kind);
+  return lost;
+}
+
+// What is in the ring now. The agent's count is read after the program's, so it may be ahead.
+inline nids_sum ring_pending(const StatsReport& report) {
+  const nids_sum gone = plus(ring_lost(report.counters), report.agent_counters.consumed);
+  const nids_sum offered = report.counters.ring_offered;
+  return {offered.packets > gone.packets ? offered.packets - gone.packets : 0,
+          offered.bytes > gone.bytes ? offered.bytes - gone.bytes : 0};
+}
+
+inline std::string class_name(const nids_class& one) {
+  return {one.name, strnlen(one.name, sizeof(one.name))};
+}
+
+}  // namespace nids
