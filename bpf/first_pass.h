@@ -48,8 +48,8 @@ struct first_pass_tables {
 	const struct nids_port_classes *ports;
 	struct nids_openers *openers;
 	const struct nids_class *classes; /* NIDS_CLASS_MAX of them */
-	__u64 now_ns; /* monotonic, a jiffy fine */
-	void *host; /* for export_flow */
+	__u64 now_ns;			  /* monotonic, a jiffy fine */
+	void *host;			  /* for export_flow */
 };
 
 /* Where the packet goes: `class_id` 0, nowhere. */
@@ -58,9 +58,9 @@ struct first_pass_verdict {
 	__u8 from_opener;
 };
 
-static __always_inline struct nids_class_choice
-choose_class(const struct first_pass_tables *t, const struct nids_packet *p, __u64 hash,
-	     __u8 sender)
+static __always_inline struct nids_class_choice choose_class(const struct first_pass_tables *t,
+							     const struct nids_packet *p,
+							     __u64 hash, __u8 sender)
 {
 	struct nids_class_choice choice = classify(t->ports, p, sender);
 
@@ -98,10 +98,11 @@ static __always_inline int is_wanted(const struct first_pass_tables *t, __u8 cla
 }
 
 /* classify and flow, for a packet that has a flow. */
-static __always_inline struct first_pass_verdict
-account_flow(const struct first_pass_tables *t, const struct nids_packet *p,
-	     const struct nids_flow_key *key, __u64 hash, enum nids_sender sender,
-	     const struct first_pass_frame *f)
+static __always_inline struct first_pass_verdict account_flow(const struct first_pass_tables *t,
+							      const struct nids_packet *p,
+							      const struct nids_flow_key *key,
+							      __u64 hash, enum nids_sender sender,
+							      const struct first_pass_frame *f)
 {
 	struct first_pass_verdict verdict = {};
 	struct slot_place place = find_slot(t->set, key, flow_tag(hash));

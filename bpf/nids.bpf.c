@@ -4,10 +4,9 @@
  */
 #include "hook.h"
 #include "maps.h"
-#include "ring/ring.h"
-#include "first_pass.h"
 #include "parse/parse.h"
 #include "ring/packet.h"
+#include "ring/ring.h"
 
 #include <linux/pkt_cls.h>
 #include <xdp/xdp_helpers.h>
@@ -37,13 +36,13 @@ __noinline int nids_account(struct pass *pass)
 	__u64 hash = flow_hash(&key, nids_hash_seed);
 	__u32 set = cpu * nids_sets_per_cpu + (hash >> 32 & (nids_sets_per_cpu - 1));
 	struct first_pass_tables tables = {
-		.counters = counters,
-		.set = bpf_map_lookup_elem(&nids_flows, &set),
-		.ports = bpf_map_lookup_elem(&nids_ports, &zero),
-		.openers = bpf_map_lookup_elem(&nids_openers, &zero),
-		.classes = bpf_map_lookup_elem(&nids_classes, &zero),
-		.now_ns = bpf_ktime_get_coarse_ns(),
-		.host = counters,
+	    .counters = counters,
+	    .set = bpf_map_lookup_elem(&nids_flows, &set),
+	    .ports = bpf_map_lookup_elem(&nids_ports, &zero),
+	    .openers = bpf_map_lookup_elem(&nids_openers, &zero),
+	    .classes = bpf_map_lookup_elem(&nids_classes, &zero),
+	    .now_ns = bpf_ktime_get_coarse_ns(),
+	    .host = counters,
 	};
 	if (!tables.set || !tables.ports || !tables.openers || !tables.classes)
 		return 0;

@@ -7,8 +7,8 @@
 
 #include "nids/abi/config.h"
 #include "nids/abi/flow.h"
-#include "parse/wire.h"
 #include "nids/abi/packet.h"
+#include "parse/wire.h"
 
 struct nids_class_choice {
 	__u8 class_id; /* 0: none */
@@ -16,8 +16,8 @@ struct nids_class_choice {
 };
 
 /* Linux's default net.ipv4.ip_local_port_range. */
-#define EPHEMERAL_FIRST 32768
-#define EPHEMERAL_LAST 60999
+#define EPHEMERAL_FIRST	 32768
+#define EPHEMERAL_LAST	 60999
 #define SYSTEM_PORT_LAST 1023 /* RFC 6335 section 6 */
 
 static __always_inline int is_ephemeral(__u16 port)
@@ -40,8 +40,8 @@ static __always_inline __u8 class_of_port(const struct nids_port_classes *ports,
  * the flow looks picked up midstream: no SYN, a service's port towards a port
  * that no service has.
  */
-static __always_inline struct nids_class_choice
-classify(const struct nids_port_classes *ports, const struct nids_packet *p, __u8 sender)
+static __always_inline struct nids_class_choice classify(const struct nids_port_classes *ports,
+							 const struct nids_packet *p, __u8 sender)
 {
 	struct nids_class_choice choice = {.class_id = 0, .opener = sender};
 	int is_syn = p->l4_proto == PROTO_TCP && p->tcp_flags & TCP_SYN;

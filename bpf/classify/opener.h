@@ -8,7 +8,7 @@
 
 #include "classify.h"
 
-#define OPENER_TAG_MASK 0xffffffffffff0000ull
+#define OPENER_TAG_MASK	  0xffffffffffff0000ull
 #define OPENER_SIDE_SHIFT 8
 
 /* Returns 1 and the remembered choice where the flow is known; else remembers
@@ -30,7 +30,7 @@ static __always_inline int recall_opener(struct nids_openers *openers, __u64 has
 	if (known)
 		*replaced += 1;
 	*(volatile __u64 *)entry =
-		tag | (__u64)choice->opener << OPENER_SIDE_SHIFT | choice->class_id;
+	    tag | (__u64)choice->opener << OPENER_SIDE_SHIFT | choice->class_id;
 	return 0;
 }
 

@@ -25,8 +25,8 @@ static __always_inline __u32 flow_tag(__u64 hash)
 }
 
 /* The flow's slot; else a free one; else the one that was idle longest. */
-static __always_inline struct slot_place
-find_slot(struct nids_flow_set *set, const struct nids_flow_key *key, __u32 tag)
+static __always_inline struct slot_place find_slot(struct nids_flow_set *set,
+						   const struct nids_flow_key *key, __u32 tag)
 {
 	struct slot_place place = {.slot = &set->way[0], .search = SLOT_VICTIM};
 
@@ -85,8 +85,7 @@ static __always_inline void open_slot(struct nids_flow_slot *slot, const struct 
 
 /* Returns the bytes that `sender` had sent before: what depths are measured by. */
 static __always_inline __u64 count_in_slot(struct nids_flow_slot *slot, enum nids_sender sender,
-					   __u64 packets, __u64 bytes, __u8 tcp_flags,
-					   __u64 now_ns)
+					   __u64 packets, __u64 bytes, __u8 tcp_flags, __u64 now_ns)
 {
 	/* Two branches: the verifier would not follow a variable index. */
 	__u64 before;

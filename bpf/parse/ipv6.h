@@ -14,19 +14,19 @@
  * table and not a switch: in a walk of 8 steps the verifier would multiply the
  * branches of each.
  */
-#define EXTENSION 0x80
+#define EXTENSION	   0x80
 #define EXTENSION_FRAGMENT 0x40
-#define EXTENSION_UNIT 0x0f
+#define EXTENSION_UNIT	   0x0f
 
 static const __u8 ipv6_extension[256] = {
-	[PROTO_HOP_BY_HOP] = EXTENSION | 8,
-	[PROTO_ROUTING] = EXTENSION | 8,
-	[PROTO_FRAGMENT] = EXTENSION | EXTENSION_FRAGMENT, /* RFC 8200 section 4.5: always 8 */
-	[PROTO_AH] = EXTENSION | 4,			   /* RFC 4302 section 2.2 */
-	[PROTO_DESTINATION] = EXTENSION | 8,
-	[PROTO_MOBILITY] = EXTENSION | 8,
-	[PROTO_HIP] = EXTENSION | 8,
-	[PROTO_SHIM6] = EXTENSION | 8,
+    [PROTO_HOP_BY_HOP] = EXTENSION | 8,
+    [PROTO_ROUTING] = EXTENSION | 8,
+    [PROTO_FRAGMENT] = EXTENSION | EXTENSION_FRAGMENT, /* RFC 8200 section 4.5: always 8 */
+    [PROTO_AH] = EXTENSION | 4,			       /* RFC 4302 section 2.2 */
+    [PROTO_DESTINATION] = EXTENSION | 8,
+    [PROTO_MOBILITY] = EXTENSION | 8,
+    [PROTO_HIP] = EXTENSION | 8,
+    [PROTO_SHIM6] = EXTENSION | 8,
 };
 
 /* RFC 8200 section 4. `l4_len` shrinks with each header that is walked over. */

@@ -12,8 +12,7 @@
 #include "transport.h"
 
 /* From the network header on; p->ether_type says which. */
-static __always_inline enum nids_parse_result parse_network(struct cursor *c,
-							    struct nids_packet *p)
+static __always_inline enum nids_parse_result parse_network(struct cursor *c, struct nids_packet *p)
 {
 	enum nids_parse_result result;
 	__u32 l4_len = 0;

@@ -10,9 +10,8 @@
 #include "cursor.h"
 
 /* Ends the walk: all headers are read, the rest is payload. */
-static __always_inline enum nids_parse_result parse_payload(struct cursor *c,
-							    struct nids_packet *p, __u32 hdr_len,
-							    __u32 l4_len)
+static __always_inline enum nids_parse_result parse_payload(struct cursor *c, struct nids_packet *p,
+							    __u32 hdr_len, __u32 l4_len)
 {
 	p->payload_offset = c->offset + hdr_len;
 	p->payload_len = l4_len - hdr_len;
@@ -104,10 +103,9 @@ static __always_inline enum nids_parse_result parse_icmp(struct cursor *c, struc
 	p->icmp_type = icmp->type;
 	p->icmp_code = icmp->code;
 
-	int is_echo = p->l4_proto == PROTO_ICMP ? icmp->type == ICMP_ECHO_REQUEST ||
-							  icmp->type == ICMP_ECHO_REPLY
-						: icmp->type == ICMPV6_ECHO_REQUEST ||
-							  icmp->type == ICMPV6_ECHO_REPLY;
+	int is_echo = p->l4_proto == PROTO_ICMP
+			  ? icmp->type == ICMP_ECHO_REQUEST || icmp->type == ICMP_ECHO_REPLY
+			  : icmp->type == ICMPV6_ECHO_REQUEST || icmp->type == ICMPV6_ECHO_REPLY;
 	if (is_echo) {
 		p->src_port = be16(icmp->echo_id);
 		p->dst_port = p->src_port;
@@ -134,8 +132,8 @@ static __always_inline __u8 transport_of(__u8 l4_proto)
 	return NIDS_TRANSPORT_OTHER;
 }
 
-static __always_inline enum nids_parse_result
-parse_transport(struct cursor *c, struct nids_packet *p, __u32 l4_len)
+static __always_inline enum nids_parse_result parse_transport(struct cursor *c,
+							      struct nids_packet *p, __u32 l4_len)
 {
 	p->transport = transport_of(p->l4_proto);
 	p->l4_offset = c->offset;

@@ -3,14 +3,15 @@
 #ifndef NIDS_RING_PACKET_H
 #define NIDS_RING_PACKET_H
 
-#include "first_pass.h"
 #include "hook.h"
 #include "ring/ring.h"
 
+#include "first_pass.h" /* after ring.h, which defines its export_flow */
+
 /* A record's size must be a constant; of these, the smallest that fits. */
-#define SNAP_SMALL 256
-#define SNAP_FRAME 2048
-#define SNAP_JUMBO 16384
+#define SNAP_SMALL    256
+#define SNAP_FRAME    2048
+#define SNAP_JUMBO    16384
 #define ADDRESS_BYTES 12 /* both MAC addresses: a tag stands behind them */
 
 struct ring_packet {
@@ -54,7 +55,7 @@ static __always_inline int submit_packet(const struct ring_packet *r, struct nid
 					 const __u32 snap)
 {
 	struct nids_packet_event *record =
-		ring_reserve(c, NIDS_RECORD_PACKET, sizeof(*record) + snap);
+	    ring_reserve(c, NIDS_RECORD_PACKET, sizeof(*record) + snap);
 
 	if (!record)
 		return 0;

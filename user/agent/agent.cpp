@@ -24,9 +24,7 @@ std::int64_t clock_ns(clockid_t clock) {
   return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
-ClockOffset read_clock_offset() {
-  return {clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC)};
-}
+ClockOffset read_clock_offset() { return {clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC)}; }
 
 struct Watched {
   const Attachment* attachment;
@@ -71,7 +69,8 @@ Result<void> run_agent(const std::vector<Attachment>& attachments, Pipeline& pip
     const int ready = epoll_wait(epoll.get(), events.data(), events.size(), kConsumeEvery_ms);
     if (ready < 0 && errno != EINTR)
       return Error{.action = "wait for records", .error_number = errno};
-    for (int i = 0; i < ready; ++i) is_ending |= events[static_cast<std::size_t>(i)].data.fd == control_fd;
+    for (int i = 0; i < ready; ++i)
+      is_ending |= events[static_cast<std::size_t>(i)].data.fd == control_fd;
     if (auto taken = rings.consume(); !taken) return taken.error();
     if (const auto now = std::chrono::steady_clock::now(); now >= next_housekeeping) {
       next_housekeeping = now + kHousekeepingEvery;

@@ -69,8 +69,8 @@ Result<Fd> open_packet_directory(const std::string& path, const AgentUser& user)
   if (status.st_uid != 0 && status.st_uid != geteuid())
     return refuse(path, "it belongs to another user");
   if (!is_new && !holds_only_segments(path))
-    return refuse(path, "it holds other files, and the agent's user " + user.name +
-                            " may not write to it");
+    return refuse(
+        path, "it holds other files, and the agent's user " + user.name + " may not write to it");
   if (fchown(fd->get(), user.uid, user.gid) != 0)
     return Error{.action = "give " + path + " to the user " + user.name, .error_number = errno};
   return fd;

@@ -7,11 +7,11 @@
 namespace nids {
 
 struct Paths {
-  std::string run;        // run/nids-xdp
-  std::string bpffs;      // run/nids-xdp/bpf
-  std::string packets;    // var/lib/nids-xdp/pcap
-  std::string eve;        // var/log/nids-xdp/eve.json
-  std::string config;     // etc/nids-xdp/nids-xdp.toml
+  std::string run;      // run/nids-xdp
+  std::string bpffs;    // run/nids-xdp/bpf
+  std::string packets;  // var/lib/nids-xdp/pcap
+  std::string eve;      // var/log/nids-xdp/eve.json
+  std::string config;   // etc/nids-xdp/nids-xdp.toml
 };
 
 // Ignores the variable where a privileged transition is under way.

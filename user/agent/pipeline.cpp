@@ -114,8 +114,8 @@ void Pipeline::flush(nids_agent_counters& counters) {
   if (sinks_.store) sinks_.store->flush(counters);
   const bool eve_is_bad = sinks_.eve_is_missing || (sinks_.eve && sinks_.eve->degraded());
   const bool store_is_bad = sinks_.store_is_missing || (sinks_.store && sinks_.store->degraded());
-  counters.degraded = (eve_is_bad ? NIDS_DEGRADED_EVE : 0u) |
-                      (store_is_bad ? NIDS_DEGRADED_RETAIN : 0u);
+  counters.degraded =
+      (eve_is_bad ? NIDS_DEGRADED_EVE : 0u) | (store_is_bad ? NIDS_DEGRADED_RETAIN : 0u);
 }
 
 }  // namespace nids

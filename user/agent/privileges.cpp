@@ -40,9 +40,9 @@ int reader_group() {
 
 Result<void> drop_privileges(const AgentUser& user) {
   capng_clear(CAPNG_SELECT_BOTH);
-  const int error = capng_change_id(static_cast<int>(user.uid), static_cast<int>(user.gid),
-                                    static_cast<capng_flags_t>(CAPNG_DROP_SUPP_GRP |
-                                                               CAPNG_CLEAR_BOUNDING));
+  const int error =
+      capng_change_id(static_cast<int>(user.uid), static_cast<int>(user.gid),
+                      static_cast<capng_flags_t>(CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING));
   if (error != 0 || capng_have_capabilities(CAPNG_SELECT_BOTH) != CAPNG_NONE)
     return Error{.action = "become the user " + user.name,
                  .reason = "libcap-ng returned " + std::to_string(error)};
@@ -51,8 +51,6 @@ Result<void> drop_privileges(const AgentUser& user) {
   return {};
 }
 
-Result<void> drop_root() {
-  return geteuid() == 0 ? drop_privileges(agent_user()) : Result<void>{};
-}
+Result<void> drop_root() { return geteuid() == 0 ? drop_privileges(agent_user()) : Result<void>{}; }
 
 }  // namespace nids

@@ -38,15 +38,15 @@ Result<Sinks> open_sinks(const ReplayRequest& request, int dlt, Fd directory) {
   sinks.on_alert = request.on_alert;
   if (request.retain) {
     const auto& retain = request.config.retain;
-    auto store =
-        Store::open(directory.get(), *request.retain,
-                    {{0, {.name = request.file,
-                          .description = {},
-                          .link_type = pcapng_link_type(dlt),
-                          .snap_len = 0}}},
-                    {.budget_bytes = retain.budget_bytes,
-                     .segment_bytes = retain.segment_bytes,
-                     .min_free_share = retain.min_free_percent / 100.0});
+    auto store = Store::open(directory.get(), *request.retain,
+                             {{0,
+                               {.name = request.file,
+                                .description = {},
+                                .link_type = pcapng_link_type(dlt),
+                                .snap_len = 0}}},
+                             {.budget_bytes = retain.budget_bytes,
+                              .segment_bytes = retain.segment_bytes,
+                              .min_free_share = retain.min_free_percent / 100.0});
     if (!store) return store.error();
     sinks.store.emplace(std::move(*store));
   }
@@ -127,8 +127,8 @@ Result<ReplayOutcome> replay(ReplayRequest request) {
   pipeline.flush(outcome.agent);
   outcome.counters = first_pass.counters();
   const nids_sum live = first_pass.live_by_scan();
-  outcome.scan_agrees = live.packets == outcome.counters.live.packets &&
-                        live.bytes == outcome.counters.live.bytes;
+  outcome.scan_agrees =
+      live.packets == outcome.counters.live.packets && live.bytes == outcome.counters.live.bytes;
   outcome.duration_s = static_cast<double>(last_ns - first_ns) / 1e9;
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - started;
   outcome.wall_s = wall.count();

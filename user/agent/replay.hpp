@@ -35,8 +35,8 @@ struct ReplayOutcome {
   nids_agent_counters agent{};
   std::vector<nids_class> classes;
   std::uint64_t slots = 0;
-  bool scan_agrees = true;          // the slots add up to counters.live
-  std::optional<Error> damage;      // the file ended inside a packet, or is corrupt from there on
+  bool scan_agrees = true;      // the slots add up to counters.live
+  std::optional<Error> damage;  // the file ended inside a packet, or is corrupt from there on
 };
 
 // A frame of the file as the first pass takes it, by its link type (DLT_*).

@@ -58,6 +58,8 @@ Result<void> write_classes(const Attachment& attachment, const ProgramSetup& set
 Result<AttachOutcome> Supervisor::run() {
   const sigset_t signals = ending_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  // A shell starts background commands with SIGINT ignored; to us it is how one ends an agent.
+  std::signal(SIGINT, SIG_DFL);
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
   if (auto attached = attach_all(); !attached) return attached.error();
@@ -69,8 +71,6 @@ Result<AttachOutcome> Supervisor::run() {
 
   const Ending ending = watch();
   // From here on a second signal ends at once, as impatient people expect.
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
   if (auto finished = finish(ending); !finished) callbacks_.error(finished.error().message());
 
@@ -238,7 +238,9 @@ Supervisor::Ending Supervisor::watch() {
       wait_ms = static_cast<int>(std::min<std::int64_t>(wait_ms, left.count()));
     }
     poll(fds.data(), fds.size(), wait_ms);
-    if (fds[0].revents != 0) return Ending::kAsked;
+    signalfd_siginfo signal;
+    // Taken, not only seen: it would strike once signals are let through again.
+    if (read(signal_fd.get(), &signal, sizeof(signal)) > 0) return Ending::kAsked;
     if (agent_has_died()) return Ending::kAgentDied;
     if (fds[1].revents != 0) check_links();
     if (attachments_.empty()) return Ending::kInterfacesGone;
@@ -251,9 +253,8 @@ bool Supervisor::agent_has_died() {
   int status = 0;
   if (waitpid(agent_pid_, &status, WNOHANG) != agent_pid_) return false;
   agent_pid_ = 0;
-  const std::string how = WIFSIGNALED(status)
-                              ? std::string("signal ") + strsignal(WTERMSIG(status))
-                              : "exit code " + std::to_string(WEXITSTATUS(status));
+  const std::string how = WIFSIGNALED(status) ? std::string("signal ") + strsignal(WTERMSIG(status))
+                                              : "exit code " + std::to_string(WEXITSTATUS(status));
   callbacks_.error("the agent ended by itself (" + how +
                    "); the programs go on counting\n  hint: nids-xdp attach takes over, nids-xdp "
                    "detach removes them");

@@ -30,7 +30,7 @@ struct AttachRequest {
 
 // How a run ended; the readings were taken after the agent's last record.
 struct AttachOutcome {
-  bool is_done = false;   // ended as asked: by a signal, the time, or `nids-xdp detach`
+  bool is_done = false;  // ended as asked: by a signal, the time, or `nids-xdp detach`
   std::vector<std::pair<std::string, KernelReading>> readings;  // by interface
 };
 

@@ -9,7 +9,7 @@
 #include <list>
 #include <unordered_map>
 
-#include "alert/alert.hpp"
+#include "analyse/alert.hpp"
 #include "nids/abi/config.h"
 
 namespace nids {

@@ -5,7 +5,7 @@
 
 #include <string_view>
 
-#include "alert/alert.hpp"
+#include "analyse/alert.hpp"
 #include "decode/packet.hpp"
 #include "flow/flow_table.hpp"
 

@@ -55,7 +55,9 @@ Result<void> apply(const AttachArguments& arguments, Config& config) {
 }
 
 ModeChoice mode_choice(const std::string& mode) {
-  return mode == "native" ? ModeChoice::kNative : mode == "skb" ? ModeChoice::kSkb : ModeChoice::kAuto;
+  return mode == "native" ? ModeChoice::kNative
+         : mode == "skb"  ? ModeChoice::kSkb
+                          : ModeChoice::kAuto;
 }
 
 // The command that was typed ends when the agent runs; its exit code tells whether it does.
@@ -99,9 +101,9 @@ void tell_started(const AttachRequest& request, Io& io) {
   if (io.is_quiet) return;
   const Config& config = request.config;
   io.err << "nids-xdp: alerts go to "
-         << (!config.eve.enabled        ? "nowhere"
-             : config.eve.path.empty()  ? request.paths.eve
-                                        : printable(config.eve.path, 4096))
+         << (!config.eve.enabled       ? "nowhere"
+             : config.eve.path.empty() ? request.paths.eve
+                                       : printable(config.eve.path, 4096))
          << ", packets to "
          << (!config.retain.enabled            ? "nowhere"
              : config.retain.directory.empty() ? request.paths.packets
@@ -146,10 +148,9 @@ Exit run_attach(const AttachArguments& arguments, Io& io) {
     return usage(applied.error().message(), io);
   request.config = std::move(*config);
   if (const std::string missing = missing_capabilities(); !missing.empty())
-    return fail({.action = "attach",
-                 .reason = "this process lacks " + missing,
-                 .hint = "run it with sudo"},
-                io);
+    return fail(
+        {.action = "attach", .reason = "this process lacks " + missing, .hint = "run it with sudo"},
+        io);
   if (arguments.netns)
     if (auto entered = enter_netns(*arguments.netns); !entered) return fail(entered.error(), io);
 

@@ -81,10 +81,9 @@ Exit run_detach(const DetachArguments& arguments, Io& io) {
   if (arguments.interfaces.empty() && !arguments.all)
     return usage("detach: name an interface, or --all", io);
   if (const std::string missing = missing_capabilities(); !missing.empty())
-    return fail({.action = "detach",
-                 .reason = "this process lacks " + missing,
-                 .hint = "run it with sudo"},
-                io);
+    return fail(
+        {.action = "detach", .reason = "this process lacks " + missing, .hint = "run it with sudo"},
+        io);
   auto attachments = chosen(arguments, io);
   // What interfaces that are gone left behind, whether the ones named are there or not.
   if (access(io.paths.run.c_str(), F_OK) == 0)

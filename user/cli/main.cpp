@@ -24,7 +24,8 @@ void add_attach(CLI::App& app) {
       ->check(CLI::IsMember({"auto", "native", "skb"}));
   sub->add_flag("--no-egress", a.no_egress, "watch incoming packets only");
   sub->add_option("--netns", a.netns, "do it in this network namespace")->type_name("NAME");
-  sub->add_option("--class", a.class_list, "flag these classes only: ssh,telnet")->type_name("LIST");
+  sub->add_option("--class", a.class_list, "flag these classes only: ssh,telnet")
+      ->type_name("LIST");
   sub->add_option("--for", a.duration, "end after this time: 30s, 5m")->type_name("DURATION");
   sub->add_option("--config", a.config, "configuration file")->type_name("FILE");
   sub->add_option("--eve", a.eve, "EVE JSON goes here; - is standard output, off is nowhere")
@@ -65,7 +66,8 @@ void add_stats(CLI::App& app) {
 void add_replay(CLI::App& app) {
   static ReplayArguments a;
   auto* sub = app.add_subcommand("replay", "the whole pipeline over a capture file, without root");
-  sub->add_option("FILE", a.file, "pcap or pcapng, gzip or zstd too; - is standard input")->required();
+  sub->add_option("FILE", a.file, "pcap or pcapng, gzip or zstd too; - is standard input")
+      ->required();
   sub->add_flag("--json", a.json, "for scripts");
   sub->add_option("--eve", a.eve, "write EVE JSON here; - is standard output")->type_name("PATH");
   sub->add_option("--retain", a.retain, "keep flagged packets here; off is nowhere")
@@ -136,7 +138,7 @@ int main(int argc, char** argv) {
         .is_quiet = is_quiet,
         .paths = default_paths()};
   if (!log_to_stderr(is_quiet ? "error" : log_level))
-    return usage("--log-level: " + log_level + " is none of trace, debug, info, warning, error, off",
-                 io);
+    return usage(
+        "--log-level: " + log_level + " is none of trace, debug, info, warning, error, off", io);
   return g_command(io);
 }

@@ -88,14 +88,15 @@ Result<std::vector<Reading>> read_attached(const std::optional<std::string>& int
 
 StatsReport report_of(const Reading& reading) {
   const KernelReading& kernel = reading.kernel;
-  StatsReport report{.interface = name_of(kernel.info),
-                     .mode = mode_name(kernel.info.mode),
-                     .since_ns = kernel.info.attached_wall_ns,
-                     .agent = reading.agent,
-                     .counters = kernel.counters,
-                     .agent_counters = kernel.agent,
-                     .classes = kernel.classes,
-                     .slots = std::uint64_t{kernel.info.cpus} * kernel.info.sets_per_cpu * NIDS_WAYS};
+  StatsReport report{
+      .interface = name_of(kernel.info),
+      .mode = mode_name(kernel.info.mode),
+      .since_ns = kernel.info.attached_wall_ns,
+      .agent = reading.agent,
+      .counters = kernel.counters,
+      .agent_counters = kernel.agent,
+      .classes = kernel.classes,
+      .slots = std::uint64_t{kernel.info.cpus} * kernel.info.sets_per_cpu * NIDS_WAYS};
   if (!reading.attachment) return report;
   report.interface = reading.attachment->ifname;
   // The slots can be added up only while no packet comes: else the sum is of no one moment, and
@@ -104,8 +105,8 @@ StatsReport report_of(const Reading& reading) {
   const auto after = reading.attachment->maps.read();
   if (live && after && after->counters.finished == kernel.counters.finished &&
       kernel.counters.started == kernel.counters.finished)
-    report.scan_agrees = live->packets == kernel.counters.live.packets &&
-                         live->bytes == kernel.counters.live.bytes;
+    report.scan_agrees =
+        live->packets == kernel.counters.live.packets && live->bytes == kernel.counters.live.bytes;
   return report;
 }
 

@@ -21,8 +21,8 @@ struct Reading {
 };
 
 // All interfaces, or the one named; an error where the one named is not watched.
-[[nodiscard]] Result<std::vector<Reading>> read_attached(const std::optional<std::string>& interface,
-                                                         const Paths& paths);
+[[nodiscard]] Result<std::vector<Reading>> read_attached(
+    const std::optional<std::string>& interface, const Paths& paths);
 
 StatsReport report_of(const Reading& reading);
 

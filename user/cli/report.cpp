@@ -97,8 +97,8 @@ std::string stats_text(const StatsReport& report) {
   const nids_sum pending = ring_pending(report);
   return fmt::format("{} ({}), agent {}\n", report.interface, report.mode,
                      report.agent ? "running" : "not running") +
-         amount("in", c.seen[NIDS_INGRESS]) + amount("out", c.seen[NIDS_EGRESS]) +
-         headers_text(c) + "flagged\n" + classes_text(report) + "ledger\n" + ledger_text(report) +
+         amount("in", c.seen[NIDS_INGRESS]) + amount("out", c.seen[NIDS_EGRESS]) + headers_text(c) +
+         "flagged\n" + classes_text(report) + "ledger\n" + ledger_text(report) +
          fmt::format("flows   {} live of {} slots, {} created, {} exported\n",
                      c.flows_created - c.flows_exported, report.slots, c.flows_created,
                      c.flows_exported) +

@@ -63,12 +63,13 @@ Json ring_json(const StatsReport& report) {
 
 Json retained_json(const StatsReport& report) {
   const nids_agent_counters& a = report.agent_counters;
-  return {{"packets", a.retained.packets},
-          {"bytes", a.retained.bytes},
-          {"not_kept_by_policy", a.not_kept_by_policy.packets + report.counters.beyond_depth.packets},
-          {"lost_by_overload", report.counters.ring_lost[NIDS_RECORD_PACKET].packets},
-          {"lost_by_error", a.not_kept_by_error.packets},
-          {"deleted_by_policy", a.deleted_by_policy.packets}};
+  return {
+      {"packets", a.retained.packets},
+      {"bytes", a.retained.bytes},
+      {"not_kept_by_policy", a.not_kept_by_policy.packets + report.counters.beyond_depth.packets},
+      {"lost_by_overload", report.counters.ring_lost[NIDS_RECORD_PACKET].packets},
+      {"lost_by_error", a.not_kept_by_error.packets},
+      {"deleted_by_policy", a.deleted_by_policy.packets}};
 }
 
 Json alerts_json(const nids_agent_counters& a) {

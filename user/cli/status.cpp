@@ -29,8 +29,7 @@ Status status_of(const Reading& reading) {
   status.egress = reading.attachment ? reading.attachment->egress_id != 0
                                      : (info.flags & NIDS_INFO_EGRESS) != 0;
   status.agent_pid = reading.agent ? reading.kernel.agent.pid : 0;
-  status.table_bytes =
-      std::uint64_t{info.cpus} * info.sets_per_cpu * sizeof(nids_flow_set);
+  status.table_bytes = std::uint64_t{info.cpus} * info.sets_per_cpu * sizeof(nids_flow_set);
 
   const auto degraded = [&](bool is_so, const char* why) {
     if (is_so) status.degraded.emplace_back(why);
@@ -48,22 +47,23 @@ Status status_of(const Reading& reading) {
 }
 
 nlohmann::ordered_json status_json(const Status& status) {
-  return {{"interface", status.report.interface},
-          {"mode", status.report.mode},
-          {"reason", status.reason},
-          {"egress", status.egress},
-          {"attached_since", eve_timestamp(WallTime{status.report.since_ns})},
-          {"agent", status.report.agent},
-          {"agent_pid", status.agent_pid},
-          {"budgets", {{"flow_slots", status.report.slots}, {"flow_table_bytes", status.table_bytes}}},
-          {"degraded", status.degraded}};
+  return {
+      {"interface", status.report.interface},
+      {"mode", status.report.mode},
+      {"reason", status.reason},
+      {"egress", status.egress},
+      {"attached_since", eve_timestamp(WallTime{status.report.since_ns})},
+      {"agent", status.report.agent},
+      {"agent_pid", status.agent_pid},
+      {"budgets", {{"flow_slots", status.report.slots}, {"flow_table_bytes", status.table_bytes}}},
+      {"degraded", status.degraded}};
 }
 
 std::string status_text(const Status& status) {
-  std::string text = fmt::format(
-      "{}  {} mode ({}), egress {}, since {}\n", status.report.interface, status.report.mode,
-      status.reason, status.egress ? "watched" : "not watched",
-      eve_timestamp(WallTime{status.report.since_ns}));
+  std::string text =
+      fmt::format("{}  {} mode ({}), egress {}, since {}\n", status.report.interface,
+                  status.report.mode, status.reason, status.egress ? "watched" : "not watched",
+                  eve_timestamp(WallTime{status.report.since_ns}));
   text += status.report.agent ? fmt::format("  agent    process {}\n", status.agent_pid)
                               : std::string("  agent    not running\n");
   text += fmt::format("  budget   {} flow slots, {}\n", status.report.slots,

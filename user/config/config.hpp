@@ -34,8 +34,8 @@ struct ProtocolClass {
 
 struct Config {
   struct Flow {
-    std::uint32_t slots_per_cpu = 65'536;        // 128 bytes each; a power of two, at least 64
-    std::uint32_t max_tracked_flows = 65'536;    // flagged flows the agent remembers
+    std::uint32_t slots_per_cpu = 65'536;      // 128 bytes each; a power of two, at least 64
+    std::uint32_t max_tracked_flows = 65'536;  // flagged flows the agent remembers
     bool operator==(const Flow&) const = default;
   } flow;
   struct Ring {
@@ -44,7 +44,7 @@ struct Config {
     bool operator==(const Ring&) const = default;
   } ring;
   struct Alerting {
-    std::uint32_t suppress_seconds = 60;  // same client, server and class
+    std::uint32_t suppress_seconds = 60;      // same client, server and class
     std::uint32_t max_suppressions = 65'536;  // remembered at once; the oldest goes
     bool operator==(const Alerting&) const = default;
   } alert;

@@ -22,8 +22,8 @@ struct Packet {
   std::uint32_t wire_packets = 1;  // more than 1 for a GSO packet
   std::uint32_t frame_len = 0;     // bytes as the hook or the capture file saw it
   std::uint8_t class_id = 0;
-  bool from_opener = true;         // sent by the side that opened the connection
-  std::vector<std::byte> bytes;    // the captured part, from the link header
+  bool from_opener = true;       // sent by the side that opened the connection
+  std::vector<std::byte> bytes;  // the captured part, from the link header
 
   // Transport payload that was captured; empty where headers were not read to the end.
   std::span<const std::byte> payload() const;

@@ -23,8 +23,8 @@ class FirstPass {
   // Takes records in the ring's layout, valid during the call only.
   using Sink = std::function<void(std::span<const std::byte>)>;
 
-  FirstPass(const Setup& setup, std::span<const nids_class> classes,
-            const nids_port_classes& ports, Sink sink);
+  FirstPass(const Setup& setup, std::span<const nids_class> classes, const nids_port_classes& ports,
+            Sink sink);
 
   FirstPass(const FirstPass&) = delete;  // the twin points at sink_ and sets_
   FirstPass& operator=(const FirstPass&) = delete;

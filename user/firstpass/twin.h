@@ -15,41 +15,41 @@ extern "C" {
 #endif
 
 /* Takes one record of the ring's layout; it is valid during the call only. */
-typedef void (*nids_twin_sink)(void *context, const void *record, size_t bytes);
+typedef void (*nids_twin_sink)(void* context, const void* record, size_t bytes);
 
 struct nids_twin {
-	struct nids_counters counters;
-	struct nids_class classes[NIDS_CLASS_MAX];
-	struct nids_port_classes ports;
-	struct nids_openers openers;
-	struct nids_flow_set *sets;
-	__u32 set_count; /* a power of two */
-	__u32 snap_bytes;
-	__u64 hash_seed;
-	__u64 now_ns; /* of the packet under way */
-	nids_twin_sink sink;
-	void *context;
-	__u8 record[sizeof(struct nids_packet_event) + NIDS_SNAP_MAX];
+  struct nids_counters counters;
+  struct nids_class classes[NIDS_CLASS_MAX];
+  struct nids_port_classes ports;
+  struct nids_openers openers;
+  struct nids_flow_set* sets;
+  __u32 set_count; /* a power of two */
+  __u32 snap_bytes;
+  __u64 hash_seed;
+  __u64 now_ns; /* of the packet under way */
+  nids_twin_sink sink;
+  void* context;
+  __u8 record[sizeof(struct nids_packet_event) + NIDS_SNAP_MAX];
 };
 
 struct nids_twin_frame {
-	const void *bytes;
-	__u32 captured_len; /* bytes that may be read */
-	__u32 wire_len;	    /* bytes, at least captured_len */
-	__u64 time_ns;
-	__u32 l3_offset;  /* bytes, where there is no Ethernet header */
-	__u16 ether_type; /* of what stands at l3_offset, host order */
-	__u8 is_ethernet;
+  const void* bytes;
+  __u32 captured_len; /* bytes that may be read */
+  __u32 wire_len;     /* bytes, at least captured_len */
+  __u64 time_ns;
+  __u32 l3_offset;  /* bytes, where there is no Ethernet header */
+  __u16 ether_type; /* of what stands at l3_offset, host order */
+  __u8 is_ethernet;
 };
 
 /* The first pass over one frame, as an ingress packet. */
-void nids_twin_packet(struct nids_twin *twin, const struct nids_twin_frame *frame);
+void nids_twin_packet(struct nids_twin* twin, const struct nids_twin_frame* frame);
 
 /* parse alone: what tests, fuzzers and `pcap summary` ask for. */
-void nids_twin_parse(const struct nids_twin_frame *frame, struct nids_packet *packet);
+void nids_twin_parse(const struct nids_twin_frame* frame, struct nids_packet* packet);
 
 /* The canonical key of a parsed packet's flow. */
-enum nids_sender nids_twin_flow_key(const struct nids_packet *packet, struct nids_flow_key *key);
+enum nids_sender nids_twin_flow_key(const struct nids_packet* packet, struct nids_flow_key* key);
 
 #ifdef __cplusplus
 }

@@ -22,8 +22,8 @@ struct Flow {
   std::uint64_t id = 0;  // below 2^53, the same in every replay
   std::string community_id;
   std::uint8_t class_id = 0;
-  bool is_flagged = false;      // an analyser has spoken of it
-  std::uint64_t bytes[2]{};     // wire bytes that came up: to server, to client
+  bool is_flagged = false;   // an analyser has spoken of it
+  std::uint64_t bytes[2]{};  // wire bytes that came up: to server, to client
 };
 
 class FlowTable {

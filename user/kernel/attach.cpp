@@ -50,8 +50,8 @@ Result<Loaded> attach_xdp(int ifindex, const std::string& ifname, const ProgramS
   const std::string action = "attach the XDP program to " + ifname;
   auto object = open_object(ifindex, ifname, setup);
   if (!object) return object.error();
-  auto program =
-      checked(xdp_program__from_bpf_obj(object->skeleton->obj, "xdp.frags"), "open the XDP program");
+  auto program = checked(xdp_program__from_bpf_obj(object->skeleton->obj, "xdp.frags"),
+                         "open the XDP program");
   if (!program) return program.error();
   take_kernel_message();
   if (const int error = xdp_program__attach(program->get(), ifindex, mode, 0); error != 0)
@@ -80,7 +80,8 @@ bool is_worth_skb(int error) {
 Error explain(Error error, int ifindex, const std::string& ifname, ModeChoice mode) {
   if (is_taken(error.error_number)) {
     error.reason = "it already runs the XDP program " + owner_of(ifindex);
-    error.hint = "nids-xdp does not replace it; to remove it: ip link set dev " + ifname + " xdp off";
+    error.hint =
+        "nids-xdp does not replace it; to remove it: ip link set dev " + ifname + " xdp off";
   } else if (mode == ModeChoice::kNative) {
     error.hint = "the driver may have no native XDP; retry with --mode auto or skb";
   } else if (error.error_number == EPERM) {
@@ -89,9 +90,9 @@ Error explain(Error error, int ifindex, const std::string& ifname, ModeChoice mo
   return error;
 }
 
-Result<Loaded> attach_in_mode(int ifindex, const std::string& ifname, const AttachOptions& options) {
-  const xdp_attach_mode first =
-      options.mode == ModeChoice::kSkb ? XDP_MODE_SKB : XDP_MODE_NATIVE;
+Result<Loaded> attach_in_mode(int ifindex, const std::string& ifname,
+                              const AttachOptions& options) {
+  const xdp_attach_mode first = options.mode == ModeChoice::kSkb ? XDP_MODE_SKB : XDP_MODE_NATIVE;
   auto loaded = attach_xdp(ifindex, ifname, options.setup, first);
   if (loaded) {
     loaded->reason = options.mode == ModeChoice::kAuto ? "the driver has native XDP" : "asked for";
@@ -102,8 +103,9 @@ Result<Loaded> attach_in_mode(int ifindex, const std::string& ifname, const Atta
     return explain(native, ifindex, ifname, options.mode);
   auto fallback = attach_xdp(ifindex, ifname, options.setup, XDP_MODE_SKB);
   if (!fallback) return explain(fallback.error(), ifindex, ifname, options.mode);
-  fallback->reason = "native XDP was refused: " + (native.reason.empty() ? "" : native.reason + ": ") +
-                     std::strerror(native.error_number);
+  fallback->reason =
+      "native XDP was refused: " + (native.reason.empty() ? "" : native.reason + ": ") +
+      std::strerror(native.error_number);
   return fallback;
 }
 
@@ -126,8 +128,7 @@ Result<void> detach_xdp(const Attachment& attachment) {
     auto program = checked(xdp_program__from_id(attachment.xdp_id), action);
     if (!program) return program.error();
     const auto xdp_mode = attachment.mode == NIDS_MODE_SKB ? XDP_MODE_SKB : XDP_MODE_NATIVE;
-    if (const int error =
-            xdp_program__detach(program->get(), attachment.ifindex, xdp_mode, 0);
+    if (const int error = xdp_program__detach(program->get(), attachment.ifindex, xdp_mode, 0);
         error != 0)
       return Error{.action = action, .error_number = -error};
     return {};
@@ -138,7 +139,8 @@ Result<void> detach_xdp(const Attachment& attachment) {
   bpf_xdp_attach_opts options{};
   options.sz = sizeof(options);
   options.old_prog_fd = program.get();
-  const std::uint32_t flags = attachment.mode == NIDS_MODE_SKB ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
+  const std::uint32_t flags =
+      attachment.mode == NIDS_MODE_SKB ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
   const int error = bpf_xdp_detach(attachment.ifindex, flags, &options);
   if (error != 0 && error != -ENODEV && error != -EEXIST)
     return Error{.action = action, .error_number = -error};
@@ -168,7 +170,8 @@ Result<void> detach(const Attachment& attachment) {
   Result<void> result;
   if (attachment.xdp_id != 0) result = detach_xdp(attachment);
   if (attachment.egress_id != 0)
-    if (auto egress = detach_egress(attachment.ifindex, created); !egress && result) result = egress;
+    if (auto egress = detach_egress(attachment.ifindex, created); !egress && result)
+      result = egress;
   return result;
 }
 

@@ -25,10 +25,10 @@ struct AttachOptions {
 // Our programs on one interface.
 struct Attachment {
   int ifindex = 0;
-  std::string ifname;  // as it is now
-  std::uint32_t xdp_id = 0;      // 0: not, or no longer, attached
+  std::string ifname;        // as it is now
+  std::uint32_t xdp_id = 0;  // 0: not, or no longer, attached
   std::uint32_t egress_id = 0;
-  bool by_dispatcher = false;    // beside other XDP programs, through libxdp
+  bool by_dispatcher = false;         // beside other XDP programs, through libxdp
   nids_mode mode = NIDS_MODE_NATIVE;  // of the XDP program
   Maps maps{};
 };

@@ -73,8 +73,9 @@ Result<void> dump(std::uint16_t type, const Body& body, const OnMessage& on_mess
 
 // Calls back with type and value of each attribute behind a fixed header.
 template <class Header>
-void each_attribute(const nlmsghdr& message,
-                    const std::function<void(unsigned short, std::span<const char>)>& on_attribute) {
+void each_attribute(
+    const nlmsghdr& message,
+    const std::function<void(unsigned short, std::span<const char>)>& on_attribute) {
   if (message.nlmsg_len < NLMSG_LENGTH(sizeof(Header))) return;
   auto left = static_cast<int>(message.nlmsg_len - NLMSG_LENGTH(sizeof(Header)));
   const auto* attribute = reinterpret_cast<const rtattr*>(

@@ -57,9 +57,7 @@ nids_info describe(int ifindex, const std::string& ifname, std::uint32_t cpus,
 
 }  // namespace
 
-void SkeletonDeleter::operator()(nids_bpf* skeleton) const noexcept {
-  nids_bpf__destroy(skeleton);
-}
+void SkeletonDeleter::operator()(nids_bpf* skeleton) const noexcept { nids_bpf__destroy(skeleton); }
 
 Result<Object> open_object(int ifindex, const std::string& ifname, const ProgramSetup& setup) {
   Object object;

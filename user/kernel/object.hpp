@@ -17,7 +17,7 @@ namespace nids {
 
 // What an interface's programs are loaded with.
 struct ProgramSetup {
-  std::uint32_t slots_per_cpu = 65'536;  // a power of two, at least NIDS_WAYS
+  std::uint32_t slots_per_cpu = 65'536;   // a power of two, at least NIDS_WAYS
   std::uint64_t ring_bytes = 8ull << 20;  // a power of two, whole pages
   std::uint32_t snap_bytes = NIDS_SNAP_MAX;
   std::span<const nids_class> classes;  // NIDS_CLASS_MAX of them

@@ -46,6 +46,14 @@ Result<void> mount_bpffs(const std::string& directory, int group) {
   return allow(directory, group < 0 ? 0700 : 0750, group);
 }
 
+// Files don't count: the kernel puts maps.debug and progs.debug into a new bpffs.
+bool has_pins(const std::string& directory) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(directory, error))
+    if (entry.is_directory(error)) return true;
+  return static_cast<bool>(error);
+}
+
 // Pins of this network namespace: directory name and interface index.
 std::vector<std::pair<std::string, int>> own_pins(const std::string& directory) {
   std::vector<std::pair<std::string, int>> pins;
@@ -84,7 +92,7 @@ void Pins::unpin(int ifindex) const {
   std::error_code ignored;
   fs::remove_all(directory_ + "/" + netns_prefix() + std::to_string(ifindex), ignored);
   if (is_bpffs(directory_)) {
-    if (!fs::is_empty(directory_, ignored) || ignored) return;
+    if (has_pins(directory_)) return;
     if (umount2(directory_.c_str(), UMOUNT_NOFOLLOW) != 0) return;
   }
   rmdir(directory_.c_str());

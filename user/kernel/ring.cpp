@@ -15,9 +15,7 @@ int take_record(void* context, void* data, std::size_t bytes) noexcept {
 
 }  // namespace
 
-void RingReader::FreeRing::operator()(ring_buffer* ring) const noexcept {
-  ring_buffer__free(ring);
-}
+void RingReader::FreeRing::operator()(ring_buffer* ring) const noexcept { ring_buffer__free(ring); }
 
 RingReader::RingReader() = default;
 RingReader::RingReader(RingReader&&) noexcept = default;

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "alert/alert.hpp"
+#include "analyse/alert.hpp"
 
 namespace nids {
 

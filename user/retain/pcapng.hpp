@@ -30,10 +30,10 @@ void append_interface(Bytes& out, const Interface& interface);
 struct EnhancedPacket {
   std::uint32_t interface = 0;  // index of the interface block in the section
   WallTime time{};
-  std::uint32_t original_len = 0;          // bytes on the wire, at least data.size()
+  std::uint32_t original_len = 0;  // bytes on the wire, at least data.size()
   std::span<const std::byte> data{};
-  bool outbound = false;                   // epb_flags direction
-  std::vector<std::string> comments{};     // already printable; each at most 65,535 bytes is kept
+  bool outbound = false;                // epb_flags direction
+  std::vector<std::string> comments{};  // already printable; each at most 65,535 bytes is kept
 };
 void append_packet(Bytes& out, const EnhancedPacket& packet);
 

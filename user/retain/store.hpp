@@ -10,7 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "alert/alert.hpp"
+#include "alert/evidence.hpp"
+#include "analyse/alert.hpp"
 #include "decode/packet.hpp"
 #include "nids/abi/counters.h"
 #include "nids/result.hpp"
@@ -21,9 +22,10 @@ namespace nids {
 class Store {
  public:
   struct Limits {
-    std::uint64_t budget_bytes = 1ull << 30;       // of all segments together
-    std::uint64_t segment_bytes = 64ull << 20;     // a segment is closed when the next packet would pass it
-    double min_free_share = 0.10;                  // of the disk, for users without privileges
+    std::uint64_t budget_bytes = 1ull << 30;  // of all segments together
+    std::uint64_t segment_bytes = 64ull
+                                  << 20;  // a segment is closed when the next packet would pass it
+    double min_free_share = 0.10;         // of the disk, for users without privileges
   };
 
   // Takes a directory fd that its caller opened (O_DIRECTORY), so that it works after privileges

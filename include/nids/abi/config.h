@@ -5,7 +5,7 @@
 
 #include "lists.h"
 
-#define NIDS_CLASS_MAX 64      /* index 0 means "no class" */
+#define NIDS_CLASS_MAX	    64 /* index 0 means "no class" */
 #define NIDS_CLASS_NAME_MAX 24 /* bytes with the final NUL */
 
 struct nids_class {
@@ -38,7 +38,7 @@ NIDS_ABI_SIZE(struct nids_openers, 32768);
 enum nids_mode { NIDS_MODE_NATIVE = 1, NIDS_MODE_SKB = 2 };
 
 /* nids_info.flags */
-#define NIDS_INFO_EGRESS 0x1	     /* the tc program was attached too */
+#define NIDS_INFO_EGRESS	 0x1 /* the tc program was attached too */
 #define NIDS_INFO_CREATED_CLSACT 0x2 /* the clsact qdisc is ours to remove */
 
 /* Written once by the loader: by this map an attached program is known as ours. */

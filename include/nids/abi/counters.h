@@ -46,20 +46,20 @@ struct nids_counters {
 	struct nids_sum beyond_depth; /* of flagged flows, not sent up by policy */
 	struct nids_sum ring_offered; /* records, and bytes of records */
 	struct nids_sum ring_lost[NIDS_RECORD_KIND_COUNT]; /* failed reserves */
-	struct nids_sum copy_failed;  /* records given back: the packet could not be read */
-	__u64 openers_replaced;	      /* in the memory of ambiguous openers */
+	struct nids_sum copy_failed; /* records given back: the packet could not be read */
+	__u64 openers_replaced;	     /* in the memory of ambiguous openers */
 	__u64 started;
 };
 NIDS_ABI_SIZE(struct nids_counters, 1920);
 
 /* What the agent did; it outlives the agent, in a map of the program. */
 struct nids_agent_counters {
-	__u64 pid; /* of the parent, 0 while no agent runs */
-	__u64 pid_start_ticks; /* field 22 of /proc/PID/stat: tells a reused pid */
-	__u64 detach_requested; /* set by `nids-xdp detach` */
-	__u64 degraded;	  /* NIDS_DEGRADED_* */
-	struct nids_sum consumed; /* records taken from the ring, and their bytes */
-	__u64 invalid_records;	  /* refused by decode; included in consumed */
+	__u64 pid;		     /* of the parent, 0 while no agent runs */
+	__u64 pid_start_ticks;	     /* field 22 of /proc/PID/stat: tells a reused pid */
+	__u64 detach_requested;	     /* set by `nids-xdp detach` */
+	__u64 degraded;		     /* NIDS_DEGRADED_* */
+	struct nids_sum consumed;    /* records taken from the ring, and their bytes */
+	__u64 invalid_records;	     /* refused by decode; included in consumed */
 	__u64 alerts_by_severity[4]; /* index 1 to 3 */
 	__u64 alerts_suppressed;
 	struct nids_sum retained;
@@ -74,7 +74,7 @@ struct nids_agent_counters {
 };
 NIDS_ABI_SIZE(struct nids_agent_counters, 208);
 
-#define NIDS_DEGRADED_EVE 0x1	 /* eve.json can't be written */
+#define NIDS_DEGRADED_EVE    0x1 /* eve.json can't be written */
 #define NIDS_DEGRADED_RETAIN 0x2 /* packets can't be kept */
 
 #endif

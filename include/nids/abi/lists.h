@@ -16,15 +16,15 @@
 	X(TRUNCATED, "truncated", "the frame ends inside a header")                                \
 	X(UNAVAILABLE, "unavailable", "a header lies beyond what the hook or capture file holds")  \
 	X(BAD_HEADER, "bad_header", "a header contradicts itself: version, IHL, data offset")      \
-	X(BAD_LENGTH, "bad_length", "a length claims more than the frame, or less than its header")\
+	X(BAD_LENGTH, "bad_length",                                                                \
+	  "a length claims more than the frame, or less than its header")                          \
 	X(LATER_FRAGMENT, "later_fragment", "a fragment after the first: it has no ports")         \
 	X(TOO_MANY_TAGS, "too_many_tags", "more than 3 VLAN tags")                                 \
 	X(TOO_MANY_EXTENSIONS, "too_many_extensions", "more than 8 IPv6 extension headers")        \
 	X(NOT_IP, "not_ip", "neither IP nor ARP")
 
 /* X(NAME, json key). What the outermost network header is. */
-#define NIDS_NETWORKS(X)                                                                           \
-	X(IPV4, "ipv4") X(IPV6, "ipv6") X(ARP, "arp") X(OTHER, "other")
+#define NIDS_NETWORKS(X) X(IPV4, "ipv4") X(IPV6, "ipv6") X(ARP, "arp") X(OTHER, "other")
 
 /* X(NAME, json key). What the outermost IP header carries; packets whose IP
  * header could not be read are in none of them.

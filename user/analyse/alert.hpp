@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// An alert as analysers raise it and sinks write it.
+// An alert as analysers raise it and sinks write it. Says nothing of where it is written.
 #pragma once
 
 #include <cstdint>
@@ -25,12 +25,6 @@ struct Alert {
   std::string community_id;
   bool to_server = true;  // the packet that raised it
   std::string interface;
-};
-
-// Where the packet that raised an alert is kept; no file: it was not kept.
-struct Evidence {
-  std::string file;
-  std::uint64_t packet_number = 0;  // from 1, as Wireshark counts
 };
 
 }  // namespace nids
