@@ -31,6 +31,7 @@ static __always_inline void expand_gso(struct first_pass_frame *f, const struct 
 
 	f->wire_packets = 1;
 	f->wire_len = f->frame_len;
+	f->segment_len = 0;
 	if (gso.segment_len == 0 || !p->payload_offset)
 		return;
 	if (segments == 0)
@@ -38,6 +39,7 @@ static __always_inline void expand_gso(struct first_pass_frame *f, const struct 
 	if (segments < 2)
 		return;
 	f->wire_packets = segments;
+	f->segment_len = gso.segment_len;
 	f->wire_len += (segments - 1) * p->payload_offset;
 }
 
@@ -58,15 +60,21 @@ struct first_pass_verdict {
 	__u8 from_opener;
 };
 
-static __always_inline struct nids_class_choice choose_class(const struct first_pass_tables *t,
-							     const struct nids_packet *p,
-							     __u64 hash, __u8 sender)
+/* The class of a flow that has no slot on this CPU. Returns whether no CPU has seen
+ * it before: one CPU alone can tell neither the opener from its peer nor a new
+ * flow from one that has come over from another CPU.
+ */
+static __always_inline int choose_class(const struct first_pass_tables *t,
+					const struct nids_packet *p, __u64 hash, __u8 sender,
+					struct nids_class_choice *choice)
 {
-	struct nids_class_choice choice = classify(t->ports, p, sender);
-
-	if (is_ambiguous(t->ports, p))
-		recall_opener(t->openers, hash, &choice, &t->counters->openers_replaced);
-	return choice;
+	*choice = classify(t->ports, p, sender);
+	if (!choice->class_id && !is_ambiguous(t->ports, p))
+		return 1;
+	if (recall_opener(t->openers, hash, choice))
+		return 0;
+	t->counters->openers_replaced += remember_opener(t->openers, hash, *choice);
+	return 1;
 }
 
 /* Makes room for a new flow: the victim's record goes up before it is replaced.
@@ -108,18 +116,21 @@ static __always_inline struct first_pass_verdict account_flow(const struct first
 	struct slot_place place = find_slot(t->set, key, flow_tag(hash));
 	struct nids_class_choice choice;
 	__u64 bytes_before = 0;
+	int is_new = 0;
 
-	/* The old flow leaves like a victim; where it can't, its slot counts on. */
-	if (place.search == SLOT_FOUND && begins_anew(place.slot, p, t->now_ns) &&
-	    export_flow(t->host, place.slot)) {
-		stats_export(t->counters, place.slot);
-		place.search = SLOT_FREE;
-	}
 	if (place.search == SLOT_FOUND) {
 		choice.class_id = place.slot->class_id;
 		choice.opener = place.slot->opener;
+		/* The old flow leaves like a victim; where it can't, its slot counts on. */
+		if (begins_anew(place.slot, p, t->now_ns) && export_flow(t->host, place.slot)) {
+			stats_export(t->counters, place.slot);
+			place.search = SLOT_FREE;
+			is_new = 1;
+		}
 	} else {
-		choice = choose_class(t, p, hash, sender);
+		is_new = choose_class(t, p, hash, sender, &choice);
+	}
+	if (place.search != SLOT_FOUND) {
 		if (make_room(t, place))
 			open_slot(place.slot, key, flow_tag(hash), choice, t->now_ns);
 		else
@@ -134,7 +145,7 @@ static __always_inline struct first_pass_verdict account_flow(const struct first
 	}
 	verdict.from_opener = choice.opener == sender;
 	stats_class(t->counters, choice.class_id, f->wire_packets, f->wire_len,
-		    place.search != SLOT_FOUND && place.slot && verdict.from_opener);
+		    is_new && place.slot && verdict.from_opener);
 	if (is_wanted(t, choice.class_id, bytes_before, f))
 		verdict.class_id = choice.class_id;
 	return verdict;

@@ -9,6 +9,7 @@ struct first_pass_frame {
 	__u32 frame_len;    /* bytes, with a VLAN tag that the hook took off */
 	__u32 wire_len;	    /* bytes of all wire packets it stands for */
 	__u32 wire_packets; /* 1, or the segments of a GSO packet */
+	__u32 segment_len;  /* bytes of payload in each segment; 0: one wire packet */
 	__u8 direction;	    /* enum nids_direction */
 };
 

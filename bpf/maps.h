@@ -67,7 +67,7 @@ struct {
 	__type(value, struct nids_port_classes);
 } nids_ports SEC(".maps");
 
-/* 32 KiB, see classify/opener.h. */
+/* 512 KiB: 65,536 flagged flows at once, see classify/opener.h. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

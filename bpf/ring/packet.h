@@ -63,6 +63,7 @@ static __always_inline int submit_packet(const struct ring_packet *r, struct nid
 	record->packet = *r->packet;
 	record->wire_len = r->frame->wire_len;
 	record->wire_packets = r->frame->wire_packets;
+	record->segment_len = r->frame->segment_len;
 	record->frame_len = r->frame->frame_len;
 	record->cap_len = r->cap_len;
 	record->class_id = r->verdict.class_id;

@@ -508,6 +508,13 @@ class Lab:
                       if name.rsplit("-", 1)[-1] in map(str, self.programs)]
         return found
 
+    def leftovers_soon(self, seconds=5):
+        """What is left after the kernel's grace period, in which it frees programs."""
+        deadline = time.monotonic() + seconds
+        while (left := self.leftovers()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return left
+
     def mounts(self):
         with open("/proc/self/mountinfo") as table:
             points = [line.split()[4] for line in table]
@@ -557,10 +564,7 @@ class LabCase(unittest.TestCase):
     def tearDown(self):
         if not self._outcome.success:
             return  # a test that broke off is not expected to have tidied up
-        deadline = time.monotonic() + 5  # the kernel frees programs after a grace period
-        while (left := self.lab.leftovers()) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        self.assertEqual(left, [], "left behind")
+        self.assertEqual(self.lab.leftovers_soon(), [], "left behind")
 
     def assert_balanced(self, stats):
         ledger = stats["ledger"]

@@ -6,6 +6,7 @@
 #include "agent/class_table.hpp"
 #include "analyse/flagged_protocol.hpp"
 #include "decode/decode.hpp"
+#include "decode/segment.hpp"
 
 namespace nids {
 
@@ -50,7 +51,7 @@ void Pipeline::record(std::span<const std::byte> bytes, ClockOffset clock,
   nids_flow_slot slot;
   switch (decode(bytes, clock, packet_, slot)) {
     case DecodeResult::kPacket:
-      packet(counters);
+      each_wire_packet(packet_, wire_packet_, [&](const Packet& one) { packet(one, counters); });
       break;
     case DecodeResult::kFlowExport:
       flows_.forget(slot.key, clock.wall(MonoTime{slot.last_ns}));
@@ -62,44 +63,44 @@ void Pipeline::record(std::span<const std::byte> bytes, ClockOffset clock,
 }
 
 // flow -> analyse -> alert -> retain / log
-void Pipeline::packet(nids_agent_counters& counters) {
-  Flow& flow = flows_.track(packet_);
+void Pipeline::packet(const Packet& packet, nids_agent_counters& counters) {
+  Flow& flow = flows_.track(packet);
   counters.flows_tracked = flows_.size();
   counters.flows_evicted = flows_.evictions();
 
   RaisedAlerts raised;
-  for (const auto& analyser : analysers_) analyser->inspect(packet_, flow, raised);
+  for (const auto& analyser : analysers_) analyser->inspect(packet, flow, raised);
 
   std::erase_if(raised.alerts, [&](Alert& alert) {
-    const auto named = interfaces_.find(packet_.ifindex);
+    const auto named = interfaces_.find(packet.ifindex);
     if (named != interfaces_.end()) alert.interface = named->second;
     const bool is_news = suppression_.admit(alert);
     counters.alerts_suppressed += !is_news;
     return !is_news;
   });
 
-  const auto evidence = retain(raised.alerts, flow, counters);
+  const auto evidence = retain(packet, raised.alerts, flow, counters);
   for (const Alert& alert : raised.alerts) log(alert, evidence, counters);
 }
 
-std::optional<Evidence> Pipeline::retain(const std::vector<Alert>& alerts, Flow& flow,
-                                         nids_agent_counters& counters) {
+std::optional<Evidence> Pipeline::retain(const Packet& packet, const std::vector<Alert>& alerts,
+                                         Flow& flow, nids_agent_counters& counters) {
   // The kernel measures depth by the slots of one CPU; over all of them it is measured here.
-  std::uint64_t& seen = flow.bytes[packet_.from_opener ? 0 : 1];
+  std::uint64_t& seen = flow.bytes[packet.from_opener ? 0 : 1];
   const bool is_beyond = seen >= depths_[std::min<std::size_t>(flow.class_id, depths_.size() - 1)];
-  seen += packet_.wire_len;
+  seen += packet.wire_len;
   if (sinks_.store_is_missing) {
-    count_error(counters, packet_);
+    count_error(counters, packet);
     return std::nullopt;
   }
   if (is_beyond || !sinks_.store) {
     counters.not_kept_by_policy.packets += 1;
-    counters.not_kept_by_policy.bytes += packet_.bytes.size();
+    counters.not_kept_by_policy.bytes += packet.bytes.size();
     return std::nullopt;
   }
   std::vector<std::string> comments;
   for (const Alert& alert : alerts) comments.push_back(comment_of(alert));
-  return sinks_.store->keep(packet_, std::move(comments), counters);
+  return sinks_.store->keep(packet, std::move(comments), counters);
 }
 
 void Pipeline::log(const Alert& alert, const std::optional<Evidence>& evidence,

@@ -45,8 +45,8 @@ class Pipeline {
 
  private:
   class RaisedAlerts;
-  void packet(nids_agent_counters& counters);
-  std::optional<Evidence> retain(const std::vector<Alert>& alerts, Flow& flow,
+  void packet(const Packet& packet, nids_agent_counters& counters);
+  std::optional<Evidence> retain(const Packet& packet, const std::vector<Alert>& alerts, Flow& flow,
                                  nids_agent_counters& counters);
   void log(const Alert& alert, const std::optional<Evidence>& evidence,
            nids_agent_counters& counters);
@@ -57,7 +57,7 @@ class Pipeline {
   std::vector<std::unique_ptr<Analyser>> analysers_;
   Suppression suppression_;
   Sinks sinks_;
-  Packet packet_;  // reused, so that its buffer keeps its capacity
+  Packet packet_, wire_packet_;  // reused, so that their buffers keep their capacity
 };
 
 }  // namespace nids

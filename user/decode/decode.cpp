@@ -74,6 +74,7 @@ void fill(Packet& packet, const nids_packet_event& record, ClockOffset clock,
   packet.ifindex = record.event.ifindex;
   packet.wire_len = record.wire_len;
   packet.wire_packets = record.wire_packets;
+  packet.segment_len = record.segment_len;
   packet.frame_len = record.frame_len;
   packet.class_id = record.class_id;
   packet.from_opener = record.from_opener == 1;

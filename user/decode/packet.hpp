@@ -20,6 +20,7 @@ struct Packet {
   std::uint32_t ifindex = 0;
   std::uint32_t wire_len = 0;      // bytes of all frames it stands for
   std::uint32_t wire_packets = 1;  // more than 1 for a GSO packet
+  std::uint32_t segment_len = 0;   // payload bytes in each segment of a GSO packet; else 0
   std::uint32_t frame_len = 0;     // bytes as the hook or the capture file saw it
   std::uint8_t class_id = 0;
   bool from_opener = true;       // sent by the side that opened the connection

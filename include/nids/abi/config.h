@@ -24,16 +24,16 @@ struct nids_port_classes {
 };
 NIDS_ABI_SIZE(struct nids_port_classes, 131072);
 
-/* Who opened a flow whose ports do not tell (bpf/classify/opener.h); one word
- * an entry, so that it is written and read whole: the upper 48 bits of the
+/* Who opened a flow that has a class, or may have one (bpf/classify/opener.h); one
+ * word an entry, so that it is written and read whole: the upper 48 bits of the
  * flow's hash, then `opener`, then the class.
  */
-#define NIDS_OPENER_ENTRIES 4096
+#define NIDS_OPENER_ENTRIES 65536
 
 struct nids_openers {
 	__u64 entry[NIDS_OPENER_ENTRIES];
 };
-NIDS_ABI_SIZE(struct nids_openers, 32768);
+NIDS_ABI_SIZE(struct nids_openers, 524288);
 
 enum nids_mode { NIDS_MODE_NATIVE = 1, NIDS_MODE_SKB = 2 };
 

@@ -30,7 +30,8 @@ struct nids_packet_event {
 	__u32 cap_len;	    /* bytes that follow, <= NIDS_SNAP_MAX and <= frame_len */
 	__u8 class_id;	    /* index of nids_classes, never 0 */
 	__u8 from_opener;   /* 1: sent by the side that opened the connection */
-	__u8 reserved[6];
+	__u8 reserved[2];
+	__u32 segment_len; /* payload bytes in each segment of a GSO packet; else 0 */
 };
 NIDS_ABI_SIZE(struct nids_packet_event, 104);
 

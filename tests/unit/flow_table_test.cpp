@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flow/flow_table.hpp"
+
+#include <gtest/gtest.h>
+
+namespace nids {
+namespace {
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+
+Packet packet_from(std::uint8_t client, std::uint16_t client_port, std::uint64_t time_ns) {
+  Packet packet;
+  packet.time = {time_ns};
+  packet.class_id = 1;
+  nids_packet& h = packet.headers;
+  h.src[0] = 10;
+  h.src[3] = client;
+  h.dst[0] = 10;
+  h.dst[3] = 1;
+  h.src_port = client_port;
+  h.dst_port = 22;
+  h.ip_version = 4;
+  h.l4_proto = 6;
+  h.transport = NIDS_TRANSPORT_TCP;
+  return packet;
+}
+
+Packet answer_to(const Packet& packet) {
+  Packet answer = packet;
+  std::swap(answer.headers.src, answer.headers.dst);
+  std::swap(answer.headers.src_port, answer.headers.dst_port);
+  answer.from_opener = !packet.from_opener;
+  return answer;
+}
+
+TEST(FlowTable, BothDirectionsAreOneFlowWithTheOpenerAsClient) {
+  FlowTable table({});
+  const Packet request = packet_from(2, 40000, kSecond);
+  const std::uint64_t id = table.track(request).id;
+  const Flow& flow = table.track(answer_to(request));
+
+  EXPECT_EQ(table.size(), 1u);
+  EXPECT_EQ(flow.id, id);
+  EXPECT_EQ(flow.ends.client[3], 2);
+  EXPECT_EQ(flow.ends.client_port, 40000);
+  EXPECT_EQ(flow.ends.server_port, 22);
+}
+
+TEST(FlowTable, AFlowSeenFirstByItsAnswerStillHasItsOpenerAsClient) {
+  FlowTable table({});
+  const Flow& flow = table.track(answer_to(packet_from(2, 40000, kSecond)));
+
+  EXPECT_EQ(flow.ends.client_port, 40000);
+  EXPECT_EQ(flow.ends.server_port, 22);
+}
+
+TEST(FlowTable, AtItsCapTheFlowSilentLongestGoesAndIsCounted) {
+  FlowTable table({.max_flows = 2});
+  const std::uint64_t first = table.track(packet_from(2, 1, 1 * kSecond)).id;
+  const std::uint64_t second = table.track(packet_from(3, 1, 2 * kSecond)).id;
+  EXPECT_EQ(table.track(packet_from(2, 1, 3 * kSecond)).id, first);
+  table.track(packet_from(4, 1, 4 * kSecond));
+
+  EXPECT_EQ(table.size(), 2u);
+  EXPECT_EQ(table.evictions(), 1u);
+  EXPECT_EQ(table.track(packet_from(2, 1, 5 * kSecond)).id, first);
+  EXPECT_NE(table.track(packet_from(3, 1, 6 * kSecond)).id, second);
+}
+
+TEST(FlowTable, AForgottenFlowBeginsAnew) {
+  FlowTable table({});
+  const Flow& before = table.track(packet_from(2, 1, 10 * kSecond));
+  const std::uint64_t id = before.id;
+  const nids_flow_key key = before.key;
+  table.forget(key, {11 * kSecond});
+
+  EXPECT_EQ(table.size(), 0u);
+  EXPECT_NE(table.track(packet_from(2, 1, 20 * kSecond)).id, id);
+}
+
+TEST(FlowTable, ASlotOlderThanTheFlowSaysNothingOfIt) {
+  FlowTable table({});
+  const Flow& flow = table.track(packet_from(2, 1, 10 * kSecond));
+  table.forget(nids_flow_key{flow.key}, {9 * kSecond});
+
+  EXPECT_EQ(table.size(), 1u);
+}
+
+TEST(FlowTable, FlowIdsFitIntoADouble) {
+  FlowTable table({});
+  for (std::uint16_t port = 1; port < 1000; ++port)
+    EXPECT_LT(table.track(packet_from(2, port, port * kSecond)).id, 1ull << 53);
+}
+
+}  // namespace
+}  // namespace nids

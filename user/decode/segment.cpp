@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "decode/segment.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace nids {
+namespace {
+
+// Linux makes at most 512 KiB of segments of no fewer than 536 bytes; more is a lie that would
+// make one record many packets.
+constexpr std::uint32_t kMaxSegments = 1024;
+constexpr std::uint8_t kTcpFin = 0x01, kTcpPush = 0x08, kTcpCwr = 0x80;
+
+std::uint16_t read16(const std::byte* at) {
+  return static_cast<std::uint16_t>(std::to_integer<unsigned>(at[0]) << 8 |
+                                    std::to_integer<unsigned>(at[1]));
+}
+
+void write16(std::byte* at, std::uint32_t value) {
+  at[0] = static_cast<std::byte>(value >> 8);
+  at[1] = static_cast<std::byte>(value);
+}
+
+void add32(std::byte* at, std::uint32_t value) {
+  const std::uint32_t sum = (std::uint32_t{read16(at)} << 16 | read16(at + 2)) + value;
+  write16(at, sum >> 16);
+  write16(at + 2, sum & 0xffff);
+}
+
+std::uint32_t fold(std::uint32_t sum) {
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  return sum;
+}
+
+// RFC 791 section 3.1, over the header with its checksum field zero.
+void sum_ipv4(std::byte* header, std::size_t bytes) {
+  write16(header + 10, 0);
+  std::uint32_t sum = 0;
+  for (std::size_t i = 0; i + 1 < bytes; i += 2) sum += read16(header + i);
+  write16(header + 10, ~fold(sum) & 0xffff);
+}
+
+// On the way out the field holds the sum of the pseudo-header, which the network card completes;
+// only the length in it changes (RFC 1624).
+void shorten_pseudo_sum(std::byte* field, std::uint32_t old_len, std::uint32_t new_len) {
+  write16(field, fold(read16(field) + fold(~fold(old_len) & 0xffff) + fold(new_len)));
+}
+
+struct Slice {
+  std::uint32_t index = 0;
+  std::uint32_t offset = 0;  // bytes of payload before it
+  std::uint32_t bytes = 0;   // of payload
+  bool is_last = false;
+};
+
+void fix_ip(Packet& part, const Slice& slice) {
+  std::byte* ip = part.bytes.data() + part.headers.l3_offset;
+  const std::uint32_t l3_len = part.wire_len - part.headers.l3_offset;
+  if (part.headers.ip_version == 6) {
+    write16(ip + 4, l3_len - 40);
+    return;
+  }
+  write16(ip + 2, l3_len);
+  write16(ip + 4, read16(ip + 4) + slice.index);
+  sum_ipv4(ip, (std::to_integer<unsigned>(ip[0]) & 0x0f) * 4u);
+}
+
+void fix_tcp(Packet& part, const Slice& slice, std::uint32_t old_l4_len) {
+  std::byte* tcp = part.bytes.data() + part.headers.l4_offset;
+  std::uint8_t& flags = part.headers.tcp_flags;
+  add32(tcp + 4, slice.offset);
+  if (!slice.is_last) flags &= static_cast<std::uint8_t>(~(kTcpFin | kTcpPush));
+  if (slice.index != 0) flags &= static_cast<std::uint8_t>(~kTcpCwr);
+  tcp[13] = static_cast<std::byte>(flags);
+  shorten_pseudo_sum(tcp + 16, old_l4_len, part.wire_len - part.headers.l4_offset);
+}
+
+void fix_udp(Packet& part, std::uint32_t old_l4_len) {
+  std::byte* udp = part.bytes.data() + part.headers.l4_offset;
+  const std::uint32_t l4_len = part.wire_len - part.headers.l4_offset;
+  write16(udp + 4, l4_len);
+  shorten_pseudo_sum(udp + 6, old_l4_len, l4_len);
+}
+
+// parse has read these headers, so only their captured length is in question.
+bool can_be_taken_apart(const Packet& packet) {
+  const nids_packet& h = packet.headers;
+  const bool has_transport = h.transport == NIDS_TRANSPORT_TCP || h.transport == NIDS_TRANSPORT_UDP;
+  return packet.segment_len != 0 && has_transport && h.l3_offset != 0 && h.l4_offset != 0 &&
+         h.payload_offset >= h.l4_offset + (h.transport == NIDS_TRANSPORT_TCP ? 20 : 8) &&
+         h.l4_offset >= h.l3_offset + (h.ip_version == 6 ? 40 : 20) &&
+         h.payload_offset <= packet.bytes.size() &&
+         h.payload_len / packet.segment_len < kMaxSegments;
+}
+
+void cut(const Packet& whole, const Slice& slice, Packet& part) {
+  const nids_packet& h = whole.headers;
+  const auto captured = static_cast<std::uint32_t>(whole.bytes.size()) - h.payload_offset;
+  const std::uint32_t from = std::min(slice.offset, captured);
+  const std::uint32_t to = std::min(slice.offset + slice.bytes, captured);
+  part.time = whole.time;
+  part.headers = h;
+  part.headers.payload_len = slice.bytes;
+  part.direction = whole.direction;
+  part.ifindex = whole.ifindex;
+  part.wire_len = part.frame_len = h.payload_offset + slice.bytes;
+  part.wire_packets = 1;
+  part.segment_len = 0;
+  part.class_id = whole.class_id;
+  part.from_opener = whole.from_opener;
+  const auto at = [&](std::uint32_t n) { return whole.bytes.begin() + std::ptrdiff_t{n}; };
+  part.bytes.assign(at(0), at(h.payload_offset));
+  part.bytes.insert(part.bytes.end(), at(h.payload_offset + from), at(h.payload_offset + to));
+  fix_ip(part, slice);
+  const std::uint32_t old_l4_len = whole.frame_len - h.l4_offset;
+  if (h.transport == NIDS_TRANSPORT_TCP)
+    fix_tcp(part, slice, old_l4_len);
+  else
+    fix_udp(part, old_l4_len);
+}
+
+}  // namespace
+
+void each_wire_packet(const Packet& packet, Packet& part,
+                      const std::function<void(const Packet&)>& on_packet) {
+  if (!can_be_taken_apart(packet)) {
+    on_packet(packet);
+    return;
+  }
+  const std::uint32_t payload_len = packet.headers.payload_len;
+  Slice slice;
+  do {
+    slice.bytes = std::min(packet.segment_len, payload_len - slice.offset);
+    slice.is_last = slice.offset + slice.bytes >= payload_len;
+    cut(packet, slice, part);
+    on_packet(part);
+    slice.offset += slice.bytes;
+    ++slice.index;
+  } while (slice.offset < payload_len);
+}
+
+}  // namespace nids

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// Takes a GSO packet apart into the packets that go out on the wire, as the kernel does behind the
+// egress hook. Invents no byte that was not captured.
+#pragma once
+
+#include <functional>
+
+#include "decode/packet.hpp"
+
+namespace nids {
+
+// Calls back for each wire packet in order; `part` is only a buffer that is used again. A packet
+// that is one on the wire, or can't be taken apart (its headers were not captured; over 1,024
+// segments), comes as it is.
+void each_wire_packet(const Packet& packet, Packet& part,
+                      const std::function<void(const Packet&)>& on_packet);
+
+}  // namespace nids
