@@ -71,7 +71,8 @@ static __always_inline int choose_class(const struct first_pass_tables *t,
 	*choice = classify(t->ports, p, sender);
 	if (!choice->class_id && !is_ambiguous(t->ports, p))
 		return 1;
-	if (recall_opener(t->openers, hash, choice))
+	/* A SYN begins a flow, whatever the same ports did before on another CPU. */
+	if (!is_opening_syn(p) && recall_opener(t->openers, hash, choice))
 		return 0;
 	t->counters->openers_replaced += remember_opener(t->openers, hash, *choice);
 	return 1;

@@ -11,7 +11,7 @@
 
 #include <bpf/bpf_helpers.h>
 
-/* 192 bytes. By this map an attached program is known as ours. */
+/* 200 bytes. By this map an attached program is known as ours. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

@@ -35,6 +35,11 @@ static __always_inline __u8 class_of_port(const struct nids_port_classes *ports,
 	return 0;
 }
 
+static __always_inline int is_opening_syn(const struct nids_packet *p)
+{
+	return p->l4_proto == PROTO_TCP && (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
 /* The opener of a TCP flow is known by SYN, or by SYN-ACK turned round; else the
  * first packet seen counts as the opener's. A source port decides only where
  * the flow looks picked up midstream: no SYN, a service's port towards a port

@@ -562,7 +562,8 @@ class LabCase(unittest.TestCase):
         self.addCleanup(self.lab.close)
 
     def tearDown(self):
-        if not self._outcome.success:
+        result = self._outcome.result
+        if any(test is self for test, _ in result.failures + result.errors):
             return  # a test that broke off is not expected to have tidied up
         self.assertEqual(self.lab.leftovers_soon(), [], "left behind")
 

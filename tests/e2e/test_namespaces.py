@@ -162,10 +162,10 @@ class NetnsOption(lab.LabCase):
         self.assertEqual(watch.stop(), 0, watch.err)
 
     def test_no_such_namespace(self):
-        for name in ("nids-none", "../netns", "a/b", "", ".."):
+        for name in ("nids-none", "../netns", "a/b", ".."):
             done = lab.run(lab.binary(), "attach", "v0", f"--netns={name}", check=False,
                            env=self.lab.environment)
-            self.assertIn(done.returncode, (1, 2), name)
+            self.assertEqual(done.returncode, 1, name)
             self.assertIn("namespace", done.stderr, name)
 
     def test_another_namespace_does_not_show_what_is_attached_here(self):

@@ -184,9 +184,14 @@ TEST_F(Classify, BackDoorsAnswerAfterItsFlowWasPushedOutIsStillNetis) {
   EXPECT_FALSE(from_opener());
 }
 
-TEST_F(Classify, OnlyAmbiguousFlowsAreRemembered) {
+std::string address(int i) {
+  return "10." + std::to_string(1 + i / 65536) + "." + std::to_string(i / 256 % 256) + "." +
+         std::to_string(i % 256);
+}
+
+TEST_F(Classify, FlowsOfNoClassAreNotRemembered) {
   for (int i = 0; i < 2 * NIDS_OPENER_ENTRIES; ++i) {
-    const std::string client = "10.1." + std::to_string(i / 256) + "." + std::to_string(i % 256);
+    const std::string client = address(i);
     udp(client.c_str(), 40'000, "10.0.0.53", 53);
   }
   EXPECT_EQ(counters().openers_replaced, 0u);
@@ -195,7 +200,7 @@ TEST_F(Classify, OnlyAmbiguousFlowsAreRemembered) {
 TEST_F(Classify, EachForgottenOpenerIsCounted) {
   constexpr int kFlows = 3 * NIDS_OPENER_ENTRIES;
   for (int i = 0; i < kFlows; ++i) {
-    const std::string client = "10.1." + std::to_string(i / 256) + "." + std::to_string(i % 256);
+    const std::string client = address(i);
     udp(client.c_str(), 40'000, "10.0.0.9", kNetisPort);
   }
   EXPECT_GE(counters().openers_replaced, std::uint64_t{kFlows - NIDS_OPENER_ENTRIES});

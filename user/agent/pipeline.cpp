@@ -67,6 +67,7 @@ void Pipeline::packet(const Packet& packet, nids_agent_counters& counters) {
   Flow& flow = flows_.track(packet);
   counters.flows_tracked = flows_.size();
   counters.flows_evicted = flows_.evictions();
+  counters.suppressions_evicted = suppression_.evictions();
 
   RaisedAlerts raised;
   for (const auto& analyser : analysers_) analyser->inspect(packet, flow, raised);

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -17,6 +18,7 @@
 #include "agent/outputs.hpp"
 #include "agent/process.hpp"
 #include "kernel/pins.hpp"
+#include "kernel/tc.hpp"
 
 namespace nids {
 namespace {
@@ -42,7 +44,8 @@ Result<std::vector<LinkFacts>> resolve(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     auto link = find_link(name);
     if (!link) return link.error();
-    links.push_back(*link);
+    const auto is_same = [&](const LinkFacts& other) { return other.ifindex == link->ifindex; };
+    if (std::ranges::none_of(links, is_same)) links.push_back(*link);
   }
   return links;
 }
@@ -67,14 +70,14 @@ Result<AttachOutcome> Supervisor::run() {
     if (auto undone = finish(Ending::kAsked); !undone) callbacks_.error(undone.error().message());
     return started.error();
   }
-  callbacks_.started();
+  callbacks_.started(eve_is_open_, packets_are_open_);
 
   const Ending ending = watch();
   // From here on a second signal ends at once, as impatient people expect.
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
   if (auto finished = finish(ending); !finished) callbacks_.error(finished.error().message());
 
-  AttachOutcome outcome{.is_done = ending == Ending::kAsked, .readings = {}};
+  AttachOutcome outcome{.is_blind = is_blind_, .is_done = ending == Ending::kAsked, .readings = {}};
   for (const auto* group : {&attachments_, &dropped_})
     for (const Attachment& attachment : *group)
       if (auto reading = attachment.maps.read())
@@ -126,13 +129,26 @@ std::optional<std::string> Supervisor::misfit(const Attachment& attachment) cons
     return "they run in another mode";
   if (info->sets_per_cpu * NIDS_WAYS != request_.config.flow.slots_per_cpu)
     return "their flow table has another size";
+  if (info->ring_bytes != request_.config.ring.size_bytes ||
+      info->snap_bytes != request_.config.ring.snap_bytes)
+    return "their ring or snap has another size";
   return std::nullopt;
+}
+
+Result<Attachment> Supervisor::attach_new(const LinkFacts& link, const AttachOptions& options) {
+  auto attachment = attach(link.ifindex, link.name, options);
+  if (!attachment || options.mode != ModeChoice::kAuto || attachment->mode != NIDS_MODE_SKB)
+    return attachment;
+  const auto info = attachment->maps.info();
+  callbacks_.warning(
+      link.name + " is watched in skb mode, which costs more CPU: " + (info ? info->reason : ""));
+  return attachment;
 }
 
 Result<Attachment> Supervisor::attach_one(const LinkFacts& link, const AttachOptions& options) {
   auto found = find_attachment(link.ifindex, link.name);
   if (!found) return found.error();
-  if (!*found) return attach(link.ifindex, link.name, options);
+  if (!*found) return attach_new(link, options);
 
   Attachment& there = **found;
   if (const auto agent = there.maps.agent(); agent && agent_is_alive(*agent))
@@ -143,7 +159,7 @@ Result<Attachment> Supervisor::attach_one(const LinkFacts& link, const AttachOpt
     callbacks_.warning("replacing the programs that an earlier agent left on " + link.name + ": " +
                        *why);
     if (auto removed = detach(there); !removed) return removed.error();
-    return attach(link.ifindex, link.name, options);
+    return attach_new(link, options);
   }
   callbacks_.info("taking over the programs that an earlier agent left on " + link.name +
                   "; their counters go on");
@@ -195,6 +211,8 @@ Result<void> Supervisor::start_agent() {
   if (!links) return links.error();
   links_.emplace(std::move(*links));
   sinks_.emplace(open_sinks());
+  eve_is_open_ = sinks_->eve.has_value();
+  packets_are_open_ = sinks_->store.has_value();
 
   std::array<int, 2> ends{};
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
@@ -244,6 +262,7 @@ Supervisor::Ending Supervisor::watch() {
     if (agent_has_died()) return Ending::kAgentDied;
     if (fds[1].revents != 0) check_links();
     if (attachments_.empty()) return Ending::kInterfacesGone;
+    check_egress();
     check_detach_requests();
     if (attachments_.empty()) return Ending::kAsked;
   }
@@ -278,7 +297,8 @@ void Supervisor::check_links() {
       auto found = find_attachment(attachment.ifindex, attachment.ifname);
       const bool is_removed = found && (!*found || (*found)->xdp_id != attachment.xdp_id);
       const auto agent = attachment.maps.agent();
-      if (is_removed && !(agent && agent->detach_requested)) {
+      // A link loses its programs before it is deleted; that news is on its way then.
+      if (is_removed && find_link(attachment.ifname) && !(agent && agent->detach_requested)) {
         callbacks_.error("somebody removed the XDP program from " + attachment.ifname);
         if (*found)
           if (auto removed = detach(**found); !removed) callbacks_.error(removed.error().message());
@@ -297,6 +317,20 @@ void Supervisor::check_detach_requests() {
     if (auto removed = detach(attachments_[i]); !removed)
       callbacks_.error(removed.error().message());
     drop(i);
+  }
+}
+
+// Filters come and go without news to a listener on links, so it is looked for.
+void Supervisor::check_egress() {
+  for (Attachment& attachment : attachments_) {
+    if (attachment.egress_id == 0 || egress_program(attachment.ifindex) == attachment.egress_id)
+      continue;
+    const auto agent = attachment.maps.agent();
+    if (agent && agent->detach_requested) continue;
+    callbacks_.error("somebody removed the egress filter from " + attachment.ifname +
+                     "; outgoing packets are no longer seen");
+    attachment.egress_id = 0;
+    is_blind_ = true;
   }
 }
 

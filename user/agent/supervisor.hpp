@@ -30,7 +30,8 @@ struct AttachRequest {
 
 // How a run ended; the readings were taken after the agent's last record.
 struct AttachOutcome {
-  bool is_done = false;  // ended as asked: by a signal, the time, or `nids-xdp detach`
+  bool is_blind = false;  // for a time one direction was not watched
+  bool is_done = false;   // ended as asked: by a signal, the time, or `nids-xdp detach`
   std::vector<std::pair<std::string, KernelReading>> readings;  // by interface
 };
 
@@ -40,7 +41,8 @@ class Supervisor {
   struct Callbacks {
     std::function<void(const std::string&)> info, warning, error;
     std::function<void(const Alert&)> alert;
-    std::function<void()> started;  // attached, agent running
+    // Attached, agent running; whether the outputs that are wanted could be opened.
+    std::function<void(bool eve, bool packets)> started;
   };
 
   Supervisor(AttachRequest request, Callbacks callbacks)
@@ -53,6 +55,7 @@ class Supervisor {
   enum class Ending { kNone, kAsked, kInterfacesGone, kAgentDied };
 
   Result<void> attach_all();
+  Result<Attachment> attach_new(const LinkFacts& link, const AttachOptions& options);
   Result<Attachment> attach_one(const LinkFacts& link, const AttachOptions& options);
   std::optional<std::string> misfit(const Attachment& attachment) const;
   Sinks open_sinks();
@@ -62,6 +65,7 @@ class Supervisor {
   bool agent_has_died();
   void check_links();
   void check_detach_requests();
+  void check_egress();
   void drop(std::size_t index);
   void claim(const Attachment& attachment, bool is_ours) const;
   void release(const Attachment& attachment) const;
@@ -76,6 +80,8 @@ class Supervisor {
   std::optional<Sinks> sinks_;  // until the agent has them
   Fd control_;
   int agent_pid_ = 0;
+  bool eve_is_open_ = false, packets_are_open_ = false;
+  bool is_blind_ = false;
 };
 
 }  // namespace nids

@@ -17,8 +17,8 @@ struct Alert {
   int severity = 3;       // 1 high to 3 low
   std::string signature;  // one line for people
   std::string category;
-  std::string class_name;  // protocol class, may be empty
-  std::string technique;   // MITRE ATT&CK id, may be empty
+  std::string class_name;                     // protocol class, may be empty
+  std::string technique;                      // MITRE ATT&CK id, may be empty
   std::string observed, expected, threshold;  // alert.context
   Ends ends;
   std::uint64_t flow_id = 0;  // below 2^53, so that JSON readers keep it

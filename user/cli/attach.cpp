@@ -97,15 +97,15 @@ class Daemon {
   Fd write_end_;
 };
 
-void tell_started(const AttachRequest& request, Io& io) {
+void tell_started(const AttachRequest& request, bool eve, bool packets, Io& io) {
   if (io.is_quiet) return;
   const Config& config = request.config;
   io.err << "nids-xdp: alerts go to "
-         << (!config.eve.enabled       ? "nowhere"
+         << (!eve                      ? "nowhere"
              : config.eve.path.empty() ? request.paths.eve
                                        : printable(config.eve.path, 4096))
          << ", packets to "
-         << (!config.retain.enabled            ? "nowhere"
+         << (!packets                          ? "nowhere"
              : config.retain.directory.empty() ? request.paths.packets
                                                : printable(config.retain.directory, 4096))
          << "; ^C ends\n";
@@ -124,7 +124,7 @@ Exit report_outcome(const AttachOutcome& outcome, std::ostream& out) {
   }
   out.flush();
   if (!outcome.is_done) return kFailed;
-  return is_doubtful ? kDegraded : kOk;
+  return is_doubtful || outcome.is_blind ? kDegraded : kOk;
 }
 
 }  // namespace
@@ -158,20 +158,21 @@ Exit run_attach(const AttachArguments& arguments, Io& io) {
   if (arguments.daemon)
     if (const auto code = daemon.begin(io)) return *code;
   // With EVE on standard output nothing else may stand there.
-  std::ostream& out = arguments.eve == "-" ? io.err : io.out;
+  const bool eve_is_stdout = request.config.eve.enabled && request.config.eve.path == "-";
+  std::ostream& out = eve_is_stdout ? io.err : io.out;
   Supervisor::Callbacks callbacks{
       .info = [](const std::string& text) { spdlog::info("{}", text); },
       .warning = [](const std::string& text) { spdlog::warn("{}", text); },
       .error = [](const std::string& text) { spdlog::error("{}", text); },
       .alert = {},
       .started =
-          [&] {
+          [&](bool eve, bool packets) {
             if (arguments.daemon)
               daemon.ready();
             else
-              tell_started(request, io);
+              tell_started(request, eve, packets, io);
           }};
-  if (io.out_is_terminal && !arguments.daemon && arguments.eve != "-")
+  if (io.out_is_terminal && !arguments.daemon && !eve_is_stdout)
     callbacks.alert = [&](const Alert& alert) { out << alert_line(alert, io.colour) << std::endl; };
   auto outcome = Supervisor(request, std::move(callbacks)).run();
   if (!outcome) return fail(outcome.error(), io);

@@ -42,10 +42,11 @@ Exit run_replay(const ReplayArguments& arguments, Io& io) {
   auto config = effective_config(arguments.config, io);
   if (!config) return kFailed;
   // With EVE on standard output nothing else may stand there.
-  std::ostream& out = arguments.eve == "-" ? io.err : io.out;
+  const auto eve = arguments.eve == "off" ? std::nullopt : arguments.eve;
+  std::ostream& out = eve == "-" ? io.err : io.out;
   ReplayRequest request{.file = arguments.file,
                         .config = std::move(*config),
-                        .eve = arguments.eve,
+                        .eve = eve,
                         .retain = arguments.retain == "off" ? std::nullopt : arguments.retain};
   if (!arguments.json)
     request.on_alert = [&](const Alert& alert) { out << alert_line(alert, io.colour) << '\n'; };

@@ -117,7 +117,11 @@ Json stats_json(const StatsReport& report) {
   json["flow_table"] = {{"slots", report.slots},
                         {"live", c.flows_created - c.flows_exported},
                         {"created", c.flows_created},
-                        {"exported", c.flows_exported}};
+                        {"exported", c.flows_exported},
+                        {"openers_replaced", c.openers_replaced}};
+  json["agent_table"] = {{"flows", report.agent_counters.flows_tracked},
+                         {"flows_evicted", report.agent_counters.flows_evicted},
+                         {"suppressions_evicted", report.agent_counters.suppressions_evicted}};
   json["ring"] = ring_json(report);
   json["retained"] = retained_json(report);
   json["alerts"] = alerts_json(report.agent_counters);

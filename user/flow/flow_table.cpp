@@ -16,6 +16,16 @@ constexpr std::uint64_t kJsonSafe = (1ull << 53) - 1;
 // The kernel's slots carry a coarse clock: at most a jiffy of HZ=100 behind.
 constexpr std::uint64_t kCoarse_ns = 10'000'000;
 
+constexpr std::uint64_t kIdle_ns = 60'000'000'000;  // as bpf/flow/slot.h has it
+constexpr std::uint8_t kFin = 0x01, kSyn = 0x02, kRst = 0x04, kAck = 0x10;
+
+// The kernel says so too, but each CPU only of what it saw itself.
+bool begins_anew(const Flow& flow, const Packet& packet) {
+  const bool is_opening = packet.headers.transport == NIDS_TRANSPORT_TCP &&
+                          (packet.headers.tcp_flags & (kSyn | kAck)) == kSyn;
+  return is_opening && (flow.is_closed || packet.time.ns > flow.last.ns + kIdle_ns);
+}
+
 std::uint64_t mix(const nids_flow_key& key, std::uint64_t state) {
   std::array<std::uint64_t, kKeyWords> words;
   std::memcpy(words.data(), &key, sizeof(key));
@@ -74,10 +84,21 @@ bool FlowTable::KeyEqual::operator()(const nids_flow_key& a,
 Flow& FlowTable::track(const Packet& packet) {
   nids_flow_key key;
   nids_twin_flow_key(&packet.headers, &key);
-  if (const auto known = index_.find(key); known != index_.end()) {
-    silent_first_.splice(silent_first_.end(), silent_first_, known->second);
-    return *known->second;
+  auto known = index_.find(key);
+  if (known != index_.end() && begins_anew(*known->second, packet)) {
+    silent_first_.erase(known->second);
+    index_.erase(known);
+    known = index_.end();
   }
+  const bool is_new = known == index_.end();
+  Flow& flow = is_new ? open(key, packet) : *known->second;
+  if (!is_new) silent_first_.splice(silent_first_.end(), silent_first_, known->second);
+  flow.is_closed = flow.is_closed || (packet.headers.tcp_flags & (kFin | kRst)) != 0;
+  flow.last = packet.time;
+  return flow;
+}
+
+Flow& FlowTable::open(const nids_flow_key& key, const Packet& packet) {
   if (index_.size() >= limits_.max_flows) {
     index_.erase(silent_first_.front().key);
     silent_first_.pop_front();

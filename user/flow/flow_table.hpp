@@ -23,6 +23,8 @@ struct Flow {
   std::string community_id;
   std::uint8_t class_id = 0;
   bool is_flagged = false;   // an analyser has spoken of it
+  bool is_closed = false;    // a FIN or RST came up
+  WallTime last;             // of the last packet that came up
   std::uint64_t bytes[2]{};  // wire bytes that came up: to server, to client
 };
 
@@ -36,7 +38,8 @@ class FlowTable {
   explicit FlowTable(Limits limits) : limits_(limits) {}
   FlowTable(FlowTable&&) = default;  // a copy's index would point into the original
 
-  // The packet's flow; a new one where it is not known. Valid until the next call.
+  // The packet's flow; a new one where it is not known, or where a SYN begins the old one's ports
+  // anew. Valid until the next call.
   Flow& track(const Packet& packet);
 
   // The kernel's slot of a flow is gone, by eviction or because the same ports began a new
@@ -54,6 +57,8 @@ class FlowTable {
   struct KeyEqual {
     bool operator()(const nids_flow_key& a, const nids_flow_key& b) const noexcept;
   };
+
+  Flow& open(const nids_flow_key& key, const Packet& packet);
 
   Limits limits_;
   std::list<Flow> silent_first_;

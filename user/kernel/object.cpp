@@ -42,7 +42,7 @@ std::uint64_t wall_now_ns() {
 }
 
 nids_info describe(int ifindex, const std::string& ifname, std::uint32_t cpus,
-                   std::uint32_t sets_per_cpu) {
+                   std::uint32_t sets_per_cpu, const ProgramSetup& setup) {
   nids_info info{};
   info.magic = NIDS_MAGIC;
   info.abi_version = NIDS_ABI_VERSION;
@@ -51,6 +51,8 @@ nids_info describe(int ifindex, const std::string& ifname, std::uint32_t cpus,
   info.netns_inode = own_netns();
   info.cpus = cpus;
   info.sets_per_cpu = sets_per_cpu;
+  info.ring_bytes = static_cast<std::uint32_t>(setup.ring_bytes);
+  info.snap_bytes = setup.snap_bytes;
   std::strncpy(info.ifname, ifname.c_str(), sizeof(info.ifname) - 1);
   return info;
 }
@@ -65,7 +67,7 @@ Result<Object> open_object(int ifindex, const std::string& ifname, const Program
   if (!object.skeleton) return Error{.action = "open the BPF object", .error_number = errno};
   const auto cpus = static_cast<std::uint32_t>(libbpf_num_possible_cpus());
   const std::uint32_t sets = setup.slots_per_cpu / NIDS_WAYS;
-  object.info = describe(ifindex, ifname, cpus, sets);
+  object.info = describe(ifindex, ifname, cpus, sets, setup);
 
   nids_bpf& bpf = *object.skeleton;
   bpf_map__set_max_entries(bpf.maps.nids_counters, cpus);

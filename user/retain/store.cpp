@@ -158,7 +158,10 @@ Refusal Store::State::prepare(nids_agent_counters& counters) {
   if (segment && !segment->takes(block.size()) && !write(counters)) return Refusal::kError;
   // Once a buffer, not once a packet: what is buffered will be written.
   const bool begins_buffer = !segment || segment->buffered().packets == 0;
-  if (begins_buffer && is_below_floor()) return hold(Refusal::kPolicy);
+  if (begins_buffer && is_below_floor()) {
+    degraded = true;
+    return hold(Refusal::kError);
+  }
   if (!make_room(counters)) return hold(Refusal::kError);
   if (!segment && !create()) return hold(Refusal::kError);
   refusal = Refusal::kNone;

@@ -52,9 +52,11 @@ struct nids_info {
 	__u64 netns_inode;
 	__u32 cpus;	    /* counter entries, and flow tables */
 	__u32 sets_per_cpu; /* a power of two */
+	__u32 ring_bytes;
+	__u32 snap_bytes;
 	char ifname[16];
 	char reason[128]; /* why this mode, in words; NUL-terminated */
 };
-NIDS_ABI_SIZE(struct nids_info, 192);
+NIDS_ABI_SIZE(struct nids_info, 200);
 
 #endif

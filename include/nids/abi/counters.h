@@ -69,8 +69,9 @@ struct nids_agent_counters {
 	__u64 eve_lines;
 	__u64 eve_lost; /* lines the disk refused */
 	__u64 flows_tracked;
-	__u64 flows_evicted; /* from the agent's table, at its cap */
-	__u64 reserved[2];
+	__u64 flows_evicted;	    /* from the agent's table, at its cap */
+	__u64 suppressions_evicted; /* before their time: an alert may have come twice */
+	__u64 reserved;
 };
 NIDS_ABI_SIZE(struct nids_agent_counters, 208);
 
