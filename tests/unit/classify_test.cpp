@@ -192,7 +192,7 @@ std::string address(int i) {
 TEST_F(Classify, FlowsOfNoClassAreNotRemembered) {
   for (int i = 0; i < 2 * NIDS_OPENER_ENTRIES; ++i) {
     const std::string client = address(i);
-    udp(client.c_str(), 40'000, "10.0.0.53", 53);
+    udp(client.c_str(), 40'000, "10.0.0.53", 9999);
   }
   EXPECT_EQ(counters().openers_replaced, 0u);
 }

@@ -100,6 +100,7 @@ std::optional<Evidence> Pipeline::retain(const Packet& packet, const std::vector
     return std::nullopt;
   }
   std::vector<std::string> comments;
+  comments.reserve(alerts.size());
   for (const Alert& alert : alerts) comments.push_back(comment_of(alert));
   return sinks_.store->keep(packet, std::move(comments), counters);
 }

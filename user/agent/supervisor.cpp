@@ -231,6 +231,7 @@ Result<void> Supervisor::start_agent() {
 
 void Supervisor::run_child(const Fd& control) {
   links_.reset();
+  if (callbacks_.in_agent) callbacks_.in_agent();
   std::map<std::uint32_t, std::string> names;
   for (const Attachment& one : attachments_)
     names[static_cast<std::uint32_t>(one.ifindex)] = one.ifname;
@@ -358,10 +359,11 @@ void Supervisor::release(const Attachment& attachment) const {
 // Programs first, so that nothing comes after the agent's last record.
 Result<void> Supervisor::finish(Ending ending) {
   const bool leaves_programs = request_.keep_attached || ending == Ending::kAgentDied;
-  std::optional<AttachLock> lock;
-  if (auto taken = AttachLock::take(request_.paths.run)) lock.emplace(std::move(*taken));
-  if (!leaves_programs)
+  if (!leaves_programs) {
+    // Given back before the agent is waited for: a second signal must find nothing to leave behind.
+    const auto lock = AttachLock::take(request_.paths.run);
     for (const Attachment& attachment : attachments_) release(attachment);
+  }
   const bool is_clean = stop_agent();
   for (const Attachment& attachment : attachments_) claim(attachment, false);
   if (!is_clean)

@@ -41,6 +41,7 @@ class Supervisor {
   struct Callbacks {
     std::function<void(const std::string&)> info, warning, error;
     std::function<void(const Alert&)> alert;
+    std::function<void()> in_agent;  // first thing in the agent's process
     // Attached, agent running; whether the outputs that are wanted could be opened.
     std::function<void(bool eve, bool packets)> started;
   };

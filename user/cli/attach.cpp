@@ -83,13 +83,25 @@ class Daemon {
     return kOk;
   }
 
-  void ready() {
+  // Lets go of the caller's streams: who waits for their end, as `$(...)` does, waits for both
+  // processes.
+  static void leave_terminal() {
     log_to_journal();
     const Fd null{open("/dev/null", O_RDWR | O_CLOEXEC)};
     for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
       if (null) dup2(null.get(), fd);
-    // A shell that waits for the byte is only late if it is lost.
+  }
+
+  void ready() {
+    leave_terminal();
+    // The command that waits for the byte says that we failed if it is lost.
     [[maybe_unused]] const ssize_t written = write(write_end_.get(), "!", 1);
+    write_end_ = Fd{};
+  }
+
+  // In the agent, which has nothing to tell the command that was typed.
+  void release() {
+    leave_terminal();
     write_end_ = Fd{};
   }
 
@@ -165,6 +177,7 @@ Exit run_attach(const AttachArguments& arguments, Io& io) {
       .warning = [](const std::string& text) { spdlog::warn("{}", text); },
       .error = [](const std::string& text) { spdlog::error("{}", text); },
       .alert = {},
+      .in_agent = {},
       .started =
           [&](bool eve, bool packets) {
             if (arguments.daemon)
@@ -172,6 +185,7 @@ Exit run_attach(const AttachArguments& arguments, Io& io) {
             else
               tell_started(request, eve, packets, io);
           }};
+  if (arguments.daemon) callbacks.in_agent = [&] { daemon.release(); };
   if (io.out_is_terminal && !arguments.daemon && !eve_is_stdout)
     callbacks.alert = [&](const Alert& alert) { out << alert_line(alert, io.colour) << std::endl; };
   auto outcome = Supervisor(request, std::move(callbacks)).run();

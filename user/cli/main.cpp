@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <functional>
 #include <iostream>
 
@@ -108,9 +110,7 @@ void add_config(CLI::App& app) {
   dump->callback([] { g_command = [](Io& io) { return run_config_dump(file, io); }; });
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   CLI::App app{"Network intrusion detection with its first pass in the kernel", "nids-xdp"};
   bool is_quiet = false;
   std::string log_level = "info";
@@ -141,4 +141,16 @@ int main(int argc, char** argv) {
     return usage(
         "--log-level: " + log_level + " is none of trace, debug, info, warning, error, off", io);
   return g_command(io);
+}
+
+}  // namespace
+
+// Nothing of ours throws; what a library throws is most likely the end of memory.
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "nids-xdp: %s\n", error.what());
+    return kFailed;
+  }
 }

@@ -43,7 +43,7 @@ std::string tcp_flags(std::uint8_t flags) {
 }
 
 std::string end_text(const std::uint8_t (&address)[16], std::uint16_t port, const nids_packet& p) {
-  const std::string text = address_text(address, p.ip_version);
+  std::string text = address_text(address, p.ip_version);
   if ((p.flags & NIDS_PACKET_HAS_PORTS) == 0) return text;
   return (p.ip_version == 6 ? "[" + text + "]" : text) + ":" + std::to_string(port);
 }

@@ -104,6 +104,8 @@ void Pins::sweep() const {
     const bool is_gone = found ? !found->has_value() : found.error().error_number == ENODEV;
     if (is_gone) unpin(ifindex);
   }
+  // A mount namespace that ended took its bpffs with it, and left the directory.
+  if (!is_bpffs(directory_)) rmdir(directory_.c_str());
 }
 
 Result<std::vector<Maps>> Pins::open_all() const {

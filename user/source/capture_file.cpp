@@ -16,6 +16,7 @@
 #include "decode/printable.hpp"
 #include "source/decompress.hpp"
 #include "source/link_layer.hpp"
+#include "source/snap_lengths.hpp"
 
 namespace nids {
 namespace {
@@ -30,8 +31,19 @@ struct CloseFile {
   void operator()(std::FILE* file) const noexcept { std::fclose(file); }
 };
 
+// What libpcap reads from.
+struct Input {
+  explicit Input(int fd) : file(fd) {}
+  Decompressor file;
+  SnapLengths snap_lengths;
+};
+
 ssize_t read_cookie(void* cookie, char* out, std::size_t size) noexcept {
-  return static_cast<Decompressor*>(cookie)->read(std::as_writable_bytes(std::span(out, size)));
+  auto& input = *static_cast<Input*>(cookie);
+  const ssize_t got = input.file.read(std::as_writable_bytes(std::span(out, size)));
+  if (got > 0)
+    input.snap_lengths.edit(std::as_writable_bytes(std::span(out, static_cast<std::size_t>(got))));
+  return got;
 }
 
 std::string file_text(const std::string& path) {
@@ -76,7 +88,7 @@ struct CaptureFile::State {
   State(std::string file, int fd) : name(std::move(file)), input(fd) {}
 
   std::string name;
-  Decompressor input;  // outlives the capture, which reads from it
+  Input input;  // outlives the capture, which reads from it
   std::unique_ptr<pcap_t, ClosePcap> capture;
   std::uint64_t frames = 0;
   std::optional<Error> damage;
@@ -94,7 +106,7 @@ Result<void> CaptureFile::State::open_capture() {
   std::setvbuf(file.get(), nullptr, _IOFBF, kFileBuffer);
 
   const int first = std::getc(file.get());
-  if (!input.failure().empty()) return Error{.action = action, .reason = input.failure()};
+  if (!input.file.failure().empty()) return Error{.action = action, .reason = input.file.failure()};
   if (first == EOF) return Error{.action = action, .reason = "it is empty", .hint = hint};
   std::ungetc(first, file.get());
 
@@ -102,9 +114,9 @@ Result<void> CaptureFile::State::open_capture() {
   capture.reset(
       pcap_fopen_offline_with_tstamp_precision(file.get(), PCAP_TSTAMP_PRECISION_NANO, why));
   if (!capture) {
-    const bool is_input = !input.failure().empty();
+    const bool is_input = !input.file.failure().empty();
     return Error{
-        .action = action, .reason = is_input ? input.failure() : printable(why), .hint = hint};
+        .action = action, .reason = is_input ? input.file.failure() : printable(why), .hint = hint};
   }
   (void)file.release();  // pcap_close() closes it
 
@@ -118,7 +130,7 @@ Result<void> CaptureFile::State::open_capture() {
 }
 
 Error CaptureFile::State::damaged() const {
-  const std::string& failure = input.failure();
+  const std::string& failure = input.file.failure();
   return Error{.action = "read packet " + std::to_string(frames + 1) + " of " + name,
                .reason = failure.empty() ? printable(pcap_geterr(capture.get())) : failure};
 }

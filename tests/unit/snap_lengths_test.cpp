@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/snap_lengths.hpp"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "retain/pcapng.hpp"
+
+namespace nids {
+namespace {
+
+using pcapng::Bytes;
+
+Bytes file_with_snap_lengths(std::uint32_t first, std::uint32_t second) {
+  Bytes file;
+  pcapng::append_section_header(file, "test");
+  pcapng::append_interface(file, {.name = "a", .description = {}, .snap_len = first});
+  pcapng::append_interface(file, {.name = "b", .description = {}, .snap_len = second});
+  const Bytes frame(61, std::byte{1});  // its block has an interface's type in it, as data
+  pcapng::append_packet(file, {.interface = 1, .time = {}, .original_len = 61, .data = frame});
+  return file;
+}
+
+Bytes edited(Bytes file, std::size_t chunk) {
+  SnapLengths snap_lengths;
+  for (std::size_t at = 0; at < file.size(); at += chunk)
+    snap_lengths.edit(std::span(file).subspan(at, std::min(chunk, file.size() - at)));
+  return file;
+}
+
+TEST(SnapLengths, EachBecomesNoLimitInChunksOfAnySize) {
+  const Bytes wanted = file_with_snap_lengths(0, 0);
+  for (const std::size_t chunk : {std::size_t{1}, std::size_t{7}, std::size_t{4096}})
+    EXPECT_EQ(edited(file_with_snap_lengths(8192, 65535), chunk), wanted) << chunk;
+}
+
+TEST(SnapLengths, OtherFilesPassUnchanged) {
+  const Bytes pcap{std::byte{0xd4}, std::byte{0xc3}, std::byte{0xb2}, std::byte{0xa1},
+                   std::byte{2},    std::byte{0},    std::byte{4},    std::byte{0},
+                   std::byte{1},    std::byte{0},    std::byte{0},    std::byte{0},
+                   std::byte{20},   std::byte{0},    std::byte{0},    std::byte{0}};
+  EXPECT_EQ(edited(pcap, 3), pcap);
+}
+
+TEST(SnapLengths, ABlockShorterThanItsOwnHeadEndsTheEditing) {
+  Bytes file = file_with_snap_lengths(8192, 8192);
+  const std::size_t section = std::to_integer<std::size_t>(file[4]);
+  file[section + 4] = std::byte{4};  // the first interface's total length
+  EXPECT_EQ(edited(file, 5), file);
+}
+
+}  // namespace
+}  // namespace nids
