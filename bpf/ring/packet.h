@@ -24,13 +24,18 @@ struct ring_packet {
 	__u32 cap_len;
 };
 
-/* Proves 0 < len <= room to the verifier, which has lost it on the way here. */
+/* Proves 0 < len <= room to the verifier, which has lost it on the way here. One
+ * compare of len - 1: clang makes it of two anyway, and a kernel before 6.11 does
+ * not carry a bound from there back to len, so len is made of what was compared.
+ */
 static __always_inline long load(const struct ring_packet *r, __u32 offset, void *to, __u32 len,
 				 const __u32 room)
 {
+	len--;
 	__asm__ volatile("" : "+r"(len));
-	if (len == 0 || len > room)
+	if (len >= room)
 		return -1;
+	len++;
 	return r->is_xdp ? bpf_xdp_load_bytes(r->ctx, offset, to, len)
 			 : bpf_skb_load_bytes(r->ctx, offset, to, len);
 }

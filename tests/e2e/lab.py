@@ -144,7 +144,8 @@ class Namespace:
         return run("ip", "-n", self.name, *argv, **options)
 
     def links(self):
-        return json.loads(self.ip("-j", "-d", "link", "show").stdout)
+        # Not strict: ip writes control characters in names as they are.
+        return json.loads(self.ip("-j", "-d", "link", "show").stdout, strict=False)
 
     def sysctl(self, **values):
         for key, value in values.items():
@@ -478,6 +479,11 @@ class Lab:
     def alerts(self, path=None):
         return [one for one in self.eve(path) if one["event_type"] == "alert"]
 
+    def wait_degraded(self, text):
+        """The agent says how it is once a second."""
+        wait_for(f"status to say {text!r}",
+                 lambda: any(text in why for why in self.status()[0]["degraded"]))
+
     def wait_alerts(self, count, path=None):
         wait_for(f"{count} alerts", lambda: len(self.alerts(path)) >= count)
         return self.alerts(path)
@@ -497,7 +503,7 @@ class Lab:
             qdiscs = run("tc", "-n", namespace.name, "-j", "qdisc", "show").stdout
             found += [f"qdisc {one['kind']} on {one.get('dev')}"
                       for one in json.loads(qdiscs or "[]") if one["kind"] == "clsact"]
-        found += [f"mount {mount}" for mount in self.mounts()]
+        found += [f"mount {mount}" for mount in self.mounts(self.root)]
         if self.run_dir.exists():
             found += [f"file {path}" for path in self.run_dir.rglob("*")]
         for watch in self.watches:
@@ -515,10 +521,10 @@ class Lab:
             time.sleep(0.05)
         return left
 
-    def mounts(self):
+    def mounts(self, folder):
         with open("/proc/self/mountinfo") as table:
             points = [line.split()[4] for line in table]
-        return [point for point in points if point.startswith(f"{self.folder}/")]
+        return [point for point in points if point.startswith(f"{folder}/")]
 
     def close(self):
         if self.is_closed:
@@ -542,9 +548,9 @@ class Lab:
             for i in range(4):
                 namespace.ip("link", "del", f"v{i}", check=False)
             namespace.delete()
-        for mount in reversed(self.mounts()):
+        for mount in reversed(self.mounts(self.folder)):
             run("umount", mount, check=False)
-        if not self.mounts():
+        if not self.mounts(self.folder):
             shutil.rmtree(self.folder, ignore_errors=True)
 
 

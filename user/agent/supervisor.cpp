@@ -327,7 +327,7 @@ void Supervisor::check_egress() {
     if (attachment.egress_id == 0 || egress_program(attachment.ifindex) == attachment.egress_id)
       continue;
     const auto agent = attachment.maps.agent();
-    if (agent && agent->detach_requested) continue;
+    if ((agent && agent->detach_requested) || !find_link(attachment.ifname)) continue;
     callbacks_.error("somebody removed the egress filter from " + attachment.ifname +
                      "; outgoing packets are no longer seen");
     attachment.egress_id = 0;

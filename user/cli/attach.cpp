@@ -173,9 +173,9 @@ Exit run_attach(const AttachArguments& arguments, Io& io) {
   const bool eve_is_stdout = request.config.eve.enabled && request.config.eve.path == "-";
   std::ostream& out = eve_is_stdout ? io.err : io.out;
   Supervisor::Callbacks callbacks{
-      .info = [](const std::string& text) { spdlog::info("{}", text); },
-      .warning = [](const std::string& text) { spdlog::warn("{}", text); },
-      .error = [](const std::string& text) { spdlog::error("{}", text); },
+      .info = [](const std::string& text) { spdlog::info("{}", printable_lines(text)); },
+      .warning = [](const std::string& text) { spdlog::warn("{}", printable_lines(text)); },
+      .error = [](const std::string& text) { spdlog::error("{}", printable_lines(text)); },
       .alert = {},
       .in_agent = {},
       .started =

@@ -64,6 +64,9 @@ Exit run_classes(bool json, const std::optional<std::string>& config, Io&);
 Exit run_config_check(const std::optional<std::string>& file, Io&);
 Exit run_config_dump(const std::optional<std::string>& file, Io&);
 
+// A message that may quote what somebody typed or sent: each of its lines made safe to print.
+std::string printable_lines(const std::string& text);
+
 // "nids-xdp: cannot ..." on the error stream.
 Exit fail(const Error& error, Io&);
 Exit usage(const std::string& text, Io&);

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <ostream>
+#include <sstream>
 
 #include "cli/command.hpp"
 #include "decode/printable.hpp"
@@ -27,13 +28,22 @@ bool means_defaults(const std::optional<std::string>& file, const Io& io) {
 
 }  // namespace
 
+std::string printable_lines(const std::string& text) {
+  constexpr std::size_t kLongestLine = 8192;
+  std::istringstream lines(text);
+  std::string safe, line;
+  while (std::getline(lines, line))
+    safe += (safe.empty() ? "" : "\n") + printable(line, kLongestLine);
+  return safe;
+}
+
 Exit fail(const Error& error, Io& io) {
-  io.err << "nids-xdp: " << error.message() << '\n';
+  io.err << "nids-xdp: " << printable_lines(error.message()) << '\n';
   return kFailed;
 }
 
 Exit usage(const std::string& text, Io& io) {
-  io.err << "nids-xdp: " << text << "\n  hint: nids-xdp --help\n";
+  io.err << "nids-xdp: " << printable_lines(text) << "\n  hint: nids-xdp --help\n";
   return kUsage;
 }
 
