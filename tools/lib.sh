@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # What tools/run and tools/test share. Sourced from the project's root.
 
-BUILD_PACKAGES="g++ cmake ninja-build clang llvm bpftool pkg-config libbpf-dev libxdp-dev libc6-dev
+BUILD_PACKAGES="g++ cmake ninja-build clang bpftool pkg-config libbpf-dev libxdp-dev libc6-dev
   linux-libc-dev libspdlog-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libpcap-dev
   zlib1g-dev libzstd-dev libssl-dev libcap-ng-dev libgtest-dev libgmock-dev iproute2 python3 ca-certificates"
 
 TEST_PACKAGES="clang-format libclang-rt-dev openssh-server openssh-client
-  openssl tcpdump tshark ethtool netcat-openbsd procps util-linux"
+  openssl tcpdump tshark ethtool zstd procps util-linux mount"
 
 say() { printf '%s\n' "$*" >&2; }
 

@@ -29,6 +29,17 @@ static const __u8 ipv6_extension[256] = {
     [PROTO_SHIM6] = EXTENSION | 8,
 };
 
+/* A mask of more than the largest, 8 + 255 * 8, which clang may not leave out: before
+ * 6.10 the verifier knows no bound of a product, and none of a place behind one.
+ */
+static __always_inline __u32 extension_bytes(__u8 len, __u8 kind)
+{
+	__u32 bytes = 8 + len * (kind & EXTENSION_UNIT);
+
+	__asm__ volatile("" : "+r"(bytes));
+	return bytes & 0xfff;
+}
+
 /* RFC 8200 section 4. `l4_len` shrinks with each header that is walked over. */
 static __always_inline enum nids_parse_result
 parse_ipv6_extensions(struct cursor *c, struct nids_packet *p, __u32 *l4_len)
@@ -43,7 +54,7 @@ parse_ipv6_extensions(struct cursor *c, struct nids_packet *p, __u32 *l4_len)
 		if (cursor_lacks(c, sizeof(*ext)))
 			return cursor_miss(c, sizeof(*ext));
 
-		__u32 len = 8 + ext->len * (kind & EXTENSION_UNIT);
+		__u32 len = extension_bytes(ext->len, kind);
 		__u32 is_fragment = kind / EXTENSION_FRAGMENT & 1;
 		__u32 fragment = be16(ext->fragment_offset) * is_fragment;
 
