@@ -52,11 +52,11 @@ class PacketDirectory(SinkCase):
         self.send(900)
         stats = self.settled()
         self.check_packets_add_up(stats, 900)
-        self.assertGreater(stats["retained"]["not_kept_by_policy"], 0)
-        self.assertEqual(stats["retained"]["lost_by_error"], 0)
+        self.assertGreater(stats["retained"]["lost_by_error"], 0, "a disk that fills is no policy")
         disk = os.statvfs(folder)
         self.assertGreaterEqual(disk.f_bavail, disk.f_blocks * 0.1)
-        self.assertEqual(watch.stop(), 0, "policy is no loss")
+        self.assertGreater(stats["retained"]["packets"], 0)
+        self.assertEqual(watch.stop(), 4, watch.err)
         self.check_whole_pcapng(stats, folder)
 
     def test_full_disk(self):
