@@ -8,6 +8,7 @@
 #include "agent/privileges.hpp"
 #include "agent/process.hpp"
 #include "cli/command.hpp"
+#include "decode/printable.hpp"
 #include "kernel/netlink.hpp"
 #include "kernel/pins.hpp"
 
@@ -70,7 +71,7 @@ Result<std::vector<Attachment>> chosen(const DetachArguments& arguments, Io& io)
     if (*found)
       attachments.push_back(std::move(**found));
     else if (!io.is_quiet)
-      io.err << "nids-xdp: nothing of ours is attached to " << link->name << '\n';
+      io.err << "nids-xdp: nothing of ours is attached to " << printable(link->name) << '\n';
   }
   return attachments;
 }
@@ -91,7 +92,7 @@ Exit run_detach(const DetachArguments& arguments, Io& io) {
   if (!attachments) return fail(attachments.error(), io);
   for (const Attachment& attachment : *attachments) {
     if (auto done = detach_one(attachment, io.paths); !done) return fail(done.error(), io);
-    if (!io.is_quiet) io.err << "nids-xdp: detached from " << attachment.ifname << '\n';
+    if (!io.is_quiet) io.err << "nids-xdp: detached from " << printable(attachment.ifname) << '\n';
   }
   return kOk;
 }

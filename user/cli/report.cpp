@@ -4,7 +4,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "cli/totals.hpp"
-#include "config/config.hpp"
+#include "decode/printable.hpp"
 
 namespace nids {
 namespace {
@@ -95,7 +95,7 @@ bool has_losses(const StatsReport& report) {
 std::string stats_text(const StatsReport& report) {
   const nids_counters& c = report.counters;
   const nids_sum pending = ring_pending(report);
-  return fmt::format("{} ({}), agent {}\n", report.interface, report.mode,
+  return fmt::format("{} ({}), agent {}\n", printable(report.interface), report.mode,
                      report.agent ? "running" : "not running") +
          amount("in", c.seen[NIDS_INGRESS]) + amount("out", c.seen[NIDS_EGRESS]) + headers_text(c) +
          "flagged\n" + classes_text(report) + "ledger\n" + ledger_text(report) +
@@ -110,8 +110,8 @@ std::string stats_text(const StatsReport& report) {
 
 std::string summary_text(const StatsReport& report) {
   const nids_sum seen = seen_sum(report.counters);
-  return fmt::format("{}\nseen    {} packets, {} bytes; ledger {}\nflagged\n", report.interface,
-                     seen.packets, seen.bytes,
+  return fmt::format("{}\nseen    {} packets, {} bytes; ledger {}\nflagged\n",
+                     printable(report.interface), seen.packets, seen.bytes,
                      is_balanced(report) ? "balanced" : "DOES NOT BALANCE") +
          classes_text(report) + kept_text(report) + lost_text(report);
 }

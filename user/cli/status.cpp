@@ -8,6 +8,7 @@
 #include "cli/command.hpp"
 #include "cli/readings.hpp"
 #include "config/config.hpp"
+#include "decode/printable.hpp"
 #include "log/eve.hpp"
 
 namespace nids {
