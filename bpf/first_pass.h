@@ -126,7 +126,9 @@ static __always_inline struct first_pass_verdict account_flow(const struct first
 		if (begins_anew(place.slot, p, t->now_ns) && export_flow(t->host, place.slot)) {
 			stats_export(t->counters, place.slot);
 			place.search = SLOT_FREE;
-			is_new = 1;
+			/* A SYN tells who opens; without TCP the same ports mean the same. */
+			is_new = p->l4_proto != PROTO_TCP ||
+				 choose_class(t, p, hash, sender, &choice);
 		}
 	} else {
 		is_new = choose_class(t, p, hash, sender, &choice);

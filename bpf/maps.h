@@ -67,7 +67,9 @@ struct {
 	__type(value, struct nids_port_classes);
 } nids_ports SEC(".maps");
 
-/* 512 KiB: 65,536 flagged flows at once, see classify/opener.h. */
+/* 512 KiB: a word each for 65,536 flows that have a class, or may have one; see
+ * classify/opener.h.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -83,8 +85,9 @@ struct {
 	__type(value, __u64);
 } nids_wakeup SEC(".maps");
 
-/* 8 MiB by default, at load: at 10 Gb/s of flagged traffic 6 ms, and the agent
- * looks every 5.
+/* 8 MiB by default, at load: 5 ms of flagged traffic at 10 Gb/s in frames of 1,514
+ * bytes, which take 2,160 each. The agent looks every 10 ms, so it is woken before
+ * that, see ring/ring.h.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -460,11 +460,16 @@ class Lab:
         return json.loads(done.stdout)
 
     def wait_counted(self, ifname="v0", **expected):
-        """Stats once the directions named hold the packets expected and the agent has read all."""
+        """Stats once the directions named hold the packets expected, the agent has read all, and
+        has worked it off: two readings are equal."""
+        last = None
+
         def counted():
-            stats = self.stats(ifname)
-            is_so = all(stats[key]["packets"] == value for key, value in expected.items())
-            return stats if is_so and (stats["ring"]["pending"] == 0 or not stats["agent"]) else None
+            nonlocal last
+            before, last = last, self.stats(ifname)
+            is_so = all(last[key]["packets"] == value for key, value in expected.items())
+            is_read = last["ring"]["pending"] == 0 or not last["agent"]
+            return last if is_so and is_read and last == before else None
         try:
             return wait_for(f"{expected} on {ifname}", counted)
         except AssertionError as error:

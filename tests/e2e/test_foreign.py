@@ -142,9 +142,11 @@ class Others(lab.LabCase):
     def test_somebody_removes_our_egress_filter(self):
         watch = self.lab.attach("v0")
         self.tc("qdisc", "del", "dev", "v0", "clsact")
-        one, = self.lab.status()
-        self.assertIn("egress", " ".join(one["degraded"]))
-        self.assertEqual(watch.stop(), 0, watch.err)
+        wait_for("the agent to notice", lambda: "egress filter from v0" in watch.err)
+        self.lab.wait_degraded("egress")
+        self.lab.far.send_frames("v1", [netis()])
+        self.lab.wait_counted(ingress=1)
+        self.assertEqual(watch.stop(), 4, "not all was seen")
 
 
 if __name__ == "__main__":

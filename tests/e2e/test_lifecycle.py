@@ -31,7 +31,7 @@ class Ends(Lifecycle):
         self.assertRegex(watch.out, r"netis +1 flows +1 packets")
 
     def test_signals_end_it_and_the_summary_is_whole(self):
-        for how in (signal.SIGINT, signal.SIGTERM):
+        for how in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             watch = self.lab.attach("v0")
             self.lab.far.send_frames("v1", [netis(40000 + how)] * 50 + [dull()] * 50)
             # No waiting: what is in the ring when the signal comes is read before the end.

@@ -7,10 +7,9 @@
 __u64 foreign_packets;
 
 SEC("xdp")
-int foreign_pass(struct xdp_md *ctx)
-{
-	__sync_fetch_and_add(&foreign_packets, 1);
-	return XDP_PASS;
+int foreign_pass(struct xdp_md* ctx) {
+  __sync_fetch_and_add(&foreign_packets, 1);
+  return XDP_PASS;
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

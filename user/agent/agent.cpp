@@ -2,6 +2,7 @@
 #include "agent/agent.hpp"
 
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include <array>
 #include <cerrno>
@@ -16,6 +17,7 @@ namespace {
 // Records wait for this at most where the kernel forces no wake-up; an alert comes half of it
 // later on average, and an idle agent wakes 100 times a second.
 constexpr int kConsumeEvery_ms = 10;
+constexpr auto kEndMayTake = std::chrono::seconds(5);
 constexpr auto kHousekeepingEvery = std::chrono::seconds(1);
 
 std::int64_t clock_ns(clockid_t clock) {
@@ -64,18 +66,32 @@ Result<void> run_agent(const std::vector<Attachment>& attachments, Pipeline& pip
     return Error{.action = "wait for records", .error_number = errno};
 
   auto next_housekeeping = std::chrono::steady_clock::now() + kHousekeepingEvery;
-  for (bool is_ending = false; !is_ending;) {
+  // One byte says that records are being taken; the parent waits for it.
+  if (send(control_fd, "!", 1, MSG_NOSIGNAL) != 1)
+    return Error{.action = "tell that the agent runs", .error_number = errno};
+  // Programs are mostly gone before the end comes, so what is in the rings then is all there will
+  // be; but where the parent was killed they go on, so this too has an end.
+  auto last_moment = std::chrono::steady_clock::time_point::max();
+  const auto may_go_on = [&] { return std::chrono::steady_clock::now() < last_moment; };
+  for (bool is_ending = false, has_more = false; !is_ending || (has_more && may_go_on());) {
     std::array<epoll_event, 2> events;
-    const int ready = epoll_wait(epoll.get(), events.data(), events.size(), kConsumeEvery_ms);
+    const int ready =
+        epoll_wait(epoll.get(), events.data(), events.size(), has_more ? 0 : kConsumeEvery_ms);
     if (ready < 0 && errno != EINTR)
       return Error{.action = "wait for records", .error_number = errno};
     for (int i = 0; i < ready; ++i)
-      is_ending |= events[static_cast<std::size_t>(i)].data.fd == control_fd;
-    if (auto taken = rings.consume(); !taken) return taken.error();
+      if (events[static_cast<std::size_t>(i)].data.fd == control_fd && !is_ending) {
+        is_ending = true;
+        last_moment = std::chrono::steady_clock::now() + kEndMayTake;
+      }
+    auto taken = rings.consume();
+    if (!taken) return taken.error();
+    has_more = *taken;
     if (const auto now = std::chrono::steady_clock::now(); now >= next_housekeeping) {
       next_housekeeping = now + kHousekeepingEvery;
       clock = read_clock_offset();
       flush();
+      for (Watched& one : watched) one.counters->degraded = pipeline.degraded();
     }
   }
   flush();

@@ -9,16 +9,22 @@
 #include <filesystem>
 #include <string_view>
 
-#include "kernel/handle.hpp"
+#include "retain/segment.hpp"
 
 namespace nids {
 namespace {
 
-bool holds_only_segments(const std::string& path) {
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(path, error))
-    if (entry.path().extension() != ".pcapng") return false;
-  return !error;
+// By the fd that will be used, not by a name that may mean something else by now.
+bool holds_only_segments(int directory_fd) {
+  Fd copy{openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  const Handle<DIR, closedir> entries{copy ? fdopendir(copy.get()) : nullptr};
+  if (!entries) return false;
+  copy.release();  // closedir() closes it
+  while (const dirent* entry = readdir(entries.get())) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != ".." && !SegmentName::parse(name)) return false;
+  }
+  return true;
 }
 
 Error refuse(const std::string& path, std::string reason) {
@@ -68,7 +74,7 @@ Result<Fd> open_packet_directory(const std::string& path, const AgentUser& user)
   if (status.st_uid == user.uid) return fd;
   if (status.st_uid != 0 && status.st_uid != geteuid())
     return refuse(path, "it belongs to another user");
-  if (!is_new && !holds_only_segments(path))
+  if (!is_new && !holds_only_segments(fd->get()))
     return refuse(
         path, "it holds other files, and the agent's user " + user.name + " may not write to it");
   if (fchown(fd->get(), user.uid, user.gid) != 0)

@@ -2,6 +2,7 @@
 #include "agent/pipeline.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "agent/class_table.hpp"
 #include "analyse/flagged_protocol.hpp"
@@ -46,8 +47,6 @@ Pipeline::Pipeline(const Config& config, std::map<std::uint32_t, std::string> in
 
 void Pipeline::record(std::span<const std::byte> bytes, ClockOffset clock,
                       nids_agent_counters& counters) {
-  counters.consumed.packets += 1;
-  counters.consumed.bytes += bytes.size();
   nids_flow_slot slot;
   switch (decode(bytes, clock, packet_, slot)) {
     case DecodeResult::kPacket:
@@ -60,14 +59,17 @@ void Pipeline::record(std::span<const std::byte> bytes, ClockOffset clock,
       counters.invalid_records += 1;
       break;
   }
+  // Last, so that nothing pending means that everything is worked off.
+  counters.consumed.packets += 1;
+  counters.consumed.bytes += bytes.size();
 }
 
 // flow -> analyse -> alert -> retain / log
 void Pipeline::packet(const Packet& packet, nids_agent_counters& counters) {
   Flow& flow = flows_.track(packet);
   counters.flows_tracked = flows_.size();
-  counters.flows_evicted = flows_.evictions();
-  counters.suppressions_evicted = suppression_.evictions();
+  // Added, not set: the counters are one interface's, and older than this process.
+  counters.flows_evicted += flows_.evictions() - std::exchange(flow_evictions_, flows_.evictions());
 
   RaisedAlerts raised;
   for (const auto& analyser : analysers_) analyser->inspect(packet, flow, raised);
@@ -79,6 +81,9 @@ void Pipeline::packet(const Packet& packet, nids_agent_counters& counters) {
     counters.alerts_suppressed += !is_news;
     return !is_news;
   });
+
+  counters.suppressions_evicted +=
+      suppression_.evictions() - std::exchange(suppression_evictions_, suppression_.evictions());
 
   const auto evidence = retain(packet, raised.alerts, flow, counters);
   for (const Alert& alert : raised.alerts) log(alert, evidence, counters);
@@ -115,10 +120,13 @@ void Pipeline::log(const Alert& alert, const std::optional<Evidence>& evidence,
 
 void Pipeline::flush(nids_agent_counters& counters) {
   if (sinks_.store) sinks_.store->flush(counters);
+  counters.degraded = degraded();
+}
+
+std::uint64_t Pipeline::degraded() const {
   const bool eve_is_bad = sinks_.eve_is_missing || (sinks_.eve && sinks_.eve->degraded());
   const bool store_is_bad = sinks_.store_is_missing || (sinks_.store && sinks_.store->degraded());
-  counters.degraded =
-      (eve_is_bad ? NIDS_DEGRADED_EVE : 0u) | (store_is_bad ? NIDS_DEGRADED_RETAIN : 0u);
+  return (eve_is_bad ? NIDS_DEGRADED_EVE : 0u) | (store_is_bad ? NIDS_DEGRADED_RETAIN : 0u);
 }
 
 }  // namespace nids

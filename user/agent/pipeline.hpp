@@ -43,6 +43,8 @@ class Pipeline {
   // Writes what is buffered; call it after each batch of one interface's records.
   void flush(nids_agent_counters& counters);
 
+  std::uint64_t degraded() const;  // NIDS_DEGRADED_*, of the outputs as they are now
+
  private:
   class RaisedAlerts;
   void packet(const Packet& packet, nids_agent_counters& counters);
@@ -56,6 +58,7 @@ class Pipeline {
   FlowTable flows_;
   std::vector<std::unique_ptr<Analyser>> analysers_;
   Suppression suppression_;
+  std::uint64_t flow_evictions_ = 0, suppression_evictions_ = 0;  // counted so far
   Sinks sinks_;
   Packet packet_, wire_packet_;  // reused, so that their buffers keep their capacity
 };

@@ -24,6 +24,7 @@ namespace nids {
 namespace {
 
 constexpr int kLookEvery_ms = 200;
+constexpr int kAgentStarts_ms = 10'000;
 constexpr auto kAgentMayTake = std::chrono::seconds(10);
 
 sigset_t ending_signals() {
@@ -31,6 +32,7 @@ sigset_t ending_signals() {
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGHUP);  // the terminal is gone
   return set;
 }
 
@@ -50,6 +52,10 @@ Result<std::vector<LinkFacts>> resolve(const std::vector<std::string>& names) {
   return links;
 }
 
+std::string nids_class_name(const nids_class& one) {
+  return {one.name, strnlen(one.name, sizeof(one.name))};
+}
+
 Result<void> write_classes(const Attachment& attachment, const ProgramSetup& setup) {
   if (auto ports = write_value(attachment.maps.fd("nids_ports"), setup.ports, "nids_ports"); !ports)
     return ports;
@@ -65,19 +71,28 @@ Result<AttachOutcome> Supervisor::run() {
   std::signal(SIGINT, SIG_DFL);
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
+  auto links = LinkMonitor::open();  // before the interfaces are looked at, so that none is missed
+  if (!links) return links.error();
+  links_.emplace(std::move(*links));
   if (auto attached = attach_all(); !attached) return attached.error();
   if (auto started = start_agent(); !started) {
-    if (auto undone = finish(Ending::kAsked); !undone) callbacks_.error(undone.error().message());
+    undo_attach();
+    stop_agent();
     return started.error();
   }
   callbacks_.started(eve_is_open_, packets_are_open_);
 
   const Ending ending = watch();
-  // From here on a second signal ends at once, as impatient people expect.
+  const bool is_removed = remove_programs(ending);
+  // From here on a second signal ends at once, as impatient people expect; there is nothing left
+  // on the interfaces.
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
-  if (auto finished = finish(ending); !finished) callbacks_.error(finished.error().message());
+  const bool is_agent_clean = stop_agent();
+  for (const Attachment& attachment : attachments_) claim(attachment, false);
 
-  AttachOutcome outcome{.is_blind = is_blind_, .is_done = ending == Ending::kAsked, .readings = {}};
+  AttachOutcome outcome{.is_doubtful = is_doubtful_ || !is_agent_clean,
+                        .is_done = ending == Ending::kAsked && is_removed,
+                        .readings = {}};
   for (const auto* group : {&attachments_, &dropped_})
     for (const Attachment& attachment : *group)
       if (auto reading = attachment.maps.read())
@@ -106,7 +121,7 @@ Result<void> Supervisor::attach_all() {
   for (const LinkFacts& link : *links) {
     auto attachment = attach_one(link, options);
     if (!attachment) {
-      for (const Attachment& done : attachments_) release(done);
+      undo_attach();
       return attachment.error();
     }
     claim(*attachment, true);
@@ -115,6 +130,14 @@ Result<void> Supervisor::attach_all() {
     attachments_.push_back(std::move(*attachment));
   }
   return {};
+}
+
+// Slots and counters know classes by index: another name there would make them lie.
+bool Supervisor::has_same_classes(const Attachment& attachment) const {
+  const auto reading = attachment.maps.read();
+  const auto wanted = abi_classes(request_.config);
+  return reading &&
+         std::ranges::equal(reading->classes, wanted, {}, &nids_class_name, &nids_class_name);
 }
 
 // Why programs that are there can't be taken over; nothing where they can.
@@ -129,6 +152,7 @@ std::optional<std::string> Supervisor::misfit(const Attachment& attachment) cons
     return "they run in another mode";
   if (info->sets_per_cpu * NIDS_WAYS != request_.config.flow.slots_per_cpu)
     return "their flow table has another size";
+  if (!has_same_classes(attachment)) return "their classes have other names";
   if (info->ring_bytes != request_.config.ring.size_bytes ||
       info->snap_bytes != request_.config.ring.snap_bytes)
     return "their ring or snap has another size";
@@ -161,6 +185,7 @@ Result<Attachment> Supervisor::attach_one(const LinkFacts& link, const AttachOpt
     if (auto removed = detach(there); !removed) return removed.error();
     return attach_new(link, options);
   }
+  adopted_.insert(link.ifindex);
   callbacks_.info("taking over the programs that an earlier agent left on " + link.name +
                   "; their counters go on");
   if (auto written = write_classes(there, options.setup); !written) return written.error();
@@ -207,9 +232,6 @@ Sinks Supervisor::open_sinks() {
 }
 
 Result<void> Supervisor::start_agent() {
-  auto links = LinkMonitor::open();
-  if (!links) return links.error();
-  links_.emplace(std::move(*links));
   sinks_.emplace(open_sinks());
   eve_is_open_ = sinks_->eve.has_value();
   packets_are_open_ = sinks_->store.has_value();
@@ -226,7 +248,17 @@ Result<void> Supervisor::start_agent() {
     run_child(child_end);
   }
   sinks_.reset();
-  return {};
+  return await_agent();
+}
+
+// The agent says one byte once it takes records; anything else is its end.
+Result<void> Supervisor::await_agent() {
+  pollfd ready{control_.get(), POLLIN, 0};
+  char byte = 0;
+  const bool is_told =
+      poll(&ready, 1, kAgentStarts_ms) == 1 && recv(control_.get(), &byte, 1, MSG_DONTWAIT) == 1;
+  if (is_told) return {};
+  return Error{.action = "start the agent", .reason = "it ended, or did not answer in time"};
 }
 
 void Supervisor::run_child(const Fd& control) {
@@ -236,6 +268,7 @@ void Supervisor::run_child(const Fd& control) {
   for (const Attachment& one : attachments_)
     names[static_cast<std::uint32_t>(one.ifindex)] = one.ifname;
   Pipeline pipeline(request_.config, std::move(names), std::move(*sinks_));
+  for (Attachment& one : attachments_) one.maps.keep_only({"nids_ring", "nids_agent"});
   auto result = drop_privileges(agent_user());
   if (result) result = run_agent(attachments_, pipeline, control.get());
   if (!result) callbacks_.error(result.error().message());
@@ -288,6 +321,7 @@ void Supervisor::check_links() {
       if (attachment.ifindex != change.link.ifindex) continue;
       if (change.deleted) {
         callbacks_.error("interface " + attachment.ifname + " was deleted or moved away");
+        is_doubtful_ = true;
         drop(i);
         break;
       }
@@ -303,6 +337,7 @@ void Supervisor::check_links() {
         callbacks_.error("somebody removed the XDP program from " + attachment.ifname);
         if (*found)
           if (auto removed = detach(**found); !removed) callbacks_.error(removed.error().message());
+        is_doubtful_ = true;
         drop(i);
         break;
       }
@@ -331,11 +366,13 @@ void Supervisor::check_egress() {
     callbacks_.error("somebody removed the egress filter from " + attachment.ifname +
                      "; outgoing packets are no longer seen");
     attachment.egress_id = 0;
-    is_blind_ = true;
+    is_doubtful_ = true;
   }
 }
 
 void Supervisor::drop(std::size_t index) {
+  claim(attachments_[index], false);  // moved away, it is free for the agent of its new home
+  const auto lock = AttachLock::take(request_.paths.run);
   Pins(request_.paths.bpffs).unpin(attachments_[index].ifindex);
   dropped_.push_back(std::move(attachments_[index]));
   attachments_.erase(attachments_.begin() + static_cast<std::ptrdiff_t>(index));
@@ -351,24 +388,30 @@ void Supervisor::claim(const Attachment& attachment, bool is_ours) const {
   agent->degraded = 0;
 }
 
-void Supervisor::release(const Attachment& attachment) const {
-  if (auto removed = detach(attachment); !removed) callbacks_.error(removed.error().message());
+bool Supervisor::release(const Attachment& attachment) const {
+  auto removed = detach(attachment);
+  if (!removed) callbacks_.error(removed.error().message());
   Pins(request_.paths.bpffs).unpin(attachment.ifindex);
+  return static_cast<bool>(removed);
 }
 
-// Programs first, so that nothing comes after the agent's last record.
-Result<void> Supervisor::finish(Ending ending) {
-  const bool leaves_programs = request_.keep_attached || ending == Ending::kAgentDied;
-  if (!leaves_programs) {
-    // Given back before the agent is waited for: a second signal must find nothing to leave behind.
-    const auto lock = AttachLock::take(request_.paths.run);
-    for (const Attachment& attachment : attachments_) release(attachment);
-  }
-  const bool is_clean = stop_agent();
-  for (const Attachment& attachment : attachments_) claim(attachment, false);
-  if (!is_clean)
-    return Error{.action = "end the agent in order", .reason = "what it had not written is lost"};
-  return {};
+// What was taken over goes back to as it was: counting, without an agent.
+void Supervisor::undo_attach() {
+  for (const Attachment& attachment : attachments_)
+    if (adopted_.contains(attachment.ifindex))
+      claim(attachment, false);
+    else
+      release(attachment);
+}
+
+// Before the agent is stopped, so that nothing comes after its last record. Returns whether what
+// had to go is gone.
+bool Supervisor::remove_programs(Ending ending) {
+  if (request_.keep_attached || ending == Ending::kAgentDied) return true;
+  const auto lock = AttachLock::take(request_.paths.run);
+  bool is_removed = true;
+  for (const Attachment& attachment : attachments_) is_removed = release(attachment) && is_removed;
+  return is_removed;
 }
 
 bool Supervisor::stop_agent() {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,8 +31,8 @@ struct AttachRequest {
 
 // How a run ended; the readings were taken after the agent's last record.
 struct AttachOutcome {
-  bool is_blind = false;  // for a time one direction was not watched
-  bool is_done = false;   // ended as asked: by a signal, the time, or `nids-xdp detach`
+  bool is_doubtful = false;  // for a time less was watched than asked, or the agent ended badly
+  bool is_done = false;      // ended as asked: by a signal, the time, or `nids-xdp detach`
   std::vector<std::pair<std::string, KernelReading>> readings;  // by interface
 };
 
@@ -53,14 +54,16 @@ class Supervisor {
   [[nodiscard]] Result<AttachOutcome> run();
 
  private:
-  enum class Ending { kNone, kAsked, kInterfacesGone, kAgentDied };
+  enum class Ending { kAsked, kInterfacesGone, kAgentDied };
 
   Result<void> attach_all();
   Result<Attachment> attach_new(const LinkFacts& link, const AttachOptions& options);
   Result<Attachment> attach_one(const LinkFacts& link, const AttachOptions& options);
   std::optional<std::string> misfit(const Attachment& attachment) const;
   Sinks open_sinks();
+  bool has_same_classes(const Attachment& attachment) const;
   Result<void> start_agent();
+  Result<void> await_agent();
   [[noreturn]] void run_child(const Fd& control);
   Ending watch();
   bool agent_has_died();
@@ -69,8 +72,9 @@ class Supervisor {
   void check_egress();
   void drop(std::size_t index);
   void claim(const Attachment& attachment, bool is_ours) const;
-  void release(const Attachment& attachment) const;
-  Result<void> finish(Ending ending);
+  bool release(const Attachment& attachment) const;
+  void undo_attach();
+  bool remove_programs(Ending ending);
   bool stop_agent();
 
   AttachRequest request_;
@@ -82,7 +86,8 @@ class Supervisor {
   Fd control_;
   int agent_pid_ = 0;
   bool eve_is_open_ = false, packets_are_open_ = false;
-  bool is_blind_ = false;
+  bool is_doubtful_ = false;
+  std::set<int> adopted_;  // interfaces whose programs an earlier agent left
 };
 
 }  // namespace nids

@@ -136,7 +136,7 @@ Exit report_outcome(const AttachOutcome& outcome, std::ostream& out) {
   }
   out.flush();
   if (!outcome.is_done) return kFailed;
-  return is_doubtful || outcome.is_blind ? kDegraded : kOk;
+  return is_doubtful || outcome.is_doubtful ? kDegraded : kOk;
 }
 
 }  // namespace

@@ -60,12 +60,17 @@ Result<void> detach_one(const Attachment& attachment, const Paths& paths) {
   return removed;
 }
 
-Result<std::vector<Attachment>> chosen(const DetachArguments& arguments, Io& io) {
+// Names that are there; `is_missing` where one is not.
+Result<std::vector<Attachment>> chosen(const DetachArguments& arguments, bool& is_missing, Io& io) {
   if (arguments.all) return find_attachments();
   std::vector<Attachment> attachments;
   for (const std::string& name : arguments.interfaces) {
     auto link = find_link(name);
-    if (!link) return link.error();
+    if (!link) {
+      is_missing = true;
+      fail(link.error(), io);
+      continue;
+    }
     auto found = find_attachment(link->ifindex, link->name);
     if (!found) return found.error();
     if (*found)
@@ -85,16 +90,20 @@ Exit run_detach(const DetachArguments& arguments, Io& io) {
     return fail(
         {.action = "detach", .reason = "this process lacks " + missing, .hint = "run it with sudo"},
         io);
-  auto attachments = chosen(arguments, io);
+  bool has_failed = false;
+  auto attachments = chosen(arguments, has_failed, io);
   // What interfaces that are gone left behind, whether the ones named are there or not.
   if (access(io.paths.run.c_str(), F_OK) == 0)
     if (auto lock = AttachLock::take(io.paths.run)) Pins(io.paths.bpffs).sweep();
   if (!attachments) return fail(attachments.error(), io);
   for (const Attachment& attachment : *attachments) {
-    if (auto done = detach_one(attachment, io.paths); !done) return fail(done.error(), io);
-    if (!io.is_quiet) io.err << "nids-xdp: detached from " << printable(attachment.ifname) << '\n';
+    if (auto done = detach_one(attachment, io.paths); !done) {
+      has_failed = true;
+      fail(done.error(), io);
+    } else if (!io.is_quiet)
+      io.err << "nids-xdp: detached from " << printable(attachment.ifname) << '\n';
   }
-  return kOk;
+  return has_failed ? kFailed : kOk;
 }
 
 }  // namespace nids

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command line as CLI11 knows it: every option is here, and nothing is done here.
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -129,6 +131,7 @@ int run(int argc, char** argv) {
     return code == 0 ? kOk : kUsage;
   }
 
+  umask(022);  // what we make has the rights that we give, whatever the caller's mask
   const bool is_terminal = isatty(STDOUT_FILENO) != 0;
   const char* no_color = std::getenv("NO_COLOR");
   Io io{.out = std::cout,
@@ -140,7 +143,9 @@ int run(int argc, char** argv) {
   if (!log_to_stderr(is_quiet ? "error" : log_level))
     return usage(
         "--log-level: " + log_level + " is none of trace, debug, info, warning, error, off", io);
-  return g_command(io);
+  const Exit code = g_command(io);
+  if (std::cout.flush()) return code;
+  return fail({.action = "write to standard output", .error_number = errno}, io);
 }
 
 }  // namespace

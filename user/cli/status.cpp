@@ -61,10 +61,10 @@ nlohmann::ordered_json status_json(const Status& status) {
 }
 
 std::string status_text(const Status& status) {
-  std::string text =
-      fmt::format("{}  {} mode ({}), egress {}, since {}\n", status.report.interface,
-                  status.report.mode, status.reason, status.egress ? "watched" : "not watched",
-                  eve_timestamp(WallTime{status.report.since_ns}));
+  std::string text = fmt::format(
+      "{}  {} mode ({}), egress {}, since {}\n", printable(status.report.interface),
+      status.report.mode, printable(status.reason), status.egress ? "watched" : "not watched",
+      eve_timestamp(WallTime{status.report.since_ns}));
   text += status.report.agent ? fmt::format("  agent    process {}\n", status.agent_pid)
                               : std::string("  agent    not running\n");
   text += fmt::format("  budget   {} flow slots, {}\n", status.report.slots,

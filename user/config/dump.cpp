@@ -76,7 +76,7 @@ void dump_alert_and_eve(const Config& config, Writer& w) {
   w.number("max_suppressions", config.alert.max_suppressions);
 
   w.table("eve");
-  w.comment("Whether alerts and flows are written as EVE JSON.");
+  w.comment("Whether alerts are written as EVE JSON.");
   w.flag("enabled", config.eve.enabled);
   w.comment("The file; empty: /var/log/nids-xdp/eve.json, below NIDS_XDP_ROOT where that is set.");
   w.key("path", basic_string(config.eve.path));

@@ -63,7 +63,7 @@ void fix_ip(Packet& part, const Slice& slice) {
   }
   write16(ip + 2, l3_len);
   write16(ip + 4, read16(ip + 4) + slice.index);
-  sum_ipv4(ip, (std::to_integer<unsigned>(ip[0]) & 0x0f) * 4u);
+  sum_ipv4(ip, std::size_t{part.headers.l4_offset} - part.headers.l3_offset);
 }
 
 void fix_tcp(Packet& part, const Slice& slice, std::uint32_t old_l4_len) {

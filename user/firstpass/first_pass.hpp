@@ -37,7 +37,7 @@ class FirstPass {
  private:
   std::vector<nids_flow_set> sets_;
   Sink sink_;
-  std::unique_ptr<nids_twin> twin_;  // heap-held: a quarter of a megabyte
+  std::unique_ptr<nids_twin> twin_;  // heap-held: about 0.7 MiB
 };
 
 }  // namespace nids

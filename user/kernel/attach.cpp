@@ -30,12 +30,15 @@ Result<XdpProgram> checked(xdp_program* program, const std::string& action) {
   return XdpProgram{program};
 }
 
+bool has_bpffs() {
+  struct statfs status {};
+  return statfs("/sys/fs/bpf", &status) == 0 && status.f_type == BPF_FS_MAGIC;
+}
+
 // Beside other programs libxdp needs pins that outlive this command. Without a bpffs, as under
 // `ip netns exec`, which gives each command mounts of its own, attach alone.
 void choose_dispatcher() {
-  struct statfs status {};
-  const bool has_bpffs = statfs("/sys/fs/bpf", &status) == 0 && status.f_type == BPF_FS_MAGIC;
-  if (!has_bpffs) setenv("LIBXDP_SKIP_DISPATCHER", "1", 1);
+  if (!has_bpffs()) setenv("LIBXDP_SKIP_DISPATCHER", "1", 1);
 }
 
 struct Loaded {
@@ -130,7 +133,14 @@ Result<void> detach_xdp(const Attachment& attachment) {
     const auto xdp_mode = attachment.mode == NIDS_MODE_SKB ? XDP_MODE_SKB : XDP_MODE_NATIVE;
     if (const int error = xdp_program__detach(program->get(), attachment.ifindex, xdp_mode, 0);
         error != 0)
-      return Error{.action = action, .error_number = -error};
+      return Error{.action = action,
+                   .error_number = -error,
+                   .hint = has_bpffs()
+                               ? ""
+                               : "it is in libxdp's dispatcher, whose record is in "
+                                 "/sys/fs/bpf, which is not mounted here, as under ip netns "
+                                 "exec; try: nsenter --net=/run/netns/NAME nids-xdp detach " +
+                                     attachment.ifname};
     return {};
   }
   // Only where it is still ours: somebody may have replaced it meanwhile.
@@ -170,7 +180,8 @@ Result<void> detach(const Attachment& attachment) {
   Result<void> result;
   if (attachment.xdp_id != 0) result = detach_xdp(attachment);
   if (attachment.egress_id != 0)
-    if (auto egress = detach_egress(attachment.ifindex, created); !egress && result)
+    if (auto egress = detach_egress(attachment.ifindex, attachment.egress_id, created);
+        !egress && result)
       result = egress;
   return result;
 }

@@ -63,6 +63,7 @@ Result<std::optional<Attachment>> find_attachment(int ifindex, const std::string
   if (!candidates) return candidates.error();
   for (const Candidate& candidate : *candidates) {
     auto maps = Maps::of_program(candidate.program_id);
+    if (!maps && maps.error().error_number == ENOENT) continue;  // unloaded since it was listed
     if (!maps) return maps.error();
     if (!maps->are_ours()) continue;
     found.xdp_id = candidate.program_id;
@@ -89,6 +90,7 @@ Result<std::vector<Attachment>> find_attachments() {
   if (!links) return links.error();
   for (const LinkFacts& link : *links) {
     auto found = find_attachment(link.ifindex, link.name);
+    if (!found && found.error().error_number == ENODEV) continue;  // deleted since it was listed
     if (!found) return found.error();
     if (*found) attachments.push_back(std::move(**found));
   }

@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -22,14 +23,27 @@ Result<T> lookup(int fd, std::uint32_t key, const char* name) {
   return value;
 }
 
-// A block is read while its CPU may write it: read again until both ends agree. A packet takes
-// under a microsecond, so a CPU that stays torn this often was stopped in the middle of one; the
-// last reading then stands.
+// Packets that a CPU had counted to the end, or nothing while it is at one.
+std::optional<std::uint64_t> packets_done(const nids_counters& block) {
+  if (block.started != block.finished) return std::nullopt;
+  return block.finished;
+}
+
+// A block is copied while its CPU may write it, in no order that the kernel promises. A copy is
+// whole where the ones before and after it tell of the same number of packets, all of them done.
+// A packet takes under a microsecond; a CPU that is never found between two is at its limit, and
+// the last copy stands.
 Result<nids_counters> read_block(int fd, std::uint32_t cpu) {
-  auto block = lookup<nids_counters>(fd, cpu, "nids_counters");
-  for (int tries = 0; tries < 1000 && block && block->started != block->finished; ++tries)
-    block = lookup<nids_counters>(fd, cpu, "nids_counters");
-  return block;
+  auto before = lookup<nids_counters>(fd, cpu, "nids_counters");
+  for (int tries = 0; before && tries < 1000; ++tries) {
+    auto block = lookup<nids_counters>(fd, cpu, "nids_counters");
+    auto after = lookup<nids_counters>(fd, cpu, "nids_counters");
+    if (!block || !after) return after;
+    const auto done = packets_done(*before);
+    if (done && packets_done(*after) == done) return block;
+    before = std::move(after);
+  }
+  return before;
 }
 
 }  // namespace
@@ -80,6 +94,12 @@ Result<Maps> Maps::pinned(const std::string& directory) {
 int Maps::fd(const std::string& name) const {
   const auto found = fds_.find(name);
   return found == fds_.end() ? -1 : found->second.get();
+}
+
+void Maps::keep_only(const std::vector<std::string>& names) {
+  std::erase_if(fds_, [&](const auto& entry) {
+    return std::ranges::find(names, entry.first) == names.end();
+  });
 }
 
 bool Maps::are_ours() const {

@@ -44,6 +44,8 @@ class Maps {
   std::optional<nids_sum> live_by_scan() const;
 
   int fd(const std::string& name) const;  // -1 where there is none
+  // Closes all others: what the agent does not need it should not hold.
+  void keep_only(const std::vector<std::string>& names);
   // What readers without root may have: counters, never flow tables, never the seed.
   static const std::vector<std::string>& public_names();
 

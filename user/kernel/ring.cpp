@@ -2,43 +2,47 @@
 #include "kernel/ring.hpp"
 
 #include <bpf/libbpf.h>
+#include <sys/epoll.h>
 
 #include <cerrno>
 
 namespace nids {
-namespace {
-
-int take_record(void* context, void* data, std::size_t bytes) noexcept {
-  (*static_cast<RingReader::Sink*>(context))({static_cast<const std::byte*>(data), bytes});
-  return 0;
-}
-
-}  // namespace
 
 void RingReader::FreeRing::operator()(ring_buffer* ring) const noexcept { ring_buffer__free(ring); }
 
-RingReader::RingReader() = default;
+RingReader::RingReader() : epoll_(epoll_create1(EPOLL_CLOEXEC)) {}
 RingReader::RingReader(RingReader&&) noexcept = default;
 RingReader::~RingReader() = default;
 
-Result<void> RingReader::add(int map_fd, Sink sink) {
-  sinks_.push_back(std::make_unique<Sink>(std::move(sink)));
-  void* context = sinks_.back().get();
-  if (!ring_) {
-    ring_.reset(ring_buffer__new(map_fd, take_record, context, nullptr));
-    if (ring_) return {};
-  } else if (ring_buffer__add(ring_.get(), map_fd, take_record, context) == 0) {
-    return {};
-  }
-  return Error{.action = "open the ring buffer", .error_number = errno};
+// A negative return ends the reading of a ring behind the record that was taken.
+int RingReader::take(void* context, void* data, std::size_t bytes) noexcept {
+  auto& reader = *static_cast<Reader*>(context);
+  reader.sink({static_cast<const std::byte*>(data), bytes});
+  return --reader.left == 0 ? -EAGAIN : 0;
 }
 
-int RingReader::fd() const { return ring_buffer__epoll_fd(ring_.get()); }
+Result<void> RingReader::add(int map_fd, Sink sink) {
+  auto reader = std::make_unique<Reader>();
+  reader->sink = std::move(sink);
+  reader->ring.reset(ring_buffer__new(map_fd, take, reader.get(), nullptr));
+  epoll_event event{.events = EPOLLIN, .data = {.fd = map_fd}};
+  if (!reader->ring || epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, map_fd, &event) != 0)
+    return Error{.action = "open the ring buffer", .error_number = errno};
+  readers_.push_back(std::move(reader));
+  return {};
+}
 
-Result<std::size_t> RingReader::consume() {
-  const int records = ring_buffer__consume(ring_.get());
-  if (records < 0) return Error{.action = "read the ring buffer", .error_number = -records};
-  return static_cast<std::size_t>(records);
+Result<bool> RingReader::consume() {
+  bool has_more = false;
+  for (const auto& reader : readers_) {
+    reader->left = kBudget;
+    const int records = ring_buffer__consume(reader->ring.get());
+    if (records == -EAGAIN)
+      has_more = true;
+    else if (records < 0)
+      return Error{.action = "read the ring buffer", .error_number = -records};
+  }
+  return has_more;
 }
 
 }  // namespace nids

@@ -2,7 +2,6 @@
 // Takes records out of the ring buffers of one or more programs. Does not look into them.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -28,17 +27,26 @@ class RingReader {
   [[nodiscard]] Result<void> add(int map_fd, Sink sink);
   // For epoll: readable when the kernel forced a wake-up. Records that did not force one wait for
   // the next consume(), so call it on a timer too.
-  int fd() const;
-  // Everything there is, of all rings, in one call. Returns the number of records.
-  [[nodiscard]] Result<std::size_t> consume();
+  int fd() const { return epoll_.get(); }
+  // Up to kBudget records of each ring, so that a flood in one neither starves the others nor
+  // keeps the caller from all else. Returns whether there may be more.
+  [[nodiscard]] Result<bool> consume();
 
  private:
+  static constexpr std::size_t kBudget = 4096;
   struct FreeRing {
     void operator()(ring_buffer* ring) const noexcept;
   };
-  // libbpf keeps each sink's address: heap-held, and destroyed after the ring.
-  std::vector<std::unique_ptr<Sink>> sinks_;
-  std::unique_ptr<ring_buffer, FreeRing> ring_;
+  // libbpf keeps its address: heap-held, and destroyed after the ring.
+  struct Reader {
+    Sink sink;
+    std::size_t left = 0;
+    std::unique_ptr<ring_buffer, FreeRing> ring;
+  };
+  static int take(void* context, void* data, std::size_t bytes) noexcept;
+
+  Fd epoll_;
+  std::vector<std::unique_ptr<Reader>> readers_;
 };
 
 }  // namespace nids

@@ -64,7 +64,8 @@ Result<bool> attach_egress(int ifindex, int program_fd) {
   return created == 0;
 }
 
-Result<void> detach_egress(int ifindex, bool created_clsact) {
+Result<void> detach_egress(int ifindex, std::uint32_t program_id, bool created_clsact) {
+  if (egress_program(ifindex) != program_id) return {};  // gone, or somebody else's by now
   const auto hook = hook_of(ifindex, BPF_TC_EGRESS);
   const auto filter = our_filter();
   const int error = bpf_tc_detach(&hook, &filter);

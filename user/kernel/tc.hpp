@@ -14,7 +14,9 @@ std::uint32_t egress_program(int ifindex);
 // Returns whether the clsact qdisc had to be made.
 [[nodiscard]] Result<bool> attach_egress(int ifindex, int program_fd);
 
-// Removes the filter where it is there, and the qdisc where `created_clsact` and it is empty.
-[[nodiscard]] Result<void> detach_egress(int ifindex, bool created_clsact);
+// Removes our filter where it still is that of `program_id`, and the qdisc where `created_clsact`
+// and it is empty.
+[[nodiscard]] Result<void> detach_egress(int ifindex, std::uint32_t program_id,
+                                         bool created_clsact);
 
 }  // namespace nids

@@ -23,9 +23,8 @@ enum nids_direction { NIDS_INGRESS = 0, NIDS_EGRESS = 1 };
 
 /* One CPU's counters. Only that CPU writes them, with plain stores.
  *
- * `finished` stands first and `started` last, because a reader copies upwards:
- * it has a consistent block if, and only if, both are equal. The writer raises
- * `started` before and `finished` after all else.
+ * The writer raises `started` before and `finished` after all else: a copy between
+ * two copies in which both are equal, and the same, is of one moment.
  */
 struct nids_counters {
 	__u64 finished;
@@ -47,7 +46,7 @@ struct nids_counters {
 	struct nids_sum ring_offered; /* records, and bytes of records */
 	struct nids_sum ring_lost[NIDS_RECORD_KIND_COUNT]; /* failed reserves */
 	struct nids_sum copy_failed; /* records given back: the packet could not be read */
-	__u64 openers_replaced;	     /* in the memory of ambiguous openers */
+	__u64 openers_replaced;	     /* flagged flows forgotten for others, by hash */
 	__u64 started;
 };
 NIDS_ABI_SIZE(struct nids_counters, 1920);
