@@ -132,6 +132,15 @@ class Others(lab.LabCase):
         self.assertEqual(self.tc("filter", "show", "dev", "v0", "egress").stdout, before)
         self.tc("qdisc", "del", "dev", "v0", "clsact")
 
+    def test_directories_of_iproute2_in_our_bpffs_do_not_keep_it_mounted(self):
+        """tc and ip take the first bpffs that they find for theirs, where /sys/fs/bpf is none."""
+        self.lab.via = "nsenter"
+        watch = self.lab.attach("v0")
+        self.tc("filter", "add", "dev", "v0", "ingress", "prio", "7", "bpf", "da", "obj", self.object,
+                "program", "foreign_ok")
+        self.tc("filter", "del", "dev", "v0", "ingress", "prio", "7")
+        self.assertEqual(watch.stop(), 0, watch.err)
+
     def test_somebody_removes_our_xdp_program(self):
         watch = self.lab.attach("v0")
         self.lab.near.ip("link", "set", "dev", "v0", "xdp", "off")

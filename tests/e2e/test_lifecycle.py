@@ -40,7 +40,8 @@ class Ends(Lifecycle):
             self.assertRegex(watch.out, r"kept +50 packets")
             self.assertRegex(watch.out, r"lost +nothing")
             self.assertEqual(self.lab.leftovers_soon(), [])
-        self.assertEqual(len(self.lab.alerts()), 2)
+        self.assertEqual([one["src_port"] for one in self.lab.alerts()],
+                         [40000 + signal.SIGINT, 40000 + signal.SIGTERM])
 
     def test_a_second_signal_ends_at_once(self):
         watch = self.lab.attach("v0")
@@ -56,12 +57,16 @@ class Ends(Lifecycle):
         os.kill(agent, signal.SIGCONT)
         wait_for("the agent's end", lambda: not is_running(agent))
 
-    def test_a_closed_standard_output_does_no_harm(self):
+    def test_a_closed_standard_output_is_told_and_nothing_is_left(self):
         read_end, write_end = os.pipe()
         os.close(read_end)
-        process = self.lab.start(*self.lab.command("attach", "v0", "--for", "1s"), stdout=write_end)
+        log = self.lab.path("closed.log")
+        with open(log, "w") as err:
+            process = self.lab.start(*self.lab.command("attach", "v0", "--for", "1s"),
+                                     stdout=write_end, stderr=err)
         os.close(write_end)
-        self.assertIn(process.wait(10), (0, 4))
+        self.assertEqual(process.wait(10), 1)
+        self.assert_message(log.read_text(), "standard output")
 
     def test_parent_and_agent_run_with_the_privileges_they_need(self):
         watch = self.lab.attach("v0")

@@ -144,7 +144,8 @@ int run(int argc, char** argv) {
     return usage(
         "--log-level: " + log_level + " is none of trace, debug, info, warning, error, off", io);
   const Exit code = g_command(io);
-  if (std::cout.flush()) return code;
+  // A reader that has seen enough, as `head` has, is no failure of ours.
+  if (std::cout.flush() || errno == EPIPE) return code;
   return fail({.action = "write to standard output", .error_number = errno}, io);
 }
 
