@@ -127,8 +127,8 @@ static __always_inline struct first_pass_verdict account_flow(const struct first
 			stats_export(t->counters, place.slot);
 			place.search = SLOT_FREE;
 			/* A SYN tells who opens; without TCP the same ports mean the same. */
-			is_new = p->l4_proto != PROTO_TCP ||
-				 choose_class(t, p, hash, sender, &choice);
+			is_new =
+			    p->l4_proto != PROTO_TCP || choose_class(t, p, hash, sender, &choice);
 		}
 	} else {
 		is_new = choose_class(t, p, hash, sender, &choice);

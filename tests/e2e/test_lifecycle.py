@@ -41,7 +41,7 @@ class Ends(Lifecycle):
             self.assertRegex(watch.out, r"lost +nothing")
             self.assertEqual(self.lab.leftovers_soon(), [])
         self.assertEqual([one["src_port"] for one in self.lab.alerts()],
-                         [40000 + signal.SIGINT, 40000 + signal.SIGTERM])
+                         [40000 + signal.SIGINT, 40000 + signal.SIGTERM, 40000 + signal.SIGHUP])
 
     def test_a_second_signal_ends_at_once(self):
         watch = self.lab.attach("v0")
@@ -57,16 +57,25 @@ class Ends(Lifecycle):
         os.kill(agent, signal.SIGCONT)
         wait_for("the agent's end", lambda: not is_running(agent))
 
-    def test_a_closed_standard_output_is_told_and_nothing_is_left(self):
-        read_end, write_end = os.pipe()
-        os.close(read_end)
-        log = self.lab.path("closed.log")
+    def run_with_output_to(self, stdout):
+        log = self.lab.path("output.log")
         with open(log, "w") as err:
             process = self.lab.start(*self.lab.command("attach", "v0", "--for", "1s"),
-                                     stdout=write_end, stderr=err)
+                                     stdout=stdout, stderr=err)
+        return process.wait(10), log.read_text()
+
+    def test_a_reader_of_the_summary_may_leave(self):
+        read_end, write_end = os.pipe()
+        os.close(read_end)
+        code, told = self.run_with_output_to(write_end)
         os.close(write_end)
-        self.assertEqual(process.wait(10), 1)
-        self.assert_message(log.read_text(), "standard output")
+        self.assertEqual(code, 0, told)
+
+    def test_a_summary_that_cannot_be_written_is_told(self):
+        with open("/dev/full", "w") as full:
+            code, told = self.run_with_output_to(full)
+        self.assertEqual(code, 1, told)
+        self.assertIn("standard output", told)
 
     def test_parent_and_agent_run_with_the_privileges_they_need(self):
         watch = self.lab.attach("v0")
