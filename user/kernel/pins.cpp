@@ -46,11 +46,15 @@ Result<void> mount_bpffs(const std::string& directory, int group) {
   return allow(directory, group < 0 ? 0700 : 0750, group);
 }
 
-// Files don't count: the kernel puts maps.debug and progs.debug into a new bpffs.
+// Ours of any network namespace, named NUMBER-NUMBER. Nothing else counts: the kernel puts files of
+// its own into a new bpffs, and iproute2 takes the first bpffs that it finds for its directories.
 bool has_pins(const std::string& directory) {
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(directory, error))
-    if (entry.is_directory(error)) return true;
+  for (const auto& entry : fs::directory_iterator(directory, error)) {
+    const std::string name = entry.path().filename();
+    const bool is_numbers = name.find_first_not_of("0123456789-") == std::string::npos;
+    if (is_numbers && name.find('-') != std::string::npos) return true;
+  }
   return static_cast<bool>(error);
 }
 
