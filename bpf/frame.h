@@ -5,6 +5,14 @@
 
 #include "nids/abi/counters.h"
 
+/* A GSO packet stands for segments that each repeat its headers. Senders that the
+ * kernel does not trust (virtio, tun) leave the number of segments open.
+ */
+struct gso {
+	__u32 segments;
+	__u32 segment_len; /* bytes of payload; 0: one packet on the wire */
+};
+
 struct first_pass_frame {
 	__u32 frame_len;    /* bytes, with a VLAN tag that the hook took off */
 	__u32 wire_len;	    /* bytes of all wire packets it stands for */

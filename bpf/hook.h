@@ -31,10 +31,13 @@ static __always_inline void hook_give_tag(const struct hook *h, struct nids_pack
 }
 
 /* After parse: offsets as they are with the tag back in its place. */
-static __always_inline void hook_shift_offsets(const struct hook *h, struct nids_packet *p)
+static __always_inline void hook_shift_offsets(const struct hook *h, struct nids_packet *p,
+					       struct nids_outer *outer)
 {
 	if (!h->tag_type)
 		return;
+	if (outer->l3_offset)
+		outer->l3_offset += VLAN_TAG_BYTES;
 	if (p->l3_offset)
 		p->l3_offset += VLAN_TAG_BYTES;
 	if (p->l4_offset)

@@ -5,13 +5,14 @@
 #ifndef NIDS_MAPS_H
 #define NIDS_MAPS_H
 
+#include "classify/finding.h"
 #include "nids/abi/event.h"
 
 #include <linux/bpf.h>
 
 #include <bpf/bpf_helpers.h>
 
-/* 200 bytes. By this map an attached program is known as ours. */
+/* 224 bytes. By this map an attached program is known as ours. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -19,7 +20,7 @@ struct {
 	__type(value, struct nids_info);
 } nids_info SEC(".maps");
 
-/* 1,920 bytes a possible CPU, at load. An array by CPU number and not a per-CPU
+/* 3,264 bytes a possible CPU, at load. An array by CPU number and not a per-CPU
  * array: its lookup is inlined on 6.1 too, and blocks fill whole cache lines.
  */
 struct {
@@ -39,17 +40,43 @@ struct {
 	__type(value, struct nids_agent_counters);
 } nids_agent SEC(".maps");
 
-/* 128 bytes a slot, 65,536 slots a CPU by default, at load. Index = CPU x sets +
- * set. Mmapable: values then start on cache lines, and the agent reads them
- * without a system call.
+/* 64 bytes an IPv4 slot, 65,536 slots a CPU by default, at load. Index = CPU x sets
+ * + set. Mmapable: values then start on cache lines, and the agent reads them
+ * and writes its commands without a system call.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
-	__type(value, struct nids_flow_set);
-} nids_flows SEC(".maps");
+	__type(value, struct nids_flow4_set);
+} nids_flows4 SEC(".maps");
+
+/* 128 bytes an IPv6 slot, as many by default, at load. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct nids_flow6_set);
+} nids_flows6 SEC(".maps");
+
+/* 16 bytes a flow, as many as one CPU's slots, at load: bpf/flow/cell.h. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct nids_flow_cell);
+} nids_cells SEC(".maps");
+
+/* 144 bytes a possible CPU, at load. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct finding_budget[NIDS_FINDING_COUNT]);
+} nids_budgets SEC(".maps");
 
 /* 2 KiB: 64 classes of 32 bytes, names included, so that any reader has them. */
 struct {
@@ -67,31 +94,28 @@ struct {
 	__type(value, struct nids_port_classes);
 } nids_ports SEC(".maps");
 
-/* 512 KiB: a word each for 65,536 flows that have a class, or may have one; see
- * classify/opener.h.
- */
+/* 8 bytes a ring: the jiffy of the last forced wake-up. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct nids_openers);
-} nids_openers SEC(".maps");
-
-/* 8 bytes: the jiffy of the last forced wake-up. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, NIDS_RINGS_MAX);
 	__type(key, __u32);
 	__type(value, __u64);
-} nids_wakeup SEC(".maps");
+} nids_wakeups SEC(".maps");
 
 /* 8 MiB by default, at load: 5 ms of flagged traffic at 10 Gb/s in frames of 1,514
- * bytes, which take 2,160 each. The agent looks every 10 ms, so it is woken before
- * that, see ring/ring.h.
+ * bytes, which take 2,184 each. The agent looks every 10 ms, so it is woken before
+ * that, see ring/ring.h. One for each of the agent's workers.
  */
-struct {
+struct nids_ring {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 18);
-} nids_ring SEC(".maps");
+} nids_ring0 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, NIDS_RINGS_MAX);
+	__type(key, __u32);
+	__array(values, struct nids_ring);
+} nids_rings SEC(".maps") = {.values = {&nids_ring0}};
 
 #endif

@@ -1,111 +1,172 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The first pass: a packet's way through the kernel, in order. Every frame is
  * passed on, whatever it holds.
+ *
+ * Nearly all traffic is read in place and accounted here. What is out of the
+ * ordinary takes the same stages again with another reading (parse/cursor.h), in
+ * a function of its own: the verifier checks each global function once, where
+ * inlined every way through one would multiply every way through the next.
  */
-#include "hook.h"
 #include "maps.h"
-#include "parse/parse.h"
+#include "read.h"
+
+#include "account.h"
+#include "parse/detail.h"
 #include "ring/packet.h"
-#include "ring/ring.h"
+#include "send.h"
 
 #include <linux/pkt_cls.h>
 #include <xdp/xdp_helpers.h>
 
-/* One packet on its way. The stages behind parse are global functions, which the
- * verifier checks once each: inlined, every way through parse would multiply
- * every way through them, past its limit of a million instructions.
- */
-struct pass {
-	struct nids_packet packet;
-	struct first_pass_frame frame;
-	struct first_pass_verdict verdict;
-	struct hook hook;
-};
-
-/* classify and flow. Returns the class to send the packet up for, or 0. */
-__noinline int nids_account(struct pass *pass)
+/* parse, for a frame that is read by helper; its hook is in the pass. */
+static __always_inline int parse_whole(void *ctx, struct pass *pass, int is_xdp)
 {
-	__u32 zero = 0, cpu = bpf_get_smp_processor_id();
-	struct nids_counters *counters = bpf_map_lookup_elem(&nids_counters, &cpu);
-	struct nids_flow_key key = {};
+	struct cursor cursor;
 
-	if (!pass || !counters)
-		return 0;
-
-	enum nids_sender sender = flow_key(&pass->packet, &key);
-	__u64 hash = flow_hash(&key, nids_hash_seed);
-	__u32 set = cpu * nids_sets_per_cpu + (hash >> 32 & (nids_sets_per_cpu - 1));
-	struct first_pass_tables tables = {
-	    .counters = counters,
-	    .set = bpf_map_lookup_elem(&nids_flows, &set),
-	    .ports = bpf_map_lookup_elem(&nids_ports, &zero),
-	    .openers = bpf_map_lookup_elem(&nids_openers, &zero),
-	    .classes = bpf_map_lookup_elem(&nids_classes, &zero),
-	    .now_ns = bpf_ktime_get_coarse_ns(),
-	    .host = counters,
-	};
-	if (!tables.set || !tables.ports || !tables.openers || !tables.classes)
-		return 0;
-	pass->verdict = account_flow(&tables, &pass->packet, &key, hash, sender, &pass->frame);
-	return pass->verdict.class_id;
-}
-
-/* ring, once for each type of context. */
-__noinline int nids_send_xdp(struct xdp_md *ctx, struct pass *pass)
-{
 	if (!pass)
 		return 0;
-	return ring_packet(&(struct ring_packet){.ctx = ctx,
-						 .is_xdp = 1,
-						 .hook = &pass->hook,
-						 .packet = &pass->packet,
-						 .frame = &pass->frame,
-						 .verdict = pass->verdict});
-}
-
-__noinline int nids_send_skb(struct __sk_buff *ctx, struct pass *pass)
-{
-	if (!pass)
-		return 0;
-	return ring_packet(&(struct ring_packet){.ctx = ctx,
-						 .hook = &pass->hook,
-						 .packet = &pass->packet,
-						 .frame = &pass->frame,
-						 .verdict = pass->verdict});
-}
-
-/* parse, and the counters of what it found. Returns whether there is a flow. */
-static __always_inline int first_pass(struct pass *pass, struct nids_counters *counters,
-				      const void *data, const void *end, struct gso gso)
-{
-	struct cursor cursor = {.pos = data, .end = end, .wire_len = pass->hook.buffer_len};
-
-	pass->frame.frame_len = pass->hook.buffer_len + hook_tag_bytes(&pass->hook);
-	hook_give_tag(&pass->hook, &pass->packet);
-	pass->packet.result = parse_frame(&cursor, &pass->packet);
-	hook_shift_offsets(&pass->hook, &pass->packet);
-	expand_gso(&pass->frame, &pass->packet, gso);
-	stats_packet(counters, &pass->packet, &pass->frame);
-	if (pass->packet.flags & NIDS_PACKET_IS_FLOW)
-		return 1;
-	add_sum(&counters->no_flow, pass->frame.wire_packets, pass->frame.wire_len);
+	cursor = helper_cursor(ctx, pass->hook.buffer_len, is_xdp);
+	clear_packet(pass);
+	pass->packet.result = parse_frame(&cursor, &pass->packet, &pass->detail.outer, 1);
 	return 0;
 }
 
-/* Never null: there is a block for each possible CPU. The way that is never taken
- * names the maps that no other instruction does, so that the program holds them
- * and whoever finds the program finds them.
- */
-static __always_inline struct nids_counters *counters_of_this_cpu(void)
+__noinline int nids_parse_xdp(struct xdp_md *ctx)
 {
-	__u32 zero = 0, cpu = bpf_get_smp_processor_id();
-	struct nids_counters *counters = bpf_map_lookup_elem(&nids_counters, &cpu);
+	return parse_whole(ctx, pass_of_this_cpu(), 1);
+}
 
-	if (!counters) {
-		bpf_map_lookup_elem(&nids_info, &zero);
-		bpf_map_lookup_elem(&nids_agent, &zero);
+__noinline int nids_parse_skb(struct __sk_buff *skb)
+{
+	return parse_whole(skb, pass_of_this_cpu(), 0);
+}
+
+/* All stages behind parse, for a frame that was read by helper. */
+static __always_inline int pass_whole(struct pass *pass, struct gso gso)
+{
+	struct nids_counters *counters = counters_of_this_cpu();
+
+	if (!counters)
+		return 0;
+	hook_shift_offsets(&pass->hook, &pass->packet, &pass->detail.outer);
+	expand_gso(&pass->frame, &pass->packet, gso);
+	stats_packet(counters, &pass->packet, &pass->frame);
+	if (pass->packet.flags & NIDS_PACKET_IS_FLOW) {
+		pass->verdict = account(0, &pass->packet, &pass->frame);
+	} else {
+		pass->verdict = (struct first_pass_verdict){};
+		add_sum(&counters->no_flow, pass->frame.wire_packets, pass->frame.wire_len);
 	}
-	return counters;
+	account_findings(pass);
+	return pass->verdict.goes_up;
+}
+
+struct plain {
+	struct nids_counters *counters;
+	struct cursor cursor;
+	struct hook hook;
+	struct first_pass_frame frame;
+	struct gso gso;
+	struct nids_packet packet;
+	int is_done; /* where not, the frame is to be read by helper */
+	int goes_up;
+};
+
+/* From the network header on, with the EtherType as a constant: what the packet holds
+ * then never leaves the registers.
+ */
+static __always_inline void pass_ip(struct plain *l, const __u16 ether_type)
+{
+	struct nids_packet *packet = &l->packet;
+	struct nids_outer none = {};
+	struct first_pass_verdict verdict;
+	struct pass *pass;
+
+	packet->ether_type = ether_type;
+	if (parse_network(&l->cursor, packet) != NIDS_PARSE_OK)
+		return;
+	if (nids_features & NIDS_FEATURE_FINDINGS && findings_of(packet))
+		return;
+	hook_shift_offsets(&l->hook, packet, &none);
+	expand_gso(&l->frame, packet, l->gso);
+	stats_packet(l->counters, packet, &l->frame);
+	verdict = account(l->counters, packet, &l->frame);
+	l->is_done = 1;
+	if (!verdict.goes_up)
+		return;
+	pass = pass_of_this_cpu();
+	if (!pass)
+		return;
+	pass->frame = l->frame;
+	pass->verdict = verdict;
+	pass->hook = l->hook;
+	pass->findings = 0;
+	l->goes_up = 1;
+}
+
+/* All stages over a frame that is read in place. */
+static __always_inline void pass_plain(struct plain *l)
+{
+	hook_give_tag(&l->hook, &l->packet);
+	if (parse_link(&l->cursor, &l->packet, 1) != NIDS_PARSE_OK)
+		return;
+	if (l->packet.ether_type == ETHER_IPV4)
+		pass_ip(l, ETHER_IPV4);
+	else if (l->packet.ether_type == ETHER_IPV6)
+		pass_ip(l, ETHER_IPV6);
+}
+
+/* The few packets that go up are parsed again, to memory. */
+static __always_inline int parse_again(struct pass *pass, const void *data, const void *end)
+{
+	struct cursor cursor;
+
+	if (!pass)
+		return 0;
+	cursor = plain_cursor(data, end, &pass->hook);
+	clear_packet(pass);
+	pass->packet.result = parse_frame(&cursor, &pass->packet, &pass->detail.outer, 1);
+	hook_shift_offsets(&pass->hook, &pass->packet, &pass->detail.outer);
+	return 0;
+}
+
+__noinline int nids_again_xdp(struct xdp_md *ctx)
+{
+	return parse_again(pass_of_this_cpu(), (void *)(long)ctx->data,
+			   (void *)(long)ctx->data_end);
+}
+
+__noinline int nids_again_skb(struct __sk_buff *skb)
+{
+	return parse_again(pass_of_this_cpu(), (void *)(long)skb->data,
+			   (void *)(long)skb->data_end);
+}
+
+__noinline int nids_whole_xdp(struct xdp_md *ctx)
+{
+	struct pass *pass = pass_of_this_cpu();
+
+	if (!pass)
+		return 0;
+	pass->hook = (struct hook){.buffer_len = bpf_xdp_get_buff_len(ctx)};
+	pass->frame = (struct first_pass_frame){.frame_len = pass->hook.buffer_len,
+						.direction = NIDS_INGRESS};
+	nids_parse_xdp(ctx);
+	return pass_whole(pass, (struct gso){});
+}
+
+__noinline int nids_whole_skb(struct __sk_buff *skb)
+{
+	struct pass *pass = pass_of_this_cpu();
+
+	if (!pass)
+		return 0;
+	pass->hook = hook_of_skb(skb);
+	pass->frame = (struct first_pass_frame){.frame_len = pass->hook.buffer_len +
+							     hook_tag_bytes(&pass->hook),
+						.direction = NIDS_EGRESS};
+	nids_parse_skb(skb);
+	return pass_whole(pass, gso_of_skb(skb));
 }
 
 struct {
@@ -116,47 +177,46 @@ struct {
 SEC("xdp.frags")
 int nids_ingress(struct xdp_md *ctx)
 {
-	struct nids_counters *counters = counters_of_this_cpu();
-	struct pass pass = {.hook.buffer_len = bpf_xdp_get_buff_len(ctx),
-			    .frame.direction = NIDS_INGRESS};
+	struct plain l = {.counters = counters_of_this_cpu()};
 
-	if (!counters)
+	if (!l.counters)
 		return XDP_PASS;
-	stats_start(counters);
-	if (first_pass(&pass, counters, (void *)(long)ctx->data, (void *)(long)ctx->data_end,
-		       (struct gso){}) &&
-	    nids_account(&pass))
-		nids_send_xdp(ctx, &pass);
-	stats_finish(counters);
+	l.hook.buffer_len = bpf_xdp_get_buff_len(ctx);
+	l.frame.frame_len = l.hook.buffer_len;
+	l.frame.direction = NIDS_INGRESS;
+	l.cursor = plain_cursor((void *)(long)ctx->data, (void *)(long)ctx->data_end, &l.hook);
+	stats_start(l.counters);
+	pass_plain(&l);
+	if (!l.is_done)
+		l.goes_up = nids_whole_xdp(ctx);
+	else if (l.goes_up)
+		nids_again_xdp(ctx);
+	if (l.goes_up)
+		nids_send_xdp(ctx);
+	stats_finish(l.counters);
 	return XDP_PASS;
 }
-
-/* What the usual chain of headers takes; a socket buffer often has less in its
- * linear part.
- */
-#define HEADERS_USUAL 256
 
 SEC("tc")
 int nids_egress(struct __sk_buff *skb)
 {
-	struct nids_counters *counters = counters_of_this_cpu();
-	struct pass pass = {.hook.buffer_len = skb->len, .frame.direction = NIDS_EGRESS};
-	__u32 linear = skb->data_end - skb->data;
+	struct plain l = {.counters = counters_of_this_cpu(), .hook = hook_of_skb(skb)};
 
-	if (!counters)
+	if (!l.counters)
 		return TC_ACT_UNSPEC;
-	if (linear < HEADERS_USUAL && linear < skb->len)
-		bpf_skb_pull_data(skb, skb->len < HEADERS_USUAL ? skb->len : HEADERS_USUAL);
-	if (skb->vlan_present) {
-		pass.hook.tag_type = be16(skb->vlan_proto);
-		pass.hook.tag_tci = skb->vlan_tci;
-	}
-	stats_start(counters);
-	if (first_pass(&pass, counters, (void *)(long)skb->data, (void *)(long)skb->data_end,
-		       (struct gso){.segments = skb->gso_segs, .segment_len = skb->gso_size}) &&
-	    nids_account(&pass))
-		nids_send_skb(skb, &pass);
-	stats_finish(counters);
+	l.frame.frame_len = l.hook.buffer_len + hook_tag_bytes(&l.hook);
+	l.frame.direction = NIDS_EGRESS;
+	l.gso = gso_of_skb(skb);
+	l.cursor = plain_cursor((void *)(long)skb->data, (void *)(long)skb->data_end, &l.hook);
+	stats_start(l.counters);
+	pass_plain(&l);
+	if (!l.is_done)
+		l.goes_up = nids_whole_skb(skb);
+	else if (l.goes_up)
+		nids_again_skb(skb);
+	if (l.goes_up)
+		nids_send_skb(skb);
+	stats_finish(l.counters);
 	return TC_ACT_UNSPEC; /* later filters still run */
 }
 

@@ -47,6 +47,8 @@ static __always_inline void stats_packet(struct nids_counters *c, const struct n
 		c->network[p->network] += packets;
 	if (p->transport < NIDS_TRANSPORT_COUNT)
 		c->transport[p->transport] += packets;
+	if (p->tunnel != NIDS_TUNNEL_NONE && p->tunnel < NIDS_TUNNEL_COUNT)
+		c->tunnel[p->tunnel] += packets;
 }
 
 /* An index that the verifier believes: masked in the register it is used from. */
@@ -69,16 +71,23 @@ static __always_inline void stats_class(struct nids_counters *c, __u8 class_id, 
 		sum->flows += 1;
 }
 
-/* A victim leaves the table. */
-static __always_inline void stats_export(struct nids_counters *c, const struct nids_flow_slot *slot)
+/* A record did not go up, for lack of room. */
+static __always_inline void stats_lost(struct nids_counters *c, __u8 class_id, __u64 packets,
+				       __u64 bytes)
 {
-	__u64 packets = slot->packets[0] + slot->packets[1];
-	__u64 bytes = slot->bytes[0] + slot->bytes[1];
+	add_sum(&c->classes[class_index(class_id)].lost, packets, bytes);
+}
+
+/* A slot's counts leave the table. */
+static __always_inline void stats_export(struct nids_counters *c,
+					 const struct nids_flow_state *state)
+{
+	__u64 packets = (__u64)state->packets[0] + state->packets[1];
+	__u64 bytes = state->bytes[0] + state->bytes[1];
 
 	add_sum(&c->exported, packets, bytes);
 	c->live.packets -= packets;
 	c->live.bytes -= bytes;
-	c->flows_exported += 1;
 }
 
 #endif

@@ -7,12 +7,19 @@
 
 #include "nids/abi/config.h"
 #include "nids/abi/flow.h"
-#include "nids/abi/packet.h"
 #include "parse/wire.h"
 
-struct nids_class_choice {
-	__u8 class_id; /* 0: none */
-	__u8 opener;   /* enum nids_sender */
+/* Of the packet at hand. */
+struct port_pair {
+	__u16 src;
+	__u16 dst;
+	__u8 l4_proto;
+	__u8 tcp_flags;
+};
+
+struct class_choice {
+	__u8 class_id;	     /* 0: none */
+	__u8 is_from_opener; /* whether the packet's sender opened the connection */
 };
 
 /* Linux's default net.ipv4.ip_local_port_range. */
@@ -35,49 +42,31 @@ static __always_inline __u8 class_of_port(const struct nids_port_classes *ports,
 	return 0;
 }
 
-static __always_inline int is_opening_syn(const struct nids_packet *p)
-{
-	return p->l4_proto == PROTO_TCP && (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
-}
-
 /* The opener of a TCP flow is known by SYN, or by SYN-ACK turned round; else the
  * first packet seen counts as the opener's. A source port decides only where
  * the flow looks picked up midstream: no SYN, a service's port towards a port
  * that no service has.
  */
-static __always_inline struct nids_class_choice classify(const struct nids_port_classes *ports,
-							 const struct nids_packet *p, __u8 sender)
+static __always_inline struct class_choice classify(const struct nids_port_classes *ports,
+						    const struct port_pair *p)
 {
-	struct nids_class_choice choice = {.class_id = 0, .opener = sender};
+	struct class_choice choice = {.class_id = 0, .is_from_opener = 1};
 	int is_syn = p->l4_proto == PROTO_TCP && p->tcp_flags & TCP_SYN;
 
 	if (is_syn && p->tcp_flags & TCP_ACK) {
-		choice.opener = !sender;
-		choice.class_id = class_of_port(ports, p->l4_proto, p->src_port);
+		choice.is_from_opener = 0;
+		choice.class_id = class_of_port(ports, p->l4_proto, p->src);
 		return choice;
 	}
-	choice.class_id = class_of_port(ports, p->l4_proto, p->dst_port);
+	choice.class_id = class_of_port(ports, p->l4_proto, p->dst);
 	if (choice.class_id || is_syn)
 		return choice;
-	if (is_ephemeral(p->src_port) || p->dst_port <= SYSTEM_PORT_LAST)
+	if (is_ephemeral(p->src) || p->dst <= SYSTEM_PORT_LAST)
 		return choice;
-	choice.class_id = class_of_port(ports, p->l4_proto, p->src_port);
+	choice.class_id = class_of_port(ports, p->l4_proto, p->src);
 	if (choice.class_id)
-		choice.opener = !sender;
+		choice.is_from_opener = 0;
 	return choice;
-}
-
-/* Whether one packet can't tell a service's port from a client's own: a class
- * on a port of the ephemeral range (netis) and no SYN. The reply may come first
- * on its CPU, so what the opening packet told must be remembered across CPUs.
- */
-static __always_inline int is_ambiguous(const struct nids_port_classes *ports,
-					const struct nids_packet *p)
-{
-	if (p->l4_proto == PROTO_TCP && p->tcp_flags & TCP_SYN)
-		return 0;
-	return (is_ephemeral(p->dst_port) && class_of_port(ports, p->l4_proto, p->dst_port)) ||
-	       (is_ephemeral(p->src_port) && class_of_port(ports, p->l4_proto, p->src_port));
 }
 
 #endif

@@ -1,107 +1,183 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* One set of the flow table and one slot in it: finding, opening, counting.
+/* One slot of the flow table: finding it in its set, opening it, counting in it.
  * Pure over the pointers given; who exports a victim is the caller's business.
  */
 #ifndef NIDS_FLOW_SLOT_H
 #define NIDS_FLOW_SLOT_H
 
-#include "classify/classify.h"
 #include "key.h"
 
 enum slot_search { SLOT_FOUND, SLOT_FREE, SLOT_VICTIM };
 
-/* Zeek's and RFC 4787's order of magnitude for a UDP association. */
-#define FLOW_IDLE_NS (60ull * 1000000000)
-
 struct slot_place {
-	struct nids_flow_slot *slot;
+	struct nids_flow_state *state;
+	flow_word *key; /* of the slot */
+	__u32 way;	/* of the set */
 	enum slot_search search;
 };
 
-/* 0 marks a slot that was never used, so no tag is 0. */
-static __always_inline __u32 flow_tag(__u64 hash)
+/* One packet as its flow sees it. */
+struct flow_packet {
+	const flow_word *key;
+	__u64 hash;
+	__u32 words; /* of the key: FLOW4_WORDS or FLOW6_WORDS, a constant */
+	__u32 wire_packets;
+	__u32 wire_len;
+	__u8 sender; /* enum nids_sender */
+	__u8 tcp_flags;
+	__u8 has_payload;
+};
+
+/* The last word of either key. */
+static __always_inline __u64 key_ports_and_tail(const struct flow_packet *f)
 {
-	return (__u32)hash | 1u;
+	return f->key[f->words - 1];
 }
 
-/* The flow's slot; else a free one; else the one that was idle longest. */
-static __always_inline struct slot_place find_slot(struct nids_flow_set *set,
-						   const struct nids_flow_key *key, __u32 tag)
+static __always_inline __u8 key_l4_proto(const struct flow_packet *f)
 {
-	struct slot_place place = {.slot = &set->way[0], .search = SLOT_VICTIM};
+	return key_ports_and_tail(f) >> 56;
+}
+
+/* Ticks wrap, so that only differences mean anything. */
+static __always_inline int is_before(__u32 ticks, __u32 other)
+{
+	return (__s32)(ticks - other) < 0;
+}
+
+static __always_inline int slot_key_equal(const flow_word *a, const flow_word *b, const __u32 words)
+{
+	flow_word differs = 0;
+
+	NIDS_UNROLL
+	for (__u32 i = 0; i < words; i++)
+		differs |= a[i] ^ b[i];
+	return differs == 0;
+}
+
+static __always_inline __u32 slot_bytes(const __u32 words)
+{
+	return words == FLOW4_WORDS ? sizeof(struct nids_flow4) : sizeof(struct nids_flow6);
+}
+
+static __always_inline struct nids_flow_state *slot_state(flow_word *key, const __u32 words)
+{
+	return (struct nids_flow_state *)(key + words);
+}
+
+/* The flow's slot; else a free one; else the one that was idle longest. Slots fill
+ * in order and are never freed: nothing stands behind a free one.
+ */
+static __always_inline struct slot_place find_slot(void *set, const struct flow_packet *f)
+{
+	struct slot_place place = {.search = SLOT_VICTIM};
+	__u32 oldest_ticks = 0, way = 0;
 
 	NIDS_UNROLL
 	for (int i = 0; i < NIDS_WAYS; i++) {
-		struct nids_flow_slot *slot = &set->way[i];
+		flow_word *key = set + i * slot_bytes(f->words);
+		const struct nids_flow_state *state = slot_state(key, f->words);
 
-		if (slot->tag == tag && flow_key_equal(&slot->key, key)) {
-			place.slot = slot;
-			place.search = SLOT_FOUND;
-			return place;
+		/* A slot that was never used is all zero, and so may be a key. */
+		if (slot_key_equal(key, f->key, f->words) || state->generation == 0) {
+			place.search = state->generation == 0 ? SLOT_FREE : SLOT_FOUND;
+			way = i;
+			break;
 		}
-		/* Slots fill in order and are never freed: nothing stands behind a free one. */
-		if (slot->tag == 0) {
-			place.slot = slot;
-			place.search = SLOT_FREE;
-			return place;
+		if (i == 0 || is_before(state->last_ticks, oldest_ticks)) {
+			oldest_ticks = state->last_ticks;
+			way = i;
 		}
-		if (slot->last_ns < place.slot->last_ns)
-			place.slot = slot;
 	}
+	place.way = forget(way, f->hash) & (NIDS_WAYS - 1);
+	place.key = set + place.way * slot_bytes(f->words);
+	place.state = slot_state(place.key, f->words);
 	return place;
+}
+
+/* The same for a flow that has a slot; null where it has none. */
+static __always_inline struct nids_flow_state *find_known_slot(void *set,
+							       const struct flow_packet *f)
+{
+	struct nids_flow_state *state;
+	__u32 way = NIDS_WAYS;
+
+	NIDS_UNROLL
+	for (int i = 0; i < NIDS_WAYS; i++)
+		if (slot_key_equal(set + i * slot_bytes(f->words), f->key, f->words)) {
+			way = i;
+			break;
+		}
+	if (way == NIDS_WAYS)
+		return 0;
+	way = forget(way, f->hash) & (NIDS_WAYS - 1);
+	state = slot_state(set + way * slot_bytes(f->words), f->words);
+	return state->generation ? state : 0;
 }
 
 /* Whether the packet begins a new flow between the same ends: a SYN after the old one
  * was closed or silent; without TCP, silence alone. A slot would otherwise hide
  * all later sessions of one 5-tuple behind the depth of the first.
  */
-static __always_inline int begins_anew(const struct nids_flow_slot *slot,
-				       const struct nids_packet *p, __u64 now_ns)
+static __always_inline int begins_anew(const struct nids_flow_state *state,
+				       const struct flow_packet *f, __u32 now_ticks,
+				       __u32 idle_ticks)
 {
-	int is_idle = now_ns > slot->last_ns + FLOW_IDLE_NS;
+	int is_idle = is_before(state->last_ticks + idle_ticks, now_ticks);
 
-	if (p->l4_proto != PROTO_TCP)
+	if (key_l4_proto(f) != PROTO_TCP)
 		return is_idle;
-	if (!(p->tcp_flags & TCP_SYN))
+	if (!(f->tcp_flags & TCP_SYN))
 		return 0;
-	return is_idle || ((slot->tcp_flags[0] | slot->tcp_flags[1]) & (TCP_FIN | TCP_RST));
+	return is_idle || ((state->tcp_flags[0] | state->tcp_flags[1]) & (TCP_FIN | TCP_RST));
 }
 
-static __always_inline void open_slot(struct nids_flow_slot *slot, const struct nids_flow_key *key,
-				      __u32 tag, struct nids_class_choice choice, __u64 now_ns)
+/* Counts begin anew; the flow stays who it is. */
+static __always_inline void reset_counts(struct nids_flow_state *state)
 {
-	slot->key = *key;
-	slot->packets[0] = 0;
-	slot->packets[1] = 0;
-	slot->bytes[0] = 0;
-	slot->bytes[1] = 0;
-	slot->created_ns = now_ns;
-	slot->tcp_flags[0] = 0;
-	slot->tcp_flags[1] = 0;
-	slot->class_id = choice.class_id;
-	slot->opener = choice.opener;
-	slot->tag = tag;
+	state->bytes[0] = 0;
+	state->bytes[1] = 0;
+	state->packets[0] = 0;
+	state->packets[1] = 0;
 }
 
-/* Returns the bytes that `sender` had sent before: what depths are measured by. */
-static __always_inline __u64 count_in_slot(struct nids_flow_slot *slot, enum nids_sender sender,
-					   __u64 packets, __u64 bytes, __u8 tcp_flags, __u64 now_ns)
+static __always_inline void open_slot(const struct slot_place *place, const struct flow_packet *f,
+				      __u8 class_id, __u8 flags, __u32 now_ticks)
 {
-	/* Two branches: the verifier would not follow a variable index. */
-	__u64 before;
+	struct nids_flow_state *state = place->state;
 
-	slot->last_ns = now_ns;
-	if (sender == NIDS_FROM_LO) {
-		before = slot->bytes[0];
-		slot->packets[0] += packets;
-		slot->bytes[0] += bytes;
-		slot->tcp_flags[0] |= tcp_flags;
-	} else {
-		before = slot->bytes[1];
-		slot->packets[1] += packets;
-		slot->bytes[1] += bytes;
-		slot->tcp_flags[1] |= tcp_flags;
-	}
+	NIDS_UNROLL
+	for (__u32 i = 0; i < f->words; i++)
+		place->key[i] = f->key[i];
+	reset_counts(state);
+	state->created_ticks = now_ticks;
+	state->tcp_flags[0] = 0;
+	state->tcp_flags[1] = 0;
+	state->class_id = class_id;
+	state->flags = flags;
+	state->events = 0;
+	state->identified = 0;
+	/* Last: from here on no command for the flow before is obeyed. */
+	state->generation = state->generation < NIDS_GENERATION_MAX ? state->generation + 1 : 1;
+}
+
+/* Packets are counted in 32 bits: half of that is left for those under way. */
+static __always_inline int is_count_full(const struct nids_flow_state *state, __u8 sender)
+{
+	return state->packets[sender & 1] >> 31;
+}
+
+/* Returns the bytes that the sender had sent before: what depths are measured by. */
+static __always_inline __u64 count_in_slot(struct nids_flow_state *state,
+					   const struct flow_packet *f, __u32 now_ticks)
+{
+	__u32 sender = f->sender & 1;
+	__u64 before = state->bytes[sender];
+
+	state->last_ticks = now_ticks;
+	state->bytes[sender] = before + f->wire_len;
+	state->packets[sender] += f->wire_packets;
+	state->tcp_flags[sender] |= f->tcp_flags;
 	return before;
 }
 

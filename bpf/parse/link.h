@@ -9,13 +9,28 @@
 static __always_inline enum nids_parse_result parse_ethernet(struct cursor *c,
 							     struct nids_packet *p)
 {
-	const struct wire_ethernet *eth = c->pos;
+	struct wire_ethernet eth;
+	enum nids_parse_result result = cursor_peek(c, &eth, sizeof(eth));
 
-	if (cursor_lacks(c, sizeof(*eth)))
-		return cursor_miss(c, sizeof(*eth));
-	p->ether_type = be16(eth->type);
-	cursor_skip(c, sizeof(*eth));
+	if (result != NIDS_PARSE_OK)
+		return result;
+	p->ether_type = be16(eth.type);
+	if (eth.dst[0] & ETHER_GROUP)
+		p->flags |= NIDS_PACKET_TO_GROUP;
+	c->offset += sizeof(eth);
 	return NIDS_PARSE_OK;
+}
+
+/* By constant indexes only, so that the packet can live in registers. */
+static __always_inline void keep_vlan(struct nids_packet *p, __u16 id)
+{
+	if (p->vlan_count == 0)
+		p->vlan[0] = id;
+	else if (p->vlan_count == 1)
+		p->vlan[1] = id;
+	else
+		p->vlan[2] = id;
+	p->vlan_count++;
 }
 
 /* IEEE 802.1Q tags in any order of C- and S-tag. A tag that the hook took off
@@ -23,32 +38,36 @@ static __always_inline enum nids_parse_result parse_ethernet(struct cursor *c,
  */
 static __always_inline enum nids_parse_result parse_vlans(struct cursor *c, struct nids_packet *p)
 {
+	NIDS_UNROLL
 	for (int i = 0; i < NIDS_VLAN_MAX + 1; i++) {
-		const struct wire_vlan *tag = c->pos;
+		struct wire_vlan tag;
+		enum nids_parse_result result;
 
 		if (p->ether_type != ETHER_VLAN && p->ether_type != ETHER_QINQ)
 			return NIDS_PARSE_OK;
 		if (p->vlan_count >= NIDS_VLAN_MAX)
 			return NIDS_PARSE_TOO_MANY_TAGS;
-		if (cursor_lacks(c, sizeof(*tag)))
-			return cursor_miss(c, sizeof(*tag));
-		p->vlan[p->vlan_count++] = be16(tag->tci) & 0x0fff;
-		p->ether_type = be16(tag->type);
-		cursor_skip(c, sizeof(*tag));
+		result = cursor_peek(c, &tag, sizeof(tag));
+		if (result != NIDS_PARSE_OK)
+			return result;
+		keep_vlan(p, be16(tag.tci) & 0x0fff);
+		p->ether_type = be16(tag.type);
+		c->offset += sizeof(tag);
 	}
 	return NIDS_PARSE_TOO_MANY_TAGS;
 }
 
 /* RFC 826. Addresses are not kept here: an ARP packet belongs to no flow. */
-static __always_inline enum nids_parse_result parse_arp(struct cursor *c)
+static __always_inline enum nids_parse_result parse_arp(const struct cursor *c)
 {
-	const struct wire_arp *arp = c->pos;
+	struct wire_arp arp;
+	enum nids_parse_result result = cursor_peek(c, &arp, sizeof(arp));
 
-	if (cursor_lacks(c, sizeof(*arp)))
-		return cursor_miss(c, sizeof(*arp));
-	__u32 body_len = 2u * arp->hardware_len + 2u * arp->protocol_len;
+	if (result != NIDS_PARSE_OK)
+		return result;
+	__u32 body_len = 2u * arp.hardware_len + 2u * arp.protocol_len;
 
-	if (c->offset + sizeof(*arp) + body_len > c->wire_len)
+	if (c->offset + sizeof(arp) + body_len > c->wire_len)
 		return NIDS_PARSE_BAD_LENGTH;
 	return NIDS_PARSE_OK;
 }

@@ -10,56 +10,130 @@
 #include "ipv6.h"
 #include "link.h"
 #include "transport.h"
+#include "tunnel.h"
 
-/* From the network header on; p->ether_type says which. */
-static __always_inline enum nids_parse_result parse_network(struct cursor *c, struct nids_packet *p)
+/* IP and what it carries; p->ether_type says which version. */
+static __always_inline enum nids_parse_result parse_ip(struct cursor *c, struct nids_packet *p)
 {
 	enum nids_parse_result result;
 	__u32 l4_len = 0;
 
-	p->transport = NIDS_TRANSPORT_COUNT;
-	p->network = NIDS_NETWORK_OTHER;
-	result = parse_vlans(c, p);
-	if (result != NIDS_PARSE_OK)
-		return result;
-	p->l3_offset = c->offset;
-
-	switch (p->ether_type) {
-	case ETHER_ARP:
-		p->network = NIDS_NETWORK_ARP;
-		return parse_arp(c);
-	case ETHER_IPV4:
-		p->network = NIDS_NETWORK_IPV4;
-		result = parse_ipv4(c, p, &l4_len);
-		break;
-	case ETHER_IPV6:
-		p->network = NIDS_NETWORK_IPV6;
-		result = parse_ipv6(c, p, &l4_len);
-		break;
-	default:
-		return NIDS_PARSE_NOT_IP;
-	}
+	result =
+	    p->ether_type == ETHER_IPV4 ? parse_ipv4(c, p, &l4_len) : parse_ipv6(c, p, &l4_len);
 	if (result == NIDS_PARSE_LATER_FRAGMENT)
 		p->transport = NIDS_TRANSPORT_FRAGMENT;
 	if (result != NIDS_PARSE_OK)
 		return result;
-
 	result = parse_transport(c, p, l4_len);
 	if (result == NIDS_PARSE_OK)
 		p->flags |= NIDS_PACKET_IS_FLOW;
 	return result;
 }
 
-/* From the Ethernet header on. */
-static __always_inline enum nids_parse_result parse_frame(struct cursor *c, struct nids_packet *p)
+/* Ethernet, unless p->ether_type says already what stands at c->offset, and its tags. */
+static __always_inline enum nids_parse_result parse_link(struct cursor *c, struct nids_packet *p,
+							 int is_ethernet)
 {
-	enum nids_parse_result result = parse_ethernet(c, p);
+	enum nids_parse_result result = NIDS_PARSE_OK;
 
-	if (result == NIDS_PARSE_OK)
-		return parse_network(c, p);
 	p->network = NIDS_NETWORK_OTHER;
 	p->transport = NIDS_TRANSPORT_COUNT;
+	if (is_ethernet)
+		result = parse_ethernet(c, p);
+	return result == NIDS_PARSE_OK ? parse_vlans(c, p) : result;
+}
+
+/* Behind the tags; p->ether_type says what. */
+static __always_inline enum nids_parse_result parse_network(struct cursor *c, struct nids_packet *p)
+{
+	p->l3_offset = c->offset;
+	switch (p->ether_type) {
+	case ETHER_IPV4:
+		p->network = NIDS_NETWORK_IPV4;
+		return parse_ip(c, p);
+	case ETHER_IPV6:
+		p->network = NIDS_NETWORK_IPV6;
+		return parse_ip(c, p);
+	case ETHER_ARP:
+		p->network = NIDS_NETWORK_ARP;
+		return parse_arp(c);
+	case ETHER_MPLS:
+	case ETHER_MPLS_MULTICAST:
+		return NIDS_PARSE_MPLS;
+	case ETHER_PPPOE_SESSION:
+		return NIDS_PARSE_PPPOE;
+	}
+	return NIDS_PARSE_NOT_IP;
+}
+
+/* The packet inside becomes the packet; what counts the outermost stays. */
+static __always_inline void enter_tunnel(struct nids_packet *p, const struct nids_packet *inner)
+{
+	__builtin_memcpy(p->src, inner->src, sizeof(p->src));
+	__builtin_memcpy(p->dst, inner->dst, sizeof(p->dst));
+	p->src_port = inner->src_port;
+	p->dst_port = inner->dst_port;
+	p->l3_offset = inner->l3_offset;
+	p->l4_offset = inner->l4_offset;
+	p->payload_offset = inner->payload_offset;
+	p->payload_len = inner->payload_len;
+	p->ip_version = inner->ip_version;
+	p->l4_proto = inner->l4_proto;
+	p->tcp_flags = inner->tcp_flags;
+	p->icmp_type = inner->icmp_type;
+	p->icmp_code = inner->icmp_code;
+	p->flags = inner->flags;
+}
+
+/* One level: what is wrapped twice is a flow of the inner wrapping's protocol. A
+ * packet whose inside can't be read to a flow belongs to the flow outside.
+ */
+static __always_inline enum nids_parse_result parse_inside(struct cursor *c, struct nids_packet *p,
+							   struct nids_outer *outer)
+{
+	struct nids_packet inner = {};
+	struct tunnel tunnel = {};
+	enum nids_parse_result result;
+
+	if (p->flags & (NIDS_PACKET_FIRST_FRAGMENT | NIDS_PACKET_IS_ICMP_ERROR))
+		return NIDS_PARSE_OK; /* what is inside goes on elsewhere */
+	c->offset = p->payload_offset;
+	result = parse_tunnel(c, p, &tunnel);
+	if (result != NIDS_PARSE_OK || tunnel.kind == NIDS_TUNNEL_NONE)
+		return result;
+	p->tunnel = tunnel.kind;
+	__builtin_memcpy(outer->src, p->src, sizeof(outer->src));
+	__builtin_memcpy(outer->dst, p->dst, sizeof(outer->dst));
+	outer->src_port = p->src_port;
+	outer->dst_port = p->dst_port;
+	outer->l3_offset = p->l3_offset;
+	outer->ip_version = p->ip_version;
+	outer->l4_proto = p->l4_proto;
+	outer->key = tunnel.key;
+	c->wire_len = p->payload_offset + p->payload_len;
+	c->offset += tunnel.header_len;
+	inner.ether_type = tunnel.ether_type;
+	result = parse_link(c, &inner, tunnel.ether_type == ETHER_BRIDGED);
+	if (result == NIDS_PARSE_OK)
+		result = parse_network(c, &inner);
+	p->quirks |= inner.quirks;
+	if (inner.flags & NIDS_PACKET_IS_FLOW)
+		enter_tunnel(p, &inner);
 	return result;
+}
+
+/* From the link header on; without one, p->ether_type says what stands at c->offset. */
+static __always_inline enum nids_parse_result parse_frame(struct cursor *c, struct nids_packet *p,
+							  struct nids_outer *outer, int is_ethernet)
+{
+	enum nids_parse_result result = parse_link(c, p, is_ethernet);
+
+	if (result != NIDS_PARSE_OK)
+		return result;
+	result = parse_network(c, p);
+	if (c->reading == PLAIN || !(p->flags & NIDS_PACKET_IS_FLOW))
+		return result;
+	return parse_inside(c, p, outer);
 }
 
 #endif

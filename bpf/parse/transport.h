@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* TCP, UDP, SCTP, ICMP and ICMPv6. Pure: no maps, no helpers.
+/* TCP, UDP, SCTP, ICMP, ICMPv6 and IGMP. Pure: no maps, no helpers.
  *
  * `l4_len` is what the IP header grants in bytes: a header that does not fit it
  * is a length that lies, whatever the frame holds behind it.
@@ -8,6 +8,8 @@
 #define NIDS_PARSE_TRANSPORT_H
 
 #include "cursor.h"
+
+#define IGMP_BYTES_MIN 8 /* RFC 2236 section 2, RFC 9776 section 4 */
 
 /* Ends the walk: all headers are read, the rest is payload. */
 static __always_inline enum nids_parse_result parse_payload(struct cursor *c, struct nids_packet *p,
@@ -22,25 +24,27 @@ static __always_inline enum nids_parse_result parse_payload(struct cursor *c, st
 static __always_inline enum nids_parse_result parse_tcp(struct cursor *c, struct nids_packet *p,
 							__u32 l4_len)
 {
-	const struct wire_tcp *tcp = c->pos;
+	struct wire_tcp tcp;
+	enum nids_parse_result result;
 
-	if (l4_len < sizeof(*tcp))
+	if (l4_len < sizeof(tcp))
 		return NIDS_PARSE_BAD_LENGTH;
-	if (cursor_lacks(c, sizeof(*tcp)))
-		return cursor_miss(c, sizeof(*tcp));
+	result = cursor_peek(c, &tcp, sizeof(tcp));
+	if (result != NIDS_PARSE_OK)
+		return result;
 
-	__u32 hdr_len = (tcp->data_offset >> 4) * 4u;
+	__u32 hdr_len = (tcp.data_offset >> 4) * 4u;
 
-	if (hdr_len < sizeof(*tcp))
+	if (hdr_len < sizeof(tcp))
 		return NIDS_PARSE_BAD_HEADER;
 	/* The options of a first fragment may go on in the next one: no way to hide ports. */
 	if (hdr_len > l4_len && p->flags & NIDS_PACKET_FIRST_FRAGMENT)
 		hdr_len = l4_len;
 	if (hdr_len > l4_len)
 		return NIDS_PARSE_BAD_LENGTH;
-	p->src_port = be16(tcp->src_port);
-	p->dst_port = be16(tcp->dst_port);
-	p->tcp_flags = tcp->flags;
+	p->src_port = be16(tcp.src_port);
+	p->dst_port = be16(tcp.dst_port);
+	p->tcp_flags = tcp.flags;
 	p->flags |= NIDS_PACKET_HAS_PORTS;
 	return parse_payload(c, p, hdr_len, l4_len);
 }
@@ -49,43 +53,68 @@ static __always_inline enum nids_parse_result parse_tcp(struct cursor *c, struct
 static __always_inline enum nids_parse_result parse_udp(struct cursor *c, struct nids_packet *p,
 							__u32 l4_len)
 {
-	const struct wire_udp *udp = c->pos;
+	struct wire_udp udp;
+	enum nids_parse_result result;
 
-	if (l4_len < sizeof(*udp))
+	if (l4_len < sizeof(udp))
 		return NIDS_PARSE_BAD_LENGTH;
-	if (cursor_lacks(c, sizeof(*udp)))
-		return cursor_miss(c, sizeof(*udp));
+	result = cursor_peek(c, &udp, sizeof(udp));
+	if (result != NIDS_PARSE_OK)
+		return result;
 
-	__u32 len = be16(udp->len);
+	__u32 len = be16(udp.len);
 
 	if (len == 0 && l4_len > 0xffff)
 		len = l4_len; /* RFC 2675 section 4 */
-	if (len < sizeof(*udp))
+	if (len < sizeof(udp))
 		return NIDS_PARSE_BAD_LENGTH;
 	if (p->flags & NIDS_PACKET_FIRST_FRAGMENT)
 		len = l4_len;
 	if (len > l4_len)
 		return NIDS_PARSE_BAD_LENGTH;
-	p->src_port = be16(udp->src_port);
-	p->dst_port = be16(udp->dst_port);
+	p->src_port = be16(udp.src_port);
+	p->dst_port = be16(udp.dst_port);
+	if (c->reading == PLAIN && (p->dst_port == VXLAN_PORT || p->dst_port == GENEVE_PORT))
+		return (enum nids_parse_result)NIDS_PARSE_DEFERRED;
 	p->flags |= NIDS_PACKET_HAS_PORTS;
-	return parse_payload(c, p, sizeof(*udp), len);
+	return parse_payload(c, p, sizeof(udp), len);
 }
 
 /* RFC 9260 section 3.1. */
 static __always_inline enum nids_parse_result parse_sctp(struct cursor *c, struct nids_packet *p,
 							 __u32 l4_len)
 {
-	const struct wire_sctp *sctp = c->pos;
+	struct wire_sctp sctp;
+	enum nids_parse_result result;
 
-	if (l4_len < sizeof(*sctp))
+	if (l4_len < sizeof(sctp))
 		return NIDS_PARSE_BAD_LENGTH;
-	if (cursor_lacks(c, sizeof(*sctp)))
-		return cursor_miss(c, sizeof(*sctp));
-	p->src_port = be16(sctp->src_port);
-	p->dst_port = be16(sctp->dst_port);
+	result = cursor_peek(c, &sctp, sizeof(sctp));
+	if (result != NIDS_PARSE_OK)
+		return result;
+	p->src_port = be16(sctp.src_port);
+	p->dst_port = be16(sctp.dst_port);
 	p->flags |= NIDS_PACKET_HAS_PORTS;
-	return parse_payload(c, p, sizeof(*sctp), l4_len);
+	return parse_payload(c, p, sizeof(sctp), l4_len);
+}
+
+static __always_inline int is_icmp_echo(__u8 l4_proto, __u8 type)
+{
+	if (l4_proto == PROTO_ICMP)
+		return type == ICMP_ECHO_REQUEST || type == ICMP_ECHO_REPLY;
+	return l4_proto == PROTO_ICMPV6 &&
+	       (type == ICMPV6_ECHO_REQUEST || type == ICMPV6_ECHO_REPLY);
+}
+
+/* Whether the message carries the packet that it is about: RFC 1122 section 3.2.2,
+ * RFC 4443 section 2.1.
+ */
+static __always_inline int is_icmp_error(__u8 l4_proto, __u8 type)
+{
+	if (l4_proto == PROTO_ICMPV6)
+		return type >= ICMPV6_ERROR_FIRST && type <= ICMPV6_ERROR_LAST;
+	return type == ICMP_UNREACHABLE || type == ICMP_SOURCE_QUENCH || type == ICMP_REDIRECT ||
+	       type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETER;
 }
 
 /* RFC 792 and RFC 4443: every message has 8 bytes before its data. Request and
@@ -94,23 +123,26 @@ static __always_inline enum nids_parse_result parse_sctp(struct cursor *c, struc
 static __always_inline enum nids_parse_result parse_icmp(struct cursor *c, struct nids_packet *p,
 							 __u32 l4_len)
 {
-	const struct wire_icmp *icmp = c->pos;
+	struct wire_icmp icmp;
+	enum nids_parse_result result;
 
-	if (l4_len < sizeof(*icmp))
+	if (l4_len < sizeof(icmp))
 		return NIDS_PARSE_BAD_LENGTH;
-	if (cursor_lacks(c, sizeof(*icmp)))
-		return cursor_miss(c, sizeof(*icmp));
-	p->icmp_type = icmp->type;
-	p->icmp_code = icmp->code;
+	result = cursor_peek(c, &icmp, sizeof(icmp));
+	if (result != NIDS_PARSE_OK)
+		return result;
+	p->icmp_type = icmp.type;
+	p->icmp_code = icmp.code;
 
-	int is_echo = p->l4_proto == PROTO_ICMP
-			  ? icmp->type == ICMP_ECHO_REQUEST || icmp->type == ICMP_ECHO_REPLY
-			  : icmp->type == ICMPV6_ECHO_REQUEST || icmp->type == ICMPV6_ECHO_REPLY;
-	if (is_echo) {
-		p->src_port = be16(icmp->echo_id);
+	if (is_icmp_echo(p->l4_proto, icmp.type)) {
+		p->src_port = be16(icmp.echo_id);
 		p->dst_port = p->src_port;
+	} else if (c->reading == PLAIN) {
+		return (enum nids_parse_result)NIDS_PARSE_DEFERRED;
+	} else if (is_icmp_error(p->l4_proto, icmp.type)) {
+		p->flags |= NIDS_PACKET_IS_ICMP_ERROR;
 	}
-	return parse_payload(c, p, sizeof(*icmp), l4_len);
+	return parse_payload(c, p, sizeof(icmp), l4_len);
 }
 
 static __always_inline __u8 transport_of(__u8 l4_proto)
@@ -148,6 +180,10 @@ static __always_inline enum nids_parse_result parse_transport(struct cursor *c,
 	case NIDS_TRANSPORT_ICMPV6:
 		return parse_icmp(c, p, l4_len);
 	}
+	if (c->reading == PLAIN)
+		return (enum nids_parse_result)NIDS_PARSE_DEFERRED;
+	if (p->transport == NIDS_TRANSPORT_IGMP && l4_len < IGMP_BYTES_MIN)
+		return NIDS_PARSE_BAD_LENGTH;
 	return parse_payload(c, p, 0, l4_len);
 }
 

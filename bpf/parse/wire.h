@@ -5,29 +5,7 @@
 #ifndef NIDS_PARSE_WIRE_H
 #define NIDS_PARSE_WIRE_H
 
-#include <linux/types.h>
-
-#ifndef __always_inline
-#define __always_inline inline __attribute__((always_inline))
-#endif
-
-/* The verifier knows that packet memory may be read unaligned; a native build
- * must say so to the compiler.
- */
-#ifdef __bpf__
-#define NIDS_WIRE
-#else
-#define NIDS_WIRE __attribute__((packed))
-#endif
-
-/* Before a loop: what the verifier needs of it. Other compilers choose. */
-#ifdef __clang__
-#define NIDS_UNROLL    _Pragma("clang loop unroll(full)")
-#define NIDS_NO_UNROLL _Pragma("clang loop unroll(disable)")
-#else
-#define NIDS_UNROLL
-#define NIDS_NO_UNROLL
-#endif
+#include "verifier.h"
 
 #define be16(x) __builtin_bswap16(x)
 #define be32(x) __builtin_bswap32(x)
@@ -37,11 +15,16 @@
 #endif
 
 /* EtherTypes, IANA "IEEE 802 Numbers". Below 0x0600 the field is a length. */
-#define ETHER_IPV4 0x0800
-#define ETHER_ARP  0x0806
-#define ETHER_VLAN 0x8100
-#define ETHER_IPV6 0x86dd
-#define ETHER_QINQ 0x88a8
+#define ETHER_IPV4	     0x0800
+#define ETHER_ARP	     0x0806
+#define ETHER_VLAN	     0x8100
+#define ETHER_IPV6	     0x86dd
+#define ETHER_QINQ	     0x88a8
+#define ETHER_MPLS	     0x8847
+#define ETHER_MPLS_MULTICAST 0x8848
+#define ETHER_PPPOE_SESSION  0x8864
+#define ETHER_BRIDGED	     0x6558 /* an Ethernet frame, in GRE or Geneve */
+#define ETHER_GROUP	     0x01   /* in the first byte of an address: multicast, broadcast */
 
 struct wire_ethernet { /* IEEE 802.3 clause 3 */
 	__u8 dst[6];
@@ -74,8 +57,21 @@ struct wire_ipv4 {	  /* RFC 791 section 3.1 */
 	__u32 src;
 	__u32 dst;
 } NIDS_WIRE;
+#define IPV4_OPTION_LSRR     131
+#define IPV4_OPTION_SSRR     137
 #define IPV4_MORE_FRAGMENTS  0x2000
 #define IPV4_FRAGMENT_OFFSET 0x1fff
+
+/* Those of IPv4 and of TCP: both header lengths are 4 bits of words, and the two
+ * options without a length are the same.
+ */
+#define IP_OPTIONS_MAX 40 /* bytes */
+#define IP_OPTION_END  0
+#define IP_OPTION_NOP  1
+
+struct ip_options {
+	__u8 byte[IP_OPTIONS_MAX + 8]; /* zero behind the last, so that no look-ahead misses */
+};
 
 struct wire_ipv6 { /* RFC 8200 section 3 */
 	__be32 version_class_label;
@@ -88,8 +84,9 @@ struct wire_ipv6 { /* RFC 8200 section 3 */
 
 struct wire_ipv6_extension { /* RFC 6564; the fragment header (RFC 8200 4.5) fits it */
 	__u8 next_header;
-	__u8 len;		/* 8 bytes beyond the first 8; AH: 4 bytes beyond the first 8 */
-	__be16 fragment_offset; /* fragment header only: offset in 8 bytes, 2 bits, M */
+	__u8 len; /* 8 bytes beyond the first 8; AH: 4 bytes beyond the first 8 */
+	/* Fragment: offset in 8 bytes, 2 bits, M. Routing: its type, segments left. */
+	__u8 fragment_offset_or_type[2];
 	__be32 rest;
 } NIDS_WIRE;
 #define IPV6_FRAGMENT_OFFSET 0xfff8
@@ -109,7 +106,14 @@ struct wire_tcp { /* RFC 9293 section 3.1 */
 #define TCP_FIN 0x01
 #define TCP_SYN 0x02
 #define TCP_RST 0x04
+#define TCP_PSH 0x08
 #define TCP_ACK 0x10
+#define TCP_URG 0x20
+
+#define TCP_OPTION_MSS		2
+#define TCP_OPTION_WINDOW_SCALE 3
+#define TCP_OPTION_SACK		4
+#define TCP_OPTION_TIMESTAMPS	8
 
 struct wire_udp { /* RFC 768 */
 	__be16 src_port;
@@ -133,15 +137,51 @@ struct wire_icmp { /* RFC 792, RFC 4443 section 2.1 */
 	__be16 echo_seq;
 } NIDS_WIRE;
 #define ICMP_ECHO_REPLY	    0
+#define ICMP_UNREACHABLE    3
+#define ICMP_SOURCE_QUENCH  4
+#define ICMP_REDIRECT	    5
 #define ICMP_ECHO_REQUEST   8
+#define ICMP_TIME_EXCEEDED  11
+#define ICMP_PARAMETER	    12
+#define ICMPV6_ERROR_FIRST  1 /* unreachable, too big, time exceeded, parameter problem */
+#define ICMPV6_ERROR_LAST   4
 #define ICMPV6_ECHO_REQUEST 128
 #define ICMPV6_ECHO_REPLY   129
+
+struct wire_gre { /* RFC 2784 section 2.1, RFC 2890; optional words follow */
+	__be16 flags;
+	__be16 protocol;
+} NIDS_WIRE;
+#define GRE_CHECKSUM 0x8000
+#define GRE_KEY	     0x2000
+#define GRE_SEQUENCE 0x1000
+#define GRE_UNKNOWN  0x4fff /* routing, reserved bits, and any version but 0 */
+
+struct wire_vxlan { /* RFC 7348 section 5 */
+	__u8 flags;
+	__u8 reserved[3];
+	__be32 vni; /* in the upper 24 bits */
+} NIDS_WIRE;
+#define VXLAN_PORT    4789
+#define VXLAN_HAS_VNI 0x08
+
+struct wire_geneve { /* RFC 8926 section 3.4 */
+	__u8 version_len;
+	__u8 flags;
+	__be16 protocol;
+	__be32 vni;
+} NIDS_WIRE;
+#define GENEVE_PORT    6081
+#define GENEVE_VERSION 0xc0
 
 /* IANA protocol numbers; extension headers in the second group. */
 #define PROTO_ICMP   1
 #define PROTO_IGMP   2
+#define PROTO_IPV4   4 /* IP in IP, RFC 2003 */
 #define PROTO_TCP    6
 #define PROTO_UDP    17
+#define PROTO_IPV6   41 /* RFC 4213 */
+#define PROTO_GRE    47
 #define PROTO_ICMPV6 58
 #define PROTO_SCTP   132
 

@@ -4,24 +4,24 @@
 #define NIDS_RING_PACKET_H
 
 #include "hook.h"
-#include "ring/ring.h"
-
-#include "first_pass.h" /* after ring.h, which defines its export_flow */
+#include "pass.h"
 
 /* A record's size must be a constant; of these, the smallest that fits. */
-#define SNAP_SMALL    256
+#define SNAP_TINY     128
+#define SNAP_SMALL    512
 #define SNAP_FRAME    2048
 #define SNAP_JUMBO    16384
 #define ADDRESS_BYTES 12 /* both MAC addresses: a tag stands behind them */
 
 struct ring_packet {
 	void *ctx;
-	int is_xdp; /* a constant where it is set, so one branch is compiled */
-	const struct hook *hook;
-	const struct nids_packet *packet;
-	const struct first_pass_frame *frame;
-	struct first_pass_verdict verdict;
+	const struct pass *pass;
+	struct nids_counters *counters;
+	void *ring;
+	__u32 ring_index;
 	__u32 cap_len;
+	__u32 set;
+	int is_xdp; /* a constant where it is set, so one branch is compiled */
 };
 
 /* Proves 0 < len <= room to the verifier, which has lost it on the way here. One
@@ -45,10 +45,13 @@ static __always_inline long load(const struct ring_packet *r, __u32 offset, void
  */
 static __always_inline long load_frame(const struct ring_packet *r, __u8 *to, const __u32 room)
 {
+	const struct hook *hook = &r->pass->hook;
 	const __u32 head = ADDRESS_BYTES + VLAN_TAG_BYTES;
-	__be16 tag[2] = {be16(r->hook->tag_type), be16(r->hook->tag_tci)};
+	__be16 tag[2] = {be16(hook->tag_type), be16(hook->tag_tci)};
 
-	if (!r->hook->tag_type)
+	if (!r->cap_len)
+		return 0; /* TEST_RUN and taps alone give empty frames */
+	if (!hook->tag_type)
 		return load(r, 0, to, r->cap_len, room);
 	if (r->cap_len <= head || load(r, 0, to, ADDRESS_BYTES, ADDRESS_BYTES))
 		return -1;
@@ -56,50 +59,64 @@ static __always_inline long load_frame(const struct ring_packet *r, __u8 *to, co
 	return load(r, ADDRESS_BYTES, to + head, r->cap_len - head, room - head);
 }
 
-static __always_inline int submit_packet(const struct ring_packet *r, struct nids_counters *c,
-					 const __u32 snap)
+static __always_inline void submit_packet(const struct ring_packet *r, const int has_detail,
+					  const __u32 snap)
 {
+	const struct pass *pass = r->pass;
+	const __u32 detail_len = has_detail ? sizeof(pass->detail) : 0;
+	const __u32 size = sizeof(struct nids_packet_event) + detail_len + snap;
 	struct nids_packet_event *record =
-	    ring_reserve(c, NIDS_RECORD_PACKET, sizeof(*record) + snap);
+	    ring_reserve(r->ring, r->counters, pass->verdict.reason & 7, size);
 
-	if (!record)
-		return 0;
-	fill_event(&record->event, NIDS_RECORD_PACKET, r->frame->direction);
-	record->packet = *r->packet;
-	record->wire_len = r->frame->wire_len;
-	record->wire_packets = r->frame->wire_packets;
-	record->segment_len = r->frame->segment_len;
-	record->frame_len = r->frame->frame_len;
-	record->cap_len = r->cap_len;
-	record->class_id = r->verdict.class_id;
-	record->from_opener = r->verdict.from_opener;
-	__builtin_memset(record->reserved, 0, sizeof(record->reserved));
-	if (load_frame(r, (__u8 *)(record + 1), snap)) {
-		add_sum(&c->copy_failed, 1, sizeof(*record) + snap);
-		bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
-		return 0;
+	if (!record) {
+		stats_lost(r->counters, pass->verdict.class_id, pass->frame.wire_packets,
+			   pass->frame.wire_len);
+		return;
 	}
-	bpf_ringbuf_submit(record, ring_flags());
-	return 1;
+	fill_event(&record->event, NIDS_RECORD_PACKET, pass->frame.direction);
+	record->packet = pass->packet;
+	record->slot.set = r->set;
+	record->slot.generation = pass->verdict.generation;
+	record->wire_len = pass->frame.wire_len;
+	record->wire_packets = pass->frame.wire_packets;
+	record->frame_len = pass->frame.frame_len;
+	record->cap_len = r->cap_len;
+	record->segment_len = pass->frame.segment_len;
+	record->findings = pass->findings;
+	record->class_id = pass->verdict.class_id;
+	record->from_opener = pass->verdict.from_opener;
+	record->reason = pass->verdict.reason;
+	record->detail_len = detail_len;
+	record->reserved = 0;
+	if (has_detail)
+		*(struct nids_packet_detail *)(record + 1) = pass->detail;
+	if (load_frame(r, (__u8 *)(record + 1) + detail_len, snap)) {
+		add_sum(&r->counters->copy_failed, 1, size);
+		bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
+		return;
+	}
+	bpf_ringbuf_submit(record, ring_flags(r->ring, r->ring_index));
 }
 
-static __always_inline int ring_packet(struct ring_packet *r)
+/* `has_detail` is a constant. */
+static __always_inline void ring_packet(struct ring_packet *r, const int has_detail)
 {
-	__u32 cpu = bpf_get_smp_processor_id();
-	struct nids_counters *c = bpf_map_lookup_elem(&nids_counters, &cpu);
+	const struct pass *pass = r->pass;
+	int is_whole = pass->verdict.reason == NIDS_REASON_CAPTURE ||
+		       pass->verdict.reason == NIDS_REASON_INSPECT;
+	__u32 snap = is_whole ? nids_snap_bytes : nids_sample_bytes;
 
-	if (!c)
-		return 0;
-	r->cap_len = r->frame->frame_len;
-	if (r->cap_len > nids_snap_bytes)
-		r->cap_len = nids_snap_bytes;
-	if (r->cap_len <= SNAP_SMALL)
-		return submit_packet(r, c, SNAP_SMALL);
-	if (r->cap_len <= SNAP_FRAME)
-		return submit_packet(r, c, SNAP_FRAME);
-	if (r->cap_len <= SNAP_JUMBO)
-		return submit_packet(r, c, SNAP_JUMBO);
-	return submit_packet(r, c, NIDS_SNAP_MAX);
+	r->cap_len = pass->frame.frame_len < snap ? pass->frame.frame_len : snap;
+	if (r->cap_len <= SNAP_TINY && !has_detail)
+		submit_packet(r, has_detail, SNAP_TINY);
+	else if (r->cap_len <= SNAP_SMALL)
+		submit_packet(r, has_detail, SNAP_SMALL);
+	else if (r->cap_len <= SNAP_FRAME)
+		submit_packet(r, has_detail, SNAP_FRAME);
+	else if (r->cap_len <= SNAP_JUMBO && !has_detail)
+		submit_packet(r, has_detail, SNAP_JUMBO);
+	else
+		submit_packet(r, has_detail, NIDS_SNAP_MAX);
 }
 
 #endif

@@ -28,35 +28,32 @@ std::int64_t clock_ns(clockid_t clock) {
 
 ClockOffset read_clock_offset() { return {clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC)}; }
 
-struct Watched {
-  const Attachment* attachment;
-  Mapped<nids_agent_counters> counters;
-};
-
 }  // namespace
 
-Result<void> run_agent(const std::vector<Attachment>& attachments, Pipeline& pipeline,
-                       int control_fd) {
+Result<void> run_agent(const std::vector<Watched>& interfaces, Pipeline& pipeline, int control_fd) {
   RingReader rings;
   ClockOffset clock = read_clock_offset();
-  std::vector<Watched> watched;
-  for (const Attachment& attachment : attachments) {
-    watched.push_back({&attachment, Mapped<nids_agent_counters>{attachment.maps.fd("nids_agent")}});
-    if (!watched.back().counters)
-      return Error{.action = "map the counters of " + attachment.ifname, .error_number = errno};
+  using Counters = Mapped<nids_agent_counters>;
+  std::vector<Counters> counters;
+  for (const Watched& one : interfaces) {
+    counters.emplace_back(one.attachment->maps.fd("nids_agent"));
+    if (!counters.back())
+      return Error{.action = "map the counters of " + one.attachment->ifname,
+                   .error_number = errno};
   }
   // One interface's buffered packets are written before the next one's are taken, so that each
   // interface's counters tell of its own packets.
-  Watched* current = &watched.front();
-  const auto flush = [&] { pipeline.flush(*current->counters.get()); };
-  for (Watched& one : watched) {
-    auto added = rings.add(one.attachment->maps.fd("nids_ring"), [&](auto record) {
-      if (current != &one) flush();
-      current = &one;
-      pipeline.record(record, clock, *one.counters.get());
-    });
-    if (!added) return added;
-  }
+  Counters* current = &counters.front();
+  const auto flush = [&] { pipeline.flush(*current->get()); };
+  for (std::size_t i = 0; i < interfaces.size(); ++i)
+    for (const Fd& ring : interfaces[i].rings) {
+      auto added = rings.add(ring.get(), [&, own = &counters[i]](auto record) {
+        if (current != own) flush();
+        current = own;
+        pipeline.record(record, clock, *own->get());
+      });
+      if (!added) return added;
+    }
 
   const Fd epoll{epoll_create1(EPOLL_CLOEXEC)};
   epoll_event ring_event{.events = EPOLLIN, .data = {.fd = rings.fd()}};
@@ -91,7 +88,7 @@ Result<void> run_agent(const std::vector<Attachment>& attachments, Pipeline& pip
       next_housekeeping = now + kHousekeepingEvery;
       clock = read_clock_offset();
       flush();
-      for (Watched& one : watched) one.counters->degraded = pipeline.degraded();
+      for (Counters& one : counters) one->degraded = pipeline.degraded();
     }
   }
   flush();

@@ -10,9 +10,15 @@
 
 namespace nids {
 
+// An interface with its rings, opened while that was still allowed.
+struct Watched {
+  const Attachment* attachment;
+  std::vector<Fd> rings;
+};
+
 // Runs until `control_fd` is readable or at its end; then takes what is left in the rings. Returns
 // an error where it could not go on.
-[[nodiscard]] Result<void> run_agent(const std::vector<Attachment>& attachments, Pipeline& pipeline,
+[[nodiscard]] Result<void> run_agent(const std::vector<Watched>& interfaces, Pipeline& pipeline,
                                      int control_fd);
 
 }  // namespace nids

@@ -7,15 +7,35 @@ namespace nids {
 
 std::vector<nids_class> abi_classes(const Config& config) {
   std::vector<nids_class> classes(NIDS_CLASS_MAX);
+  classes[0].interest = static_cast<std::uint8_t>(config.flow.unclassified);
+  classes[0].depth_bytes = ProtocolClass{}.depth_bytes;
+  classes[0].identify_packets = ProtocolClass{}.identify_packets;
   for (std::size_t i = 0; i < config.classes.size() && i + 1 < classes.size(); ++i) {
     const ProtocolClass& from = config.classes[i];
     nids_class& to = classes[i + 1];
     std::strncpy(to.name, from.name.c_str(), sizeof(to.name) - 1);
     to.depth_bytes = from.depth_bytes;
+    to.identify_packets = from.identify_packets;
     to.interest = static_cast<std::uint8_t>(from.interest);
     to.severity = static_cast<std::uint8_t>(from.severity);
   }
   return classes;
+}
+
+std::uint32_t abi_features(const Config& config) {
+  std::uint32_t features = config.findings ? NIDS_FEATURE_FINDINGS : 0;
+  const auto want = [&](nids_interest interest) {
+    if (interest == NIDS_INTEREST_CAPTURE) features |= NIDS_FEATURE_CAPTURE;
+    if (interest == NIDS_INTEREST_BYPASS) features |= NIDS_FEATURE_BYPASS;
+    if (interest == NIDS_INTEREST_INSPECT) features |= NIDS_FEATURE_INSPECT;
+    // What is identified may become captured, by a command.
+    if (interest == NIDS_INTEREST_IDENTIFY)
+      features |= NIDS_FEATURE_IDENTIFY | NIDS_FEATURE_COMMANDS | NIDS_FEATURE_CAPTURE;
+  };
+  for (const ProtocolClass& one : config.classes) want(one.interest);
+  want(config.flow.unclassified);
+  if (config.flow.unclassified != NIDS_INTEREST_COUNT) features |= NIDS_FEATURE_UNCLASSIFIED;
+  return features;
 }
 
 std::unique_ptr<nids_port_classes> abi_ports(const Config& config) {
@@ -27,6 +47,19 @@ std::unique_ptr<nids_port_classes> abi_ports(const Config& config) {
         table[port] = static_cast<std::uint8_t>(i + 1);
     }
   return ports;
+}
+
+ProgramSetup program_setup(const Config& config, std::span<const nids_class> classes,
+                           const nids_port_classes& ports) {
+  return {.slots_per_cpu = config.flow.slots_per_cpu,
+          .ipv6_slots_per_cpu = config.flow.ipv6_slots_per_cpu,
+          .rings = config.ring.count,
+          .ring_bytes = config.ring.size_bytes,
+          .snap_bytes = config.ring.snap_bytes,
+          .sample_bytes = config.ring.sample_bytes,
+          .features = abi_features(config),
+          .classes = classes,
+          .ports = &ports};
 }
 
 std::vector<FlaggedProtocol::Class> flagged_classes(const Config& config) {

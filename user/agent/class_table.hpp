@@ -3,16 +3,22 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "analyse/flagged_protocol.hpp"
 #include "config/config.hpp"
+#include "kernel/object.hpp"
 #include "nids/abi/config.h"
 
 namespace nids {
 
 std::vector<nids_class> abi_classes(const Config& config);  // NIDS_CLASS_MAX of them
+std::uint32_t abi_features(const Config& config);           // NIDS_FEATURE_* that it needs
 std::unique_ptr<nids_port_classes> abi_ports(const Config& config);
+// What programs are loaded with; `classes` and `ports` are pointed at.
+ProgramSetup program_setup(const Config& config, std::span<const nids_class> classes,
+                           const nids_port_classes& ports);
 std::vector<FlaggedProtocol::Class> flagged_classes(const Config& config);
 
 }  // namespace nids

@@ -6,6 +6,7 @@
 
 #include "agent/class_table.hpp"
 #include "analyse/flagged_protocol.hpp"
+#include "analyse/stateless_finding.hpp"
 #include "decode/decode.hpp"
 #include "decode/segment.hpp"
 
@@ -43,17 +44,18 @@ Pipeline::Pipeline(const Config& config, std::map<std::uint32_t, std::string> in
       sinks_(std::move(sinks)) {
   for (const ProtocolClass& one : config.classes) depths_.push_back(one.depth_bytes);
   analysers_.push_back(std::make_unique<FlaggedProtocol>(flagged_classes(config)));
+  analysers_.push_back(std::make_unique<StatelessFinding>());
 }
 
 void Pipeline::record(std::span<const std::byte> bytes, ClockOffset clock,
                       nids_agent_counters& counters) {
-  nids_flow_slot slot;
-  switch (decode(bytes, clock, packet_, slot)) {
+  ExportedFlow exported;
+  switch (decode(bytes, clock, packet_, exported)) {
     case DecodeResult::kPacket:
       each_wire_packet(packet_, wire_packet_, [&](const Packet& one) { packet(one, counters); });
       break;
     case DecodeResult::kFlowExport:
-      flows_.forget(slot.key, clock.wall(MonoTime{slot.last_ns}));
+      if (exported.cause != NIDS_EXPORT_FULL) flows_.forget(exported.key, exported.last);
       break;
     case DecodeResult::kInvalid:
       counters.invalid_records += 1;
@@ -66,7 +68,10 @@ void Pipeline::record(std::span<const std::byte> bytes, ClockOffset clock,
 
 // flow -> analyse -> alert -> retain / log
 void Pipeline::packet(const Packet& packet, nids_agent_counters& counters) {
-  Flow& flow = flows_.track(packet);
+  const bool has_flow = (packet.headers.flags & NIDS_PACKET_IS_FLOW) != 0;
+  Flow stranger;
+  if (!has_flow) stranger = FlowTable::stranger(packet);
+  Flow& flow = has_flow ? flows_.track(packet) : stranger;
   counters.flows_tracked = flows_.size();
   // Added, not set: the counters are one interface's, and older than this process.
   counters.flows_evicted += flows_.evictions() - std::exchange(flow_evictions_, flows_.evictions());
@@ -85,15 +90,24 @@ void Pipeline::packet(const Packet& packet, nids_agent_counters& counters) {
   counters.suppressions_evicted +=
       suppression_.evictions() - std::exchange(suppression_evictions_, suppression_.evictions());
 
+  steer(packet, raised.alerts, flow, counters);
   const auto evidence = retain(packet, raised.alerts, flow, counters);
   for (const Alert& alert : raised.alerts) log(alert, evidence, counters);
+}
+
+// What was only to be identified is wanted whole once it is known for something.
+void Pipeline::steer(const Packet& packet, const std::vector<Alert>& alerts, const Flow& flow,
+                     nids_agent_counters& counters) {
+  if (alerts.empty() || packet.reason != NIDS_REASON_IDENTIFY || !sinks_.steer) return;
+  counters.commands += sinks_.steer(packet.ifindex, flow.key, packet.slot, NIDS_INTEREST_CAPTURE);
 }
 
 std::optional<Evidence> Pipeline::retain(const Packet& packet, const std::vector<Alert>& alerts,
                                          Flow& flow, nids_agent_counters& counters) {
   // The kernel measures depth by the slots of one CPU; over all of them it is measured here.
   std::uint64_t& seen = flow.bytes[packet.from_opener ? 0 : 1];
-  const bool is_beyond = seen >= depths_[std::min<std::size_t>(flow.class_id, depths_.size() - 1)];
+  const bool is_beyond = packet.reason == NIDS_REASON_INSPECT &&
+                         seen >= depths_[std::min<std::size_t>(flow.class_id, depths_.size() - 1)];
   seen += packet.wire_len;
   if (sinks_.store_is_missing) {
     count_error(counters, packet);

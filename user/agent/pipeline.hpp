@@ -30,6 +30,11 @@ struct Sinks {
   bool store_is_missing = false;
   bool eve_is_missing = false;
   std::function<void(const Alert&)> on_alert;  // an alert that was not suppressed
+  // Tells the first pass what to send up of a flow from now on; none: it can't be told.
+  // Returns how many slots were told.
+  std::function<std::uint32_t(std::uint32_t ifindex, const nids_flow_key&, nids_slot_address,
+                              nids_interest)>
+      steer;
 };
 
 class Pipeline {
@@ -48,6 +53,8 @@ class Pipeline {
  private:
   class RaisedAlerts;
   void packet(const Packet& packet, nids_agent_counters& counters);
+  void steer(const Packet& packet, const std::vector<Alert>& alerts, const Flow& flow,
+             nids_agent_counters& counters);
   std::optional<Evidence> retain(const Packet& packet, const std::vector<Alert>& alerts, Flow& flow,
                                  nids_agent_counters& counters);
   void log(const Alert& alert, const std::optional<Evidence>& evidence,

@@ -56,7 +56,10 @@ Result<Sinks> open_sinks(const ReplayRequest& request, int dlt, Fd directory) {
 // The first pass wants a table for one file only; the agent's own is per CPU.
 FirstPass::Setup twin_setup(const Config& config) {
   return {.slots = config.flow.slots_per_cpu,
+          .slots_ipv6 = config.flow.ipv6_slots_per_cpu,
+          .features = abi_features(config),
           .snap_bytes = config.ring.snap_bytes,
+          .sample_bytes = config.ring.sample_bytes,
           .hash_seed = kHashSeed};
 }
 
@@ -106,10 +109,17 @@ Result<ReplayOutcome> replay(ReplayRequest request) {
 
   ReplayOutcome outcome;
   outcome.classes = abi_classes(request.config);
-  outcome.slots = request.config.flow.slots_per_cpu;
+  outcome.slots =
+      std::uint64_t{request.config.flow.slots_per_cpu} + request.config.flow.ipv6_slots_per_cpu;
+  FirstPass* told = nullptr;
+  sinks->steer = [&](auto, const nids_flow_key& key, nids_slot_address slot,
+                     nids_interest interest) -> std::uint32_t {
+    return told == nullptr ? 0 : told->command(key, slot.set, interest);
+  };
   Pipeline pipeline(request.config, {}, std::move(*sinks));
   FirstPass first_pass(twin_setup(request.config), outcome.classes, *abi_ports(request.config),
                        [&](auto record) { pipeline.record(record, ClockOffset{}, outcome.agent); });
+  told = &first_pass;
   std::uint64_t first_ns = 0, last_ns = 0;
   for (;;) {
     auto frame = file->next();

@@ -17,6 +17,7 @@
 #include "agent/class_table.hpp"
 #include "agent/outputs.hpp"
 #include "agent/process.hpp"
+#include "kernel/commands.hpp"
 #include "kernel/pins.hpp"
 #include "kernel/tc.hpp"
 
@@ -109,11 +110,7 @@ Result<void> Supervisor::attach_all() {
   const auto ports = abi_ports(request_.config);
   const AttachOptions options{.mode = request_.mode,
                               .egress = request_.egress,
-                              .setup = {.slots_per_cpu = request_.config.flow.slots_per_cpu,
-                                        .ring_bytes = request_.config.ring.size_bytes,
-                                        .snap_bytes = request_.config.ring.snap_bytes,
-                                        .classes = classes,
-                                        .ports = ports.get()}};
+                              .setup = program_setup(request_.config, classes, *ports)};
   auto lock = AttachLock::take(request_.paths.run);
   if (!lock) return lock.error();
   const Pins pins(request_.paths.bpffs);
@@ -150,12 +147,15 @@ std::optional<std::string> Supervisor::misfit(const Attachment& attachment) cons
   const bool wants_skb = request_.mode == ModeChoice::kSkb;
   if (request_.mode != ModeChoice::kAuto && wants_skb != (attachment.mode == NIDS_MODE_SKB))
     return "they run in another mode";
-  if (info->sets_per_cpu * NIDS_WAYS != request_.config.flow.slots_per_cpu)
-    return "their flow table has another size";
+  const Config& config = request_.config;
+  if (info->sets4_per_cpu * NIDS_WAYS != config.flow.slots_per_cpu ||
+      info->sets6_per_cpu * NIDS_WAYS != config.flow.ipv6_slots_per_cpu)
+    return "their flow tables have other sizes";
   if (!has_same_classes(attachment)) return "their classes have other names";
-  if (info->ring_bytes != request_.config.ring.size_bytes ||
-      info->snap_bytes != request_.config.ring.snap_bytes)
-    return "their ring or snap has another size";
+  if (info->ring_bytes != config.ring.size_bytes || info->rings != config.ring.count ||
+      info->snap_bytes != config.ring.snap_bytes || info->sample_bytes != config.ring.sample_bytes)
+    return "their rings or snaps have other sizes";
+  if (info->features != abi_features(config)) return "they were loaded for other interests";
   return std::nullopt;
 }
 
@@ -267,10 +267,25 @@ void Supervisor::run_child(const Fd& control) {
   std::map<std::uint32_t, std::string> names;
   for (const Attachment& one : attachments_)
     names[static_cast<std::uint32_t>(one.ifindex)] = one.ifname;
+  // All that needs root is opened now; what the agent does not need it does not keep.
+  std::vector<Watched> watched;
+  std::map<std::uint32_t, FlowCommands> commands;
+  Result<void> result;
+  for (Attachment& one : attachments_) {
+    auto rings = one.maps.rings();
+    if (!rings) result = rings.error();
+    if (rings) watched.push_back({&one, std::move(*rings)});
+    commands.emplace(static_cast<std::uint32_t>(one.ifindex), FlowCommands(one.maps));
+    one.maps.keep_only({"nids_agent"});
+  }
+  sinks_->steer = [&](std::uint32_t ifindex, const nids_flow_key& key, nids_slot_address slot,
+                      nids_interest interest) {
+    const auto found = commands.find(ifindex);
+    return found == commands.end() ? 0 : found->second.give(key, slot, interest);
+  };
   Pipeline pipeline(request_.config, std::move(names), std::move(*sinks_));
-  for (Attachment& one : attachments_) one.maps.keep_only({"nids_ring", "nids_agent"});
-  auto result = drop_privileges(agent_user());
-  if (result) result = run_agent(attachments_, pipeline, control.get());
+  if (result) result = drop_privileges(agent_user());
+  if (result) result = run_agent(watched, pipeline, control.get());
   if (!result) callbacks_.error(result.error().message());
   // Not exit(): the parent's objects are here too, and are not ours to end.
   _exit(result ? 0 : 1);

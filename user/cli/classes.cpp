@@ -22,8 +22,8 @@ std::vector<std::string> port_texts(const ProtocolClass& one) {
 
 const char* interest_name(nids_interest interest) {
   switch (interest) {
-#define NIDS_NAME(name, key) \
-  case NIDS_INTEREST_##name: \
+#define NIDS_NAME(name, key, meaning) \
+  case NIDS_INTEREST_##name:          \
     return key;
     NIDS_INTERESTS(NIDS_NAME)
 #undef NIDS_NAME

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <netinet/in.h>
 #include <pcap/dlt.h>
 #include <spdlog/fmt/fmt.h>
 
@@ -29,9 +30,46 @@ const char* parse_name(std::uint8_t result) {
   return "";
 }
 
+const char* finding_name(std::uint32_t finding) {
+  switch (finding) {
+#define NIDS_NAME(name, key, meaning) \
+  case NIDS_FINDING_##name:           \
+    return key;
+    NIDS_FINDINGS(NIDS_NAME)
+#undef NIDS_NAME
+  }
+  return "";
+}
+
+const char* tunnel_name(std::uint8_t tunnel) {
+  switch (tunnel) {
+#define NIDS_NAME(name, key) \
+  case NIDS_TUNNEL_##name:   \
+    return key;
+    NIDS_TUNNELS(NIDS_NAME)
+#undef NIDS_NAME
+  }
+  return "";
+}
+
 const char* transport_name(const nids_packet& p) {
-  constexpr const char* kNames[] = {"TCP", "UDP", "ICMP", "ICMPv6", "SCTP", "IGMP", "fragment"};
-  return p.transport < std::size(kNames) ? kNames[p.transport] : "IP";
+  if (p.transport == NIDS_TRANSPORT_FRAGMENT) return "fragment";
+  switch (p.l4_proto) {
+    case IPPROTO_TCP:
+      return "TCP";
+    case IPPROTO_UDP:
+      return "UDP";
+    case IPPROTO_ICMP:
+      return "ICMP";
+    case IPPROTO_ICMPV6:
+      return "ICMPv6";
+    case IPPROTO_SCTP:
+      return "SCTP";
+    case IPPROTO_IGMP:
+      return "IGMP";
+    default:
+      return "IP";
+  }
 }
 
 std::string tcp_flags(std::uint8_t flags) {
@@ -53,7 +91,7 @@ std::string headers_text(const nids_packet& p) {
     return p.network == NIDS_NETWORK_ARP ? "ARP" : fmt::format("ethertype 0x{:04x}", p.ether_type);
   std::string text = fmt::format("{} {} > {}", transport_name(p), end_text(p.src, p.src_port, p),
                                  end_text(p.dst, p.dst_port, p));
-  if (p.transport == NIDS_TRANSPORT_TCP && p.result == NIDS_PARSE_OK)
+  if (p.l4_proto == IPPROTO_TCP && p.result == NIDS_PARSE_OK)
     text += " [" + tcp_flags(p.tcp_flags) + "]";
   if (p.transport == NIDS_TRANSPORT_OTHER) text += fmt::format(" proto {}", p.l4_proto);
   return text;
@@ -95,11 +133,14 @@ Exit run_pcap_summary(const std::string& path, const std::optional<std::string>&
     const nids_twin_frame twin = twin_frame(**frame, file->link_type());
     nids_packet packet;
     class_id = 0;
-    nids_twin_parse(&twin, &packet);
+    nids_twin_parse(&twin, &packet, nullptr);
     first_pass.packet(twin);
     io.out << fmt::format("{:>6}  {}  {:>5}  {}", number, eve_timestamp((*frame)->time),
                           (*frame)->wire_len, headers_text(packet));
+    if (packet.tunnel != NIDS_TUNNEL_NONE) io.out << "  in " << tunnel_name(packet.tunnel);
     if (packet.result != NIDS_PARSE_OK) io.out << "  " << parse_name(packet.result);
+    for (std::uint32_t findings = nids_twin_findings(&packet), i = 0; i < NIDS_FINDING_COUNT; ++i)
+      if ((findings >> i & 1) != 0) io.out << "  " << finding_name(i);
     if (class_id != 0) io.out << "  class " << config->classes[class_id - 1u].name;
     io.out << '\n';
   }

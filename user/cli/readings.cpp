@@ -88,15 +88,15 @@ Result<std::vector<Reading>> read_attached(const std::optional<std::string>& int
 
 StatsReport report_of(const Reading& reading) {
   const KernelReading& kernel = reading.kernel;
-  StatsReport report{
-      .interface = name_of(kernel.info),
-      .mode = mode_name(kernel.info.mode),
-      .since_ns = kernel.info.attached_wall_ns,
-      .agent = reading.agent,
-      .counters = kernel.counters,
-      .agent_counters = kernel.agent,
-      .classes = kernel.classes,
-      .slots = std::uint64_t{kernel.info.cpus} * kernel.info.sets_per_cpu * NIDS_WAYS};
+  StatsReport report{.interface = name_of(kernel.info),
+                     .mode = mode_name(kernel.info.mode),
+                     .since_ns = kernel.info.attached_wall_ns,
+                     .agent = reading.agent,
+                     .counters = kernel.counters,
+                     .agent_counters = kernel.agent,
+                     .classes = kernel.classes,
+                     .slots = std::uint64_t{kernel.info.cpus} *
+                              (kernel.info.sets4_per_cpu + kernel.info.sets6_per_cpu) * NIDS_WAYS};
   if (!reading.attachment) return report;
   report.interface = reading.attachment->ifname;
   // The slots can be added up only while no packet comes: else the sum is of no one moment, and

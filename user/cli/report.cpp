@@ -22,7 +22,7 @@ void append_count(std::string& list, const char* name, std::uint64_t count) {
 }
 
 std::string headers_text(const nids_counters& c) {
-  std::string parse, network, transport;
+  std::string parse, network, transport, tunnel, findings;
 #define NIDS_COUNT(name, key, meaning) append_count(parse, key, c.parse[NIDS_PARSE_##name]);
   NIDS_PARSE_RESULTS(NIDS_COUNT)
 #undef NIDS_COUNT
@@ -32,8 +32,15 @@ std::string headers_text(const nids_counters& c) {
 #define NIDS_COUNT(name, key) append_count(transport, key, c.transport[NIDS_TRANSPORT_##name]);
   NIDS_TRANSPORTS(NIDS_COUNT)
 #undef NIDS_COUNT
+#define NIDS_COUNT(name, key) append_count(tunnel, key, c.tunnel[NIDS_TUNNEL_##name]);
+  NIDS_TUNNELS(NIDS_COUNT)
+#undef NIDS_COUNT
+#define NIDS_COUNT(name, key, meaning) append_count(findings, key, c.findings[NIDS_FINDING_##name]);
+  NIDS_FINDINGS(NIDS_COUNT)
+#undef NIDS_COUNT
   return counters_line("parse", parse) + counters_line("network", network) +
-         counters_line("transport", transport);
+         counters_line("transport", transport) + counters_line("tunnel", tunnel) +
+         counters_line("findings", findings);
 }
 
 std::string classes_text(const StatsReport& report) {
@@ -53,8 +60,7 @@ std::string kept_text(const StatsReport& report) {
   return fmt::format("alerts  {} (severity 1: {}, 2: {}, 3: {}), {} suppressed\n",
                      by[1] + by[2] + by[3], by[1], by[2], by[3], a.alerts_suppressed) +
          fmt::format("kept    {} packets, {} bytes; {} not kept by policy\n", a.retained.packets,
-                     a.retained.bytes,
-                     a.not_kept_by_policy.packets + report.counters.beyond_depth.packets);
+                     a.retained.bytes, not_kept_by_policy(report));
 }
 
 std::string lost_text(const StatsReport& report) {

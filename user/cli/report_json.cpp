@@ -36,13 +36,41 @@ Json transport_json(const nids_counters& c) {
   return json;
 }
 
+Json tunnels_json(const nids_counters& c) {
+  Json json = Json::object();
+#define NIDS_KEY(name, key) \
+  if (NIDS_TUNNEL_##name != NIDS_TUNNEL_NONE) json[key] = c.tunnel[NIDS_TUNNEL_##name];
+  NIDS_TUNNELS(NIDS_KEY)
+#undef NIDS_KEY
+  return json;
+}
+
+Json findings_json(const nids_counters& c) {
+  Json json = Json::object();
+#define NIDS_KEY(name, key, meaning) json[key] = c.findings[NIDS_FINDING_##name];
+  NIDS_FINDINGS(NIDS_KEY)
+#undef NIDS_KEY
+  return json;
+}
+
+Json lost_by_reason_json(const nids_counters& c) {
+  Json json = Json::object();
+#define NIDS_KEY(name, key) json[key] = sum_json(c.ring_lost[NIDS_REASON_##name]);
+  NIDS_REASONS(NIDS_KEY)
+#undef NIDS_KEY
+  return json;
+}
+
 Json classes_json(const StatsReport& report) {
   Json json = Json::object();
   for (std::size_t i = 1; i < report.classes.size() && i < NIDS_CLASS_MAX; ++i) {
     const nids_class_sum& sum = report.counters.classes[i];
     if (report.classes[i].name[0] == '\0') continue;
-    json[class_name(report.classes[i])] = {
-        {"flows", sum.flows}, {"packets", sum.packets}, {"bytes", sum.bytes}};
+    json[class_name(report.classes[i])] = {{"flows", sum.flows},
+                                           {"packets", sum.packets},
+                                           {"bytes", sum.bytes},
+                                           {"lost", sum.lost.packets},
+                                           {"lost_bytes", sum.lost.bytes}};
   }
   return json;
 }
@@ -58,18 +86,19 @@ Json ring_json(const StatsReport& report) {
           {"consumed_bytes", report.agent_counters.consumed.bytes},
           {"lost_bytes", lost.bytes},
           {"pending_bytes", pending.bytes},
-          {"invalid", report.agent_counters.invalid_records}};
+          {"invalid", report.agent_counters.invalid_records},
+          {"lost_by_reason", lost_by_reason_json(report.counters)},
+          {"copy_failed", report.counters.copy_failed.packets}};
 }
 
 Json retained_json(const StatsReport& report) {
   const nids_agent_counters& a = report.agent_counters;
-  return {
-      {"packets", a.retained.packets},
-      {"bytes", a.retained.bytes},
-      {"not_kept_by_policy", a.not_kept_by_policy.packets + report.counters.beyond_depth.packets},
-      {"lost_by_overload", report.counters.ring_lost[NIDS_RECORD_PACKET].packets},
-      {"lost_by_error", a.not_kept_by_error.packets},
-      {"deleted_by_policy", a.deleted_by_policy.packets}};
+  return {{"packets", a.retained.packets},
+          {"bytes", a.retained.bytes},
+          {"not_kept_by_policy", not_kept_by_policy(report)},
+          {"lost_by_overload", packets_lost(report.counters)},
+          {"lost_by_error", a.not_kept_by_error.packets},
+          {"deleted_by_policy", a.deleted_by_policy.packets}};
 }
 
 Json alerts_json(const nids_agent_counters& a) {
@@ -112,13 +141,15 @@ Json stats_json(const StatsReport& report) {
   json["network"] = network_json(c);
   json["transport"] = transport_json(c);
   json["classes"] = classes_json(report);
-  json["findings"] = Json::object();
+  json["tunnels"] = tunnels_json(c);
+  json["findings"] = findings_json(c);
   json["verdict"] = {{"pass", seen_sum(c).packets}, {"drop", 0}};
   json["flow_table"] = {{"slots", report.slots},
                         {"live", c.flows_created - c.flows_exported},
                         {"created", c.flows_created},
                         {"exported", c.flows_exported},
-                        {"openers_replaced", c.openers_replaced}};
+                        {"cells_replaced", c.cells_replaced},
+                        {"commands", report.agent_counters.commands}};
   json["agent_table"] = {{"flows", report.agent_counters.flows_tracked},
                          {"flows_evicted", report.agent_counters.flows_evicted},
                          {"suppressions_evicted", report.agent_counters.suppressions_evicted}};

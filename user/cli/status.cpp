@@ -30,7 +30,10 @@ Status status_of(const Reading& reading) {
   status.egress = reading.attachment ? reading.attachment->egress_id != 0
                                      : (info.flags & NIDS_INFO_EGRESS) != 0;
   status.agent_pid = reading.agent ? reading.kernel.agent.pid : 0;
-  status.table_bytes = std::uint64_t{info.cpus} * info.sets_per_cpu * sizeof(nids_flow_set);
+  status.table_bytes =
+      std::uint64_t{info.cpus} * (std::uint64_t{info.sets4_per_cpu} * sizeof(nids_flow4_set) +
+                                  std::uint64_t{info.sets6_per_cpu} * sizeof(nids_flow6_set)) +
+      std::uint64_t{info.cells} * sizeof(nids_flow_cell);
 
   const auto degraded = [&](bool is_so, const char* why) {
     if (is_so) status.degraded.emplace_back(why);

@@ -21,6 +21,19 @@ inline nids_sum ring_lost(const nids_counters& c) {
   return lost;
 }
 
+// Packets that should have come up and found no room; exported flows stay in their slots.
+inline std::uint64_t packets_lost(const nids_counters& c) {
+  std::uint64_t lost = 0;
+  for (int reason = 0; reason < NIDS_REASON_FLOW_EXPORT; ++reason)
+    lost += c.ring_lost[reason].packets;
+  return lost;
+}
+
+inline std::uint64_t not_kept_by_policy(const StatsReport& report) {
+  return report.agent_counters.not_kept_by_policy.packets + report.counters.beyond_depth.packets +
+         report.counters.not_sampled.packets;
+}
+
 // What is in the ring now. The agent's count is read after the program's, so it may be ahead.
 inline nids_sum ring_pending(const StatsReport& report) {
   const nids_sum gone = plus(ring_lost(report.counters), report.agent_counters.consumed);

@@ -66,7 +66,7 @@ std::vector<ProtocolClass> builtin_classes() {
     classes.push_back({.name = name,
                        .signature_id = signature_id++,
                        .severity = row.severity,
-                       .interest = NIDS_INTEREST_CAPTURE,
+                       .interest = NIDS_INTEREST_INSPECT,
                        .depth_bytes = name == "tls" ? kTlsDepth : kDepth,
                        .ports = std::move(row.ports),
                        .technique = row.technique});

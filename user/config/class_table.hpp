@@ -95,7 +95,7 @@ inline std::size_t ClassTable::find_or_add(const toml::key& key, Problems& probl
 inline Read interest(nids_interest& out) {
   return [&out](const toml::node& node, const std::string& name, Problems& problems) {
     const auto* text = node.as_string();
-    if (text == nullptr) return mismatch(node, name, "\"count\" or \"capture\"", problems);
+    if (text == nullptr) return mismatch(node, name, "an interest such as \"inspect\"", problems);
     const auto found = std::find(kInterestNames.begin(), kInterestNames.end(), text->get());
     if (found == kInterestNames.end())
       return problems.add(
@@ -119,7 +119,8 @@ inline void ClassTable::read_class(const toml::key& key, const toml::node& node,
             {{"ports", ports},
              {"severity", integer(made.severity, {1, 3})},
              {"interest", interest(made.interest)},
-             {"depth", size(made.depth_bytes, {1, kMaxDepthBytes})}},
+             {"depth", size(made.depth_bytes, {1, kMaxDepthBytes})},
+             {"identify_packets", integer(made.identify_packets, {1, 255})}},
             problems);
   if (has_ports_[index] || index < builtin_) return;
 

@@ -25,8 +25,9 @@ struct ProtocolClass {
   std::string name;                // [a-z0-9-], at most NIDS_CLASS_NAME_MAX - 1 bytes
   std::uint32_t signature_id = 0;  // of its alert: 1001-1499 built in, 1999 for all configured ones
   int severity = 2;                // 1 high to 3 low
-  nids_interest interest = NIDS_INTEREST_CAPTURE;
-  std::uint32_t depth_bytes = 64 * 1024;  // a direction
+  nids_interest interest = NIDS_INTEREST_INSPECT;
+  std::uint32_t depth_bytes = 64 * 1024;  // inspect: a direction
+  std::uint8_t identify_packets = 8;      // identify: with payload, of both directions
   std::vector<PortRange> ports;
   std::string technique;  // MITRE ATT&CK id, may be empty
   bool operator==(const ProtocolClass&) const = default;
@@ -34,15 +35,21 @@ struct ProtocolClass {
 
 struct Config {
   struct Flow {
-    std::uint32_t slots_per_cpu = 65'536;      // 128 bytes each; a power of two, at least 64
-    std::uint32_t max_tracked_flows = 65'536;  // flagged flows the agent remembers
+    std::uint32_t slots_per_cpu = 65'536;       // IPv4, 64 bytes each; a power of two, at least 64
+    std::uint32_t ipv6_slots_per_cpu = 65'536;  // 128 bytes each; likewise
+    nids_interest unclassified = NIDS_INTEREST_COUNT;  // in flows of no class
+    std::uint32_t max_tracked_flows = 65'536;          // flagged flows the agent remembers
     bool operator==(const Flow&) const = default;
   } flow;
   struct Ring {
     std::uint64_t size_bytes = 8ull << 20;  // a power of two, at least 256 KiB
     std::uint32_t snap_bytes = 65'600;      // of a packet that go up at most, NIDS_SNAP_MAX
+    std::uint32_t sample_bytes =
+        512;                  // of one that is identified, or a sample; at most NIDS_SNAP_MAX
+    std::uint32_t count = 1;  // of rings; at most NIDS_RINGS_MAX
     bool operator==(const Ring&) const = default;
   } ring;
+  bool findings = true;  // whether single packets are judged
   struct Alerting {
     std::uint32_t suppress_seconds = 60;      // same client, server and class
     std::uint32_t max_suppressions = 65'536;  // remembered at once; the oldest goes

@@ -58,6 +58,10 @@ void dump_flow_and_ring(const Config& config, Writer& w) {
   w.table("flow");
   w.comment("Slots in the flow table of each CPU, 128 bytes each; a power of two.");
   w.number("slots_per_cpu", config.flow.slots_per_cpu);
+  w.comment("The same for IPv6 flows, of 128 bytes each.");
+  w.number("ipv6_slots_per_cpu", config.flow.ipv6_slots_per_cpu);
+  w.comment("Interest in flows of no class; see the classes.");
+  w.key("unclassified", '"' + std::string(kInterestNames[config.flow.unclassified]) + '"');
   w.comment("Flagged flows that the agent remembers; beyond it the oldest goes.");
   w.number("max_tracked_flows", config.flow.max_tracked_flows);
 
@@ -66,6 +70,14 @@ void dump_flow_and_ring(const Config& config, Writer& w) {
   w.key("size", size_string(config.ring.size_bytes));
   w.comment("Of a packet, the bytes that go up at most.");
   w.key("snap", size_string(config.ring.snap_bytes));
+  w.comment("The same of a packet that is identified, or a sample of a finding.");
+  w.key("sample", size_string(config.ring.sample_bytes));
+  w.comment("How many such buffers; a flow is always in one of them.");
+  w.number("count", config.ring.count);
+
+  w.table("findings");
+  w.comment("Whether single packets are judged: LAND, Xmas, lengths that lie and others.");
+  w.flag("enabled", config.findings);
 }
 
 void dump_alert_and_eve(const Config& config, Writer& w) {
@@ -107,6 +119,7 @@ void dump_class(const ProtocolClass& c, Writer& w) {
   w.key("severity", std::to_string(c.severity));
   w.key("interest", '"' + std::string(kInterestNames[c.interest]) + '"');
   w.key("depth", size_string(c.depth_bytes));
+  w.key("identify_packets", std::to_string(c.identify_packets));
 }
 
 std::vector<std::string_view> split(std::string_view list) {
@@ -136,8 +149,12 @@ std::string dump_config(const Config& config) {
   w.comment("Classes: what makes a connection suspicious, by its destination port.");
   w.comment("ports: tcp/ or udp/ and a port or range, each in one class; [] switches a class off.");
   w.comment("severity: 1 high to 3 low.");
-  w.comment("interest: \"count\", or \"capture\" to have the packets too.");
-  w.comment("depth: size of what is captured of a connection, in each direction.");
+  w.comment(
+      "interest, what goes up: \"count\" nothing; \"identify\" the first identify_packets with");
+  w.comment(
+      "payload, shortened; \"inspect\" all up to the depth; \"capture\" all; \"bypass\" not even");
+  w.comment("samples of findings.");
+  w.comment("depth: size of what is inspected of a connection, in each direction.");
   for (const ProtocolClass& c : config.classes) dump_class(c, w);
   return std::move(w).text();
 }

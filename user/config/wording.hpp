@@ -14,7 +14,7 @@
 namespace nids {
 
 inline constexpr std::array kInterestNames{
-#define NIDS_KEY(constant, key) std::string_view(key),
+#define NIDS_KEY(constant, key, meaning) std::string_view(key),
     NIDS_INTERESTS(NIDS_KEY)
 #undef NIDS_KEY
 };

@@ -35,7 +35,8 @@ bool in_order(const nids_packet& headers) {
 bool is_valid(const nids_packet& headers) {
   const bool needs_ip = (headers.flags & (NIDS_PACKET_IS_FLOW | NIDS_PACKET_HAS_PORTS)) != 0;
   if (headers.result >= NIDS_PARSE_RESULT_COUNT || headers.network >= NIDS_NETWORK_COUNT ||
-      headers.transport > NIDS_TRANSPORT_COUNT || headers.vlan_count > NIDS_VLAN_MAX)
+      headers.transport > NIDS_TRANSPORT_COUNT || headers.vlan_count > NIDS_VLAN_MAX ||
+      headers.tunnel >= NIDS_TUNNEL_COUNT)
     return false;
   if (headers.ip_version == 0 ? needs_ip : !is_ip(headers.ip_version)) return false;
   if (std::any_of(headers.vlan, headers.vlan + headers.vlan_count,
@@ -45,15 +46,41 @@ bool is_valid(const nids_packet& headers) {
 }
 
 bool is_valid(const nids_packet_event& record, std::size_t bytes_behind) {
-  return record.cap_len <= bytes_behind && record.cap_len <= NIDS_SNAP_MAX &&
-         record.cap_len <= record.frame_len && record.wire_packets != 0 && record.class_id != 0 &&
-         record.class_id < NIDS_CLASS_MAX && record.from_opener <= 1 && is_valid(record.packet);
+  const bool has_detail = record.detail_len == sizeof(nids_packet_detail);
+  return (has_detail || record.detail_len == 0) && record.detail_len <= bytes_behind &&
+         record.cap_len <= bytes_behind - record.detail_len && record.cap_len <= NIDS_SNAP_MAX &&
+         record.cap_len <= record.frame_len && record.wire_packets != 0 &&
+         record.class_id < NIDS_CLASS_MAX && record.from_opener <= 1 &&
+         record.reason < NIDS_REASON_FLOW_EXPORT && record.findings >> NIDS_FINDING_COUNT == 0 &&
+         is_valid(record.packet);
 }
 
-bool is_valid(const nids_flow_slot& slot) {
-  return is_ip(slot.key.ip_version) && slot.class_id < NIDS_CLASS_MAX &&
-         slot.opener <= NIDS_FROM_HI && slot.key.vlan[0] <= kVlanIdMax &&
-         slot.key.vlan[1] <= kVlanIdMax;
+bool is_valid(const nids_packet_detail& detail) {
+  const auto is_ip_or_none = [](std::uint8_t version) { return version == 0 || is_ip(version); };
+  return is_ip_or_none(detail.outer.ip_version) && is_ip_or_none(detail.embedded.ip_version);
+}
+
+bool is_valid(const nids_flow_event& record) {
+  const nids_flow_key& key = record.flow.key;
+  return is_ip(key.ip_version) && record.flow.state.class_id < NIDS_CLASS_MAX &&
+         record.tick_ns != 0 && record.cause <= NIDS_EXPORT_FULL && key.vlan[0] <= kVlanIdMax &&
+         key.vlan[1] <= kVlanIdMax;
+}
+
+// Ticks wrap: what is told is how long before the record they were.
+WallTime time_of(std::uint32_t ticks, const nids_flow_event& record, ClockOffset clock) {
+  const std::uint64_t ago_ns = std::uint64_t{record.now_ticks - ticks} * record.tick_ns;
+  const std::uint64_t now_ns = record.event.ktime_ns;
+  return clock.wall(MonoTime{now_ns > ago_ns ? now_ns - ago_ns : 0});
+}
+
+void fill(ExportedFlow& flow, const nids_flow_event& record, ClockOffset clock) {
+  flow.key = record.flow.key;
+  flow.state = record.flow.state;
+  flow.history = record.flow.history;
+  flow.created = time_of(record.flow.state.created_ticks, record, clock);
+  flow.last = time_of(record.flow.state.last_ticks, record, clock);
+  flow.cause = static_cast<nids_export>(record.cause);
 }
 
 // A snapped packet's headers may lie beyond what was captured; that is no lie of the record.
@@ -77,6 +104,9 @@ void fill(Packet& packet, const nids_packet_event& record, ClockOffset clock,
   packet.segment_len = record.segment_len;
   packet.frame_len = record.frame_len;
   packet.class_id = record.class_id;
+  packet.findings = record.findings;
+  packet.reason = static_cast<nids_reason>(record.reason);
+  packet.slot = record.slot;
   packet.from_opener = record.from_opener == 1;
   packet.bytes.assign(captured.begin(), captured.end());
 }
@@ -84,7 +114,7 @@ void fill(Packet& packet, const nids_packet_event& record, ClockOffset clock,
 }  // namespace
 
 DecodeResult decode(std::span<const std::byte> record, ClockOffset clock, Packet& packet,
-                    nids_flow_slot& slot) {
+                    ExportedFlow& flow) {
   nids_event event;
   if (!read(record, event) || event.abi_version != NIDS_ABI_VERSION ||
       event.direction > NIDS_EGRESS)
@@ -95,13 +125,17 @@ DecodeResult decode(std::span<const std::byte> record, ClockOffset clock, Packet
     if (!read(record, claimed)) return DecodeResult::kInvalid;
     const auto behind = record.subspan(sizeof(claimed));
     if (!is_valid(claimed, behind.size())) return DecodeResult::kInvalid;
-    fill(packet, claimed, clock, behind.first(claimed.cap_len));
+    nids_packet_detail detail{};
+    if (claimed.detail_len != 0 && (!read(behind, detail) || !is_valid(detail)))
+      return DecodeResult::kInvalid;
+    fill(packet, claimed, clock, behind.subspan(claimed.detail_len, claimed.cap_len));
+    packet.detail = detail;
     return DecodeResult::kPacket;
   }
   if (event.kind == NIDS_RECORD_FLOW_EXPORT) {
     nids_flow_event claimed;
-    if (!read(record, claimed) || !is_valid(claimed.slot)) return DecodeResult::kInvalid;
-    slot = claimed.slot;
+    if (!read(record, claimed) || !is_valid(claimed)) return DecodeResult::kInvalid;
+    fill(flow, claimed, clock);
     return DecodeResult::kFlowExport;
   }
   return DecodeResult::kInvalid;

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <span>
 
+#include "decode/exported_flow.hpp"
 #include "decode/packet.hpp"
 #include "nids/abi/event.h"
 #include "nids/time.hpp"
@@ -14,7 +15,7 @@ namespace nids {
 
 enum class DecodeResult { kPacket, kFlowExport, kInvalid };
 
-// kPacket writes `packet` only, kFlowExport `slot` only, kInvalid neither. The record may be
+// kPacket writes `packet` only, kFlowExport `flow` only, kInvalid neither. The record may be
 // longer than what it says of itself, since the ring is reserved in size classes.
 //
 // Of a packet one may then rely on: enums and indexes are in range; a header offset is within
@@ -22,6 +23,6 @@ enum class DecodeResult { kPacket, kFlowExport, kInvalid };
 // payload_len is what the IP header claims, at most wire_len, and may be more than was captured.
 // Reuse `packet` for each call: its buffer keeps its capacity.
 [[nodiscard]] DecodeResult decode(std::span<const std::byte> record, ClockOffset clock,
-                                  Packet& packet, nids_flow_slot& slot);
+                                  Packet& packet, ExportedFlow& flow);
 
 }  // namespace nids

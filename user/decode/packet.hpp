@@ -23,8 +23,12 @@ struct Packet {
   std::uint32_t segment_len = 0;   // payload bytes in each segment of a GSO packet; else 0
   std::uint32_t frame_len = 0;     // bytes as the hook or the capture file saw it
   std::uint8_t class_id = 0;
-  bool from_opener = true;       // sent by the side that opened the connection
-  std::vector<std::byte> bytes;  // the captured part, from the link header
+  std::uint32_t findings = 0;  // what it alone is guilty of: a bit each, by enum nids_finding
+  nids_reason reason = NIDS_REASON_CAPTURE;  // why it came up
+  nids_slot_address slot{};                  // where its flow is told what to send up
+  nids_packet_detail detail{};               // zero where the packet has none
+  bool from_opener = true;                   // sent by the side that opened the connection
+  std::vector<std::byte> bytes;              // the captured part, from the link header
 
   // Transport payload that was captured; empty where headers were not read to the end.
   std::span<const std::byte> payload() const;

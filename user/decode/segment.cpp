@@ -108,6 +108,10 @@ void cut(const Packet& whole, const Slice& slice, Packet& part) {
   part.wire_packets = 1;
   part.segment_len = 0;
   part.class_id = whole.class_id;
+  part.findings = whole.findings;
+  part.reason = whole.reason;
+  part.slot = whole.slot;
+  part.detail = whole.detail;
   part.from_opener = whole.from_opener;
   const auto at = [&](std::uint32_t n) { return whole.bytes.begin() + std::ptrdiff_t{n}; };
   part.bytes.assign(at(0), at(h.payload_offset));

@@ -4,17 +4,53 @@
 #include <algorithm>
 
 namespace nids {
+namespace {
+
+template <class Set>
+void add_live(nids_sum& live, const std::vector<Set>& sets) {
+  for (const Set& set : sets)
+    for (const auto& slot : set.way) {
+      live.packets += std::uint64_t{slot.state.packets[0]} + slot.state.packets[1];
+      live.bytes += slot.state.bytes[0] + slot.state.bytes[1];
+    }
+}
+
+}  // namespace
+
+// SplitMix64: G. Steele, D. Lea and C. Flood, "Fast splittable pseudorandom number generators",
+// OOPSLA 2014.
+std::array<std::uint64_t, NIDS_HASH_KEYS> hash_keys_of(std::uint64_t seed) {
+  std::array<std::uint64_t, NIDS_HASH_KEYS> keys;
+  for (std::uint64_t& key : keys) {
+    std::uint64_t mixed = seed += 0x9e3779b97f4a7c15;
+    mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9;
+    mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111eb;
+    key = mixed ^ mixed >> 31;
+  }
+  return keys;
+}
 
 FirstPass::FirstPass(const Setup& setup, std::span<const nids_class> classes,
                      const nids_port_classes& ports, Sink sink)
-    : sets_(setup.slots / NIDS_WAYS), sink_(std::move(sink)), twin_(new nids_twin{}) {
+    : sets4_(setup.slots / NIDS_WAYS),
+      sets6_(setup.slots_ipv6 / NIDS_WAYS),
+      cells_(std::max(setup.slots, setup.slots_ipv6)),
+      sink_(std::move(sink)),
+      twin_(new nids_twin{}) {
   std::ranges::copy(classes.first(std::min<std::size_t>(classes.size(), NIDS_CLASS_MAX)),
                     twin_->classes);
   twin_->ports = ports;
-  twin_->sets = sets_.data();
-  twin_->set_count = static_cast<std::uint32_t>(sets_.size());
+  twin_->sets4 = sets4_.data();
+  twin_->sets6 = sets6_.data();
+  twin_->cells = cells_.data();
+  twin_->set4_count = static_cast<std::uint32_t>(sets4_.size());
+  twin_->set6_count = static_cast<std::uint32_t>(sets6_.size());
+  twin_->cell_count = static_cast<std::uint32_t>(cells_.size());
+  twin_->features = setup.features;
   twin_->snap_bytes = std::min(setup.snap_bytes, NIDS_SNAP_MAX);
-  twin_->hash_seed = setup.hash_seed;
+  twin_->sample_bytes = std::min(setup.sample_bytes, NIDS_SNAP_MAX);
+  twin_->tick_ns = setup.tick_ns;
+  std::ranges::copy(hash_keys_of(setup.hash_seed), twin_->hash_keys);
   twin_->context = &sink_;
   twin_->sink = [](void* context, const void* record, std::size_t bytes) {
     (*static_cast<Sink*>(context))({static_cast<const std::byte*>(record), bytes});
@@ -23,11 +59,8 @@ FirstPass::FirstPass(const Setup& setup, std::span<const nids_class> classes,
 
 nids_sum FirstPass::live_by_scan() const {
   nids_sum live{};
-  for (const nids_flow_set& set : sets_)
-    for (const nids_flow_slot& slot : set.way) {
-      live.packets += slot.packets[0] + slot.packets[1];
-      live.bytes += slot.bytes[0] + slot.bytes[1];
-    }
+  add_live(live, sets4_);
+  add_live(live, sets6_);
   return live;
 }
 

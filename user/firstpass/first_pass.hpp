@@ -3,6 +3,7 @@
 // nothing of files or configuration.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -13,11 +14,19 @@
 
 namespace nids {
 
+// The hash keys that a seed stands for: for replays and tests, where nobody attacks the table and
+// the same input must give the same output.
+std::array<std::uint64_t, NIDS_HASH_KEYS> hash_keys_of(std::uint64_t seed);
+
 class FirstPass {
  public:
   struct Setup {
-    std::uint32_t slots = 65'536;  // a power of two, at least NIDS_WAYS
+    std::uint32_t slots = 65'536;       // IPv4; a power of two, at least NIDS_WAYS
+    std::uint32_t slots_ipv6 = 65'536;  // likewise
+    std::uint32_t features = NIDS_FEATURES_ALL;
     std::uint32_t snap_bytes = NIDS_SNAP_MAX;
+    std::uint32_t sample_bytes = 512;  // of packets that are identified, and of samples
+    std::uint32_t tick_ns = 1'000'000;
     std::uint64_t hash_seed = 0;
   };
   // Takes records in the ring's layout, valid during the call only.
@@ -26,18 +35,24 @@ class FirstPass {
   FirstPass(const Setup& setup, std::span<const nids_class> classes, const nids_port_classes& ports,
             Sink sink);
 
-  FirstPass(const FirstPass&) = delete;  // the twin points at sink_ and sets_
+  FirstPass(const FirstPass&) = delete;  // the twin points at what is here
   FirstPass& operator=(const FirstPass&) = delete;
 
   void packet(const nids_twin_frame& frame) { nids_twin_packet(twin_.get(), &frame); }
   const nids_counters& counters() const { return twin_->counters; }
   // What the slots hold, added up anew: the check on counters().live.
   nids_sum live_by_scan() const;
+  // The agent's word on a flow; returns how many slots it reached.
+  std::uint32_t command(const nids_flow_key& key, std::uint32_t set, nids_interest interest) {
+    return nids_twin_command(twin_.get(), &key, set, interest);
+  }
 
  private:
-  std::vector<nids_flow_set> sets_;
+  std::vector<nids_flow4_set> sets4_;
+  std::vector<nids_flow6_set> sets6_;
+  std::vector<nids_flow_cell> cells_;
   Sink sink_;
-  std::unique_ptr<nids_twin> twin_;  // heap-held: about 0.7 MiB
+  std::unique_ptr<nids_twin> twin_;  // heap-held: about 0.2 MiB
 };
 
 }  // namespace nids

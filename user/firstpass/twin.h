@@ -17,19 +17,32 @@ extern "C" {
 /* Takes one record of the ring's layout; it is valid during the call only. */
 typedef void (*nids_twin_sink)(void* context, const void* record, size_t bytes);
 
+/* As bpf/classify/finding.h has it, for a host that does not include bpf/. */
+struct nids_twin_budget {
+  __u32 since_ticks;
+  __u32 used;
+};
+
 struct nids_twin {
   struct nids_counters counters;
   struct nids_class classes[NIDS_CLASS_MAX];
   struct nids_port_classes ports;
-  struct nids_openers openers;
-  struct nids_flow_set* sets;
-  __u32 set_count; /* a power of two */
+  struct nids_flow4_set* sets4;
+  struct nids_flow6_set* sets6;
+  struct nids_flow_cell* cells;
+  __u32 set4_count; /* powers of two */
+  __u32 set6_count;
+  __u32 cell_count;
+  __u32 features; /* NIDS_FEATURE_* */
   __u32 snap_bytes;
-  __u64 hash_seed;
+  __u32 sample_bytes;
+  __u32 tick_ns;
+  __u64 hash_keys[NIDS_HASH_KEYS];
   __u64 now_ns; /* of the packet under way */
   nids_twin_sink sink;
   void* context;
-  __u8 record[sizeof(struct nids_packet_event) + NIDS_SNAP_MAX];
+  struct nids_twin_budget budgets[NIDS_FINDING_COUNT];
+  __u8 record[sizeof(struct nids_packet_event) + sizeof(struct nids_packet_detail) + NIDS_SNAP_MAX];
 };
 
 struct nids_twin_frame {
@@ -45,8 +58,20 @@ struct nids_twin_frame {
 /* The first pass over one frame, as an ingress packet. */
 void nids_twin_packet(struct nids_twin* twin, const struct nids_twin_frame* frame);
 
-/* parse alone: what tests, fuzzers and `pcap summary` ask for. */
-void nids_twin_parse(const struct nids_twin_frame* frame, struct nids_packet* packet);
+/* The agent's word on a flow that is in the set, as FlowCommands gives it live; returns
+ * how many slots it reached.
+ */
+__u32 nids_twin_command(struct nids_twin* twin, const struct nids_flow_key* key, __u32 set,
+                        enum nids_interest interest);
+
+/* parse alone: what tests, fuzzers and `pcap summary` ask for. Of `detail`, all is
+ * written that records have; it may be null.
+ */
+void nids_twin_parse(const struct nids_twin_frame* frame, struct nids_packet* packet,
+                     struct nids_packet_detail* detail);
+
+/* What the packet alone is guilty of: a bit each, by enum nids_finding. */
+__u32 nids_twin_findings(const struct nids_packet* packet);
 
 /* The canonical key of a parsed packet's flow. */
 enum nids_sender nids_twin_flow_key(const struct nids_packet* packet, struct nids_flow_key* key);

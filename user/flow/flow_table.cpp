@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kKeyWords = sizeof(nids_flow_key) / sizeof(std::uint64_t);
 constexpr std::uint64_t kJsonSafe = (1ull << 53) - 1;
-// The kernel's slots carry a coarse clock: at most a jiffy of HZ=100 behind.
+// The kernel's slots count in jiffies: at most one of HZ=100 behind.
 constexpr std::uint64_t kCoarse_ns = 10'000'000;
 
 constexpr std::uint64_t kIdle_ns = 60'000'000'000;  // as bpf/flow/slot.h has it
@@ -111,6 +111,12 @@ Flow& FlowTable::open(const nids_flow_key& key, const Packet& packet) {
   silent_first_.push_back(std::move(flow));
   index_.emplace(key, std::prev(silent_first_.end()));
   return silent_first_.back();
+}
+
+Flow FlowTable::stranger(const Packet& packet) {
+  Flow flow{.start = packet.time};
+  if (packet.headers.ip_version != 0) flow.ends = ends_of(packet);
+  return flow;
 }
 
 void FlowTable::forget(const nids_flow_key& key, WallTime last) {

@@ -42,6 +42,9 @@ class FlowTable {
   // anew. Valid until the next call.
   Flow& track(const Packet& packet);
 
+  // What is known of a packet that belongs to no flow; remembered nowhere.
+  static Flow stranger(const Packet& packet);
+
   // The kernel's slot of a flow is gone, by eviction or because the same ports began a new
   // connection: what comes next is a new flow. `last` is the slot's last packet; an older slot
   // says nothing about the flow of now, since each CPU has one.

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <memory>
 #include <utility>
 
@@ -55,6 +56,27 @@ class Mapped {
     void operator()(T* p) const noexcept { munmap(p, sizeof(T)); }
   };
   std::unique_ptr<T, Unmap> value_;
+};
+
+// All values of a memory-mapped array.
+template <class T>
+class MappedArray {
+ public:
+  MappedArray() = default;
+  // Null where the map can't be mapped.
+  MappedArray(int fd, std::size_t count) : values_(nullptr, Unmap{count}) {
+    void* address = mmap(nullptr, count * sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (address != MAP_FAILED) values_.reset(static_cast<T*>(address));
+  }
+  T& operator[](std::size_t index) const noexcept { return values_.get()[index]; }
+  explicit operator bool() const noexcept { return values_ != nullptr; }
+
+ private:
+  struct Unmap {
+    std::size_t count = 0;
+    void operator()(T* p) const noexcept { munmap(p, count * sizeof(T)); }
+  };
+  std::unique_ptr<T, Unmap> values_;
 };
 
 }  // namespace nids

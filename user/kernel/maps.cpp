@@ -46,6 +46,22 @@ Result<nids_counters> read_block(int fd, std::uint32_t cpu) {
   return before;
 }
 
+template <class Set>
+std::optional<nids_sum> live_in(int map, std::size_t sets) {
+  void* address =
+      map < 0 ? MAP_FAILED : mmap(nullptr, sets * sizeof(Set), PROT_READ, MAP_SHARED, map, 0);
+  if (address == MAP_FAILED) return std::nullopt;
+  nids_sum live{};
+  const auto* table = static_cast<const Set*>(address);
+  for (std::size_t i = 0; i < sets; ++i)
+    for (const auto& slot : table[i].way) {
+      live.packets += std::uint64_t{slot.state.packets[0]} + slot.state.packets[1];
+      live.bytes += slot.state.bytes[0] + slot.state.bytes[1];
+    }
+  munmap(address, sets * sizeof(Set));
+  return live;
+}
+
 }  // namespace
 
 const std::vector<std::string>& Maps::public_names() {
@@ -135,10 +151,6 @@ Result<nids_info> Maps::info() const {
   return lookup<nids_info>(fd("nids_info"), kFirst, "nids_info");
 }
 
-Result<void> Maps::set_info(const nids_info& info) const {
-  return write_value(fd("nids_info"), &info, "nids_info");
-}
-
 Result<nids_agent_counters> Maps::agent() const {
   return lookup<nids_agent_counters>(fd("nids_agent"), kFirst, "nids_agent");
 }
@@ -171,20 +183,24 @@ Result<KernelReading> Maps::read() const {
 
 std::optional<nids_sum> Maps::live_by_scan() const {
   const auto known = info();
-  const int map = fd("nids_flows");
-  if (!known || map < 0) return std::nullopt;
-  const std::size_t sets = std::size_t{known->cpus} * known->sets_per_cpu;
-  void* address = mmap(nullptr, sets * sizeof(nids_flow_set), PROT_READ, MAP_SHARED, map, 0);
-  if (address == MAP_FAILED) return std::nullopt;
-  nids_sum live{};
-  const auto* table = static_cast<const nids_flow_set*>(address);
-  for (std::size_t i = 0; i < sets; ++i)
-    for (const nids_flow_slot& slot : table[i].way) {
-      live.packets += slot.packets[0] + slot.packets[1];
-      live.bytes += slot.bytes[0] + slot.bytes[1];
-    }
-  munmap(address, sets * sizeof(nids_flow_set));
-  return live;
+  if (!known) return std::nullopt;
+  const auto ipv4 = live_in<nids_flow4_set>(fd("nids_flows4"), known->cpus * known->sets4_per_cpu);
+  const auto ipv6 = live_in<nids_flow6_set>(fd("nids_flows6"), known->cpus * known->sets6_per_cpu);
+  if (!ipv4 || !ipv6) return std::nullopt;
+  return nids_sum{ipv4->packets + ipv6->packets, ipv4->bytes + ipv6->bytes};
+}
+
+Result<std::vector<Fd>> Maps::rings() const {
+  const auto known = info();
+  if (!known) return known.error();
+  std::vector<Fd> rings;
+  for (std::uint32_t i = 0; i < known->rings; ++i) {
+    const auto id = lookup<std::uint32_t>(fd("nids_rings"), i, "nids_rings");
+    if (!id) return id.error();
+    rings.emplace_back(bpf_map_get_fd_by_id(*id));
+    if (!rings.back()) return Error{.action = "open a ring buffer", .error_number = errno};
+  }
+  return rings;
 }
 
 Result<void> write_value(int fd, const void* value, const std::string& map) {

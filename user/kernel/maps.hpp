@@ -35,13 +35,15 @@ class Maps {
   bool fit() const;
 
   [[nodiscard]] Result<nids_info> info() const;
-  [[nodiscard]] Result<void> set_info(const nids_info&) const;
   [[nodiscard]] Result<nids_agent_counters> agent() const;
   [[nodiscard]] Result<void> request_detach() const;
   [[nodiscard]] Result<KernelReading> read() const;
   // Packets and bytes in the slots, added up by scanning; nothing where the table can't be
   // mapped, as for readers without privileges.
   std::optional<nids_sum> live_by_scan() const;
+
+  // The ring buffers, one a worker; needs root.
+  [[nodiscard]] Result<std::vector<Fd>> rings() const;
 
   int fd(const std::string& name) const;  // -1 where there is none
   // Closes all others: what the agent does not need it should not hold.

@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -34,6 +35,17 @@ std::uint64_t own_netns() {
   return stat("/proc/self/ns/net", &status) == 0 ? status.st_ino : 0;
 }
 
+// A connection silent for so long is over: Zeek's and RFC 4787's order of magnitude for UDP.
+constexpr std::uint64_t kIdle_ns = 60'000'000'000;
+constexpr std::uint64_t kSecond_ns = 1'000'000'000;
+
+// The coarse clock moves once a jiffy, and its resolution says how long that is.
+std::uint32_t tick_ns() {
+  timespec resolution{};
+  clock_getres(CLOCK_MONOTONIC_COARSE, &resolution);
+  return static_cast<std::uint32_t>(std::max(resolution.tv_nsec, 1L));
+}
+
 std::uint64_t wall_now_ns() {
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);
@@ -41,20 +53,77 @@ std::uint64_t wall_now_ns() {
          static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-nids_info describe(int ifindex, const std::string& ifname, std::uint32_t cpus,
-                   std::uint32_t sets_per_cpu, const ProgramSetup& setup) {
+nids_info describe(int ifindex, const std::string& ifname, const ProgramSetup& setup) {
   nids_info info{};
   info.magic = NIDS_MAGIC;
   info.abi_version = NIDS_ABI_VERSION;
   info.ifindex = static_cast<std::uint32_t>(ifindex);
   info.attached_wall_ns = wall_now_ns();
   info.netns_inode = own_netns();
-  info.cpus = cpus;
-  info.sets_per_cpu = sets_per_cpu;
+  info.cpus = static_cast<std::uint32_t>(libbpf_num_possible_cpus());
+  info.sets4_per_cpu = setup.slots_per_cpu / NIDS_WAYS;
+  info.sets6_per_cpu = setup.ipv6_slots_per_cpu / NIDS_WAYS;
+  info.cells = std::max(setup.slots_per_cpu, setup.ipv6_slots_per_cpu);
+  info.rings = setup.rings;
+  info.tick_ns = tick_ns();
   info.ring_bytes = static_cast<std::uint32_t>(setup.ring_bytes);
   info.snap_bytes = setup.snap_bytes;
+  info.sample_bytes = setup.sample_bytes;
+  info.features = setup.features;
   std::strncpy(info.ifname, ifname.c_str(), sizeof(info.ifname) - 1);
   return info;
+}
+
+void size_maps(nids_bpf& bpf, const nids_info& info) {
+  bpf_map__set_max_entries(bpf.maps.nids_counters, info.cpus);
+  bpf_map__set_max_entries(bpf.maps.nids_budgets, info.cpus);
+  bpf_map__set_max_entries(bpf.maps.nids_passes, info.cpus);
+  bpf_map__set_max_entries(bpf.maps.nids_flows4, info.cpus * info.sets4_per_cpu);
+  bpf_map__set_max_entries(bpf.maps.nids_flows6, info.cpus * info.sets6_per_cpu);
+  bpf_map__set_max_entries(bpf.maps.nids_cells, info.cells);
+}
+
+Result<void> fill_settings(nids_bpf& bpf, const nids_info& info, const ProgramSetup& setup) {
+  auto& settings = *bpf.rodata;
+  settings.nids_ifindex = info.ifindex;
+  settings.nids_features = setup.features;
+  settings.nids_snap_bytes = setup.snap_bytes;
+  settings.nids_sample_bytes = setup.sample_bytes;
+  settings.nids_sets4_per_cpu = info.sets4_per_cpu;
+  settings.nids_sets6_per_cpu = info.sets6_per_cpu;
+  settings.nids_cells_mask = info.cells - 1;
+  settings.nids_ring_count = info.rings;
+  settings.nids_tick_ns = info.tick_ns;
+  settings.nids_idle_ticks = static_cast<std::uint32_t>(kIdle_ns / info.tick_ns);
+  settings.nids_second_ticks = static_cast<std::uint32_t>(kSecond_ns / info.tick_ns);
+  const auto bytes = sizeof(settings.nids_hash_keys);
+  if (getrandom(settings.nids_hash_keys, bytes, 0) != static_cast<ssize_t>(bytes))
+    return Error{.action = "draw hash keys", .error_number = errno};
+  return {};
+}
+
+// All rings exist before the first packet does. The outer map keeps the inner ones.
+Result<Fd> make_rings(nids_bpf& bpf, const ProgramSetup& setup) {
+  Fd outer;
+  for (std::uint32_t i = 0; i < setup.rings; ++i) {
+    const Fd ring{bpf_map_create(BPF_MAP_TYPE_RINGBUF, "nids_ring", 0, 0,
+                                 static_cast<std::uint32_t>(setup.ring_bytes), nullptr)};
+    if (!ring) return Error{.action = "create a ring buffer", .error_number = errno};
+    if (!outer) {
+      bpf_map_create_opts options{};
+      options.sz = sizeof(options);
+      options.inner_map_fd = static_cast<std::uint32_t>(ring.get());
+      outer = Fd{bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "nids_rings", sizeof(std::uint32_t),
+                                sizeof(std::uint32_t), NIDS_RINGS_MAX, &options)};
+      if (!outer) return Error{.action = "create map nids_rings", .error_number = errno};
+    }
+    const int fd = ring.get();
+    if (bpf_map_update_elem(outer.get(), &i, &fd, BPF_ANY) != 0)
+      return Error{.action = "write map nids_rings", .error_number = errno};
+  }
+  if (const int error = bpf_map__reuse_fd(bpf.maps.nids_rings, outer.get()); error != 0)
+    return Error{.action = "use map nids_rings", .error_number = -error};
+  return outer;
 }
 
 }  // namespace
@@ -65,31 +134,23 @@ Result<Object> open_object(int ifindex, const std::string& ifname, const Program
   Object object;
   object.skeleton.reset(nids_bpf__open());
   if (!object.skeleton) return Error{.action = "open the BPF object", .error_number = errno};
-  const auto cpus = static_cast<std::uint32_t>(libbpf_num_possible_cpus());
-  const std::uint32_t sets = setup.slots_per_cpu / NIDS_WAYS;
-  object.info = describe(ifindex, ifname, cpus, sets, setup);
+  object.info = describe(ifindex, ifname, setup);
 
   nids_bpf& bpf = *object.skeleton;
-  bpf_map__set_max_entries(bpf.maps.nids_counters, cpus);
-  bpf_map__set_max_entries(bpf.maps.nids_flows, cpus * sets);
-  bpf_map__set_max_entries(bpf.maps.nids_ring, static_cast<std::uint32_t>(setup.ring_bytes));
-  bpf.rodata->nids_ifindex = static_cast<std::uint32_t>(ifindex);
-  bpf.rodata->nids_snap_bytes = setup.snap_bytes;
-  bpf.rodata->nids_sets_per_cpu = sets;
-  std::uint64_t seed = 0;
-  if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
-    return Error{.action = "draw a hash seed", .error_number = errno};
-  bpf.rodata->nids_hash_seed = seed;
-
+  size_maps(bpf, object.info);
+  if (auto filled = fill_settings(bpf, object.info, setup); !filled) return filled.error();
   auto classes = make_filled(bpf.maps.nids_classes, setup.classes.data());
   if (!classes) return classes.error();
   auto ports = make_filled(bpf.maps.nids_ports, setup.ports);
   if (!ports) return ports.error();
   auto info = make_filled(bpf.maps.nids_info, &object.info);
   if (!info) return info.error();
+  auto rings = make_rings(bpf, setup);
+  if (!rings) return rings.error();
   object.classes = std::move(*classes);
   object.ports = std::move(*ports);
   object.info_map = std::move(*info);
+  object.outer_ring = std::move(*rings);
   return object;
 }
 

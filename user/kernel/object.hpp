@@ -17,9 +17,13 @@ namespace nids {
 
 // What an interface's programs are loaded with.
 struct ProgramSetup {
-  std::uint32_t slots_per_cpu = 65'536;   // a power of two, at least NIDS_WAYS
-  std::uint64_t ring_bytes = 8ull << 20;  // a power of two, whole pages
+  std::uint32_t slots_per_cpu = 65'536;       // IPv4; a power of two, at least NIDS_WAYS
+  std::uint32_t ipv6_slots_per_cpu = 65'536;  // likewise
+  std::uint32_t rings = 1;                    // at most NIDS_RINGS_MAX
+  std::uint64_t ring_bytes = 8ull << 20;      // each; a power of two, whole pages
   std::uint32_t snap_bytes = NIDS_SNAP_MAX;
+  std::uint32_t sample_bytes = 512;
+  std::uint32_t features = NIDS_FEATURES_ALL;
   std::span<const nids_class> classes;  // NIDS_CLASS_MAX of them
   const nids_port_classes* ports = nullptr;
 };
@@ -32,7 +36,7 @@ struct Object {
   std::unique_ptr<nids_bpf, SkeletonDeleter> skeleton;
   // Filled before the program runs, so that the first packet is classified: the object uses these
   // and makes none of its own.
-  Fd classes, ports, info_map;
+  Fd classes, ports, info_map, outer_ring;
   nids_info info{};
 };
 

@@ -8,12 +8,14 @@
 #define NIDS_CLASS_MAX	    64 /* index 0 means "no class" */
 #define NIDS_CLASS_NAME_MAX 24 /* bytes with the final NUL */
 
+/* Index 0 holds what is wanted of flows that have no class. */
 struct nids_class {
 	char name[NIDS_CLASS_NAME_MAX]; /* empty: index not in use */
-	__u32 depth_bytes;		/* a direction: packets that begin below it go up */
+	__u32 depth_bytes;		/* inspect: packets that begin below it, in a direction */
 	__u8 interest;			/* enum nids_interest */
 	__u8 severity;			/* 1 high to 3 low */
-	__u16 reserved;
+	__u8 identify_packets;		/* identify: so many with payload, of both directions */
+	__u8 reserved;
 };
 NIDS_ABI_SIZE(struct nids_class, 32);
 
@@ -24,16 +26,20 @@ struct nids_port_classes {
 };
 NIDS_ABI_SIZE(struct nids_port_classes, 131072);
 
-/* Who opened a flow that has a class, or may have one (bpf/classify/opener.h); one
- * word an entry, so that it is written and read whole: the upper 48 bits of the
- * flow's hash, then `opener`, then the class.
- */
-#define NIDS_OPENER_ENTRIES 65536
+/* What the program is loaded with; the rest is compiled out. */
+#define NIDS_FEATURE_CAPTURE	  0x01
+#define NIDS_FEATURE_INSPECT	  0x02
+#define NIDS_FEATURE_IDENTIFY	  0x04
+#define NIDS_FEATURE_FINDINGS	  0x08
+#define NIDS_FEATURE_COMMANDS	  0x10 /* the agent's, per flow */
+#define NIDS_FEATURE_UNCLASSIFIED 0x20 /* flows without a class are of interest too */
+#define NIDS_FEATURE_BYPASS	  0x40
+#define NIDS_FEATURES_ALL	  0x7f
+#define NIDS_FEATURES_BY_FLOW                                                                      \
+	(NIDS_FEATURE_CAPTURE | NIDS_FEATURE_INSPECT | NIDS_FEATURE_IDENTIFY |                     \
+	 NIDS_FEATURE_COMMANDS | NIDS_FEATURE_BYPASS)
 
-struct nids_openers {
-	__u64 entry[NIDS_OPENER_ENTRIES];
-};
-NIDS_ABI_SIZE(struct nids_openers, 524288);
+#define NIDS_HASH_KEYS 11 /* random words: bpf/flow/key.h */
 
 enum nids_mode { NIDS_MODE_NATIVE = 1, NIDS_MODE_SKB = 2 };
 
@@ -50,13 +56,19 @@ struct nids_info {
 	__u32 flags;
 	__u64 attached_wall_ns; /* CLOCK_REALTIME */
 	__u64 netns_inode;
-	__u32 cpus;	    /* counter entries, and flow tables */
-	__u32 sets_per_cpu; /* a power of two */
-	__u32 ring_bytes;
+	__u32 cpus;	     /* counter entries, and flow tables */
+	__u32 sets4_per_cpu; /* IPv4; a power of two */
+	__u32 sets6_per_cpu; /* IPv6; a power of two */
+	__u32 cells;	     /* a power of two */
+	__u32 rings;	     /* one a worker */
+	__u32 tick_ns;	     /* of the slots' times */
+	__u32 ring_bytes;    /* each */
 	__u32 snap_bytes;
+	__u32 sample_bytes;
+	__u32 features; /* NIDS_FEATURE_* */
 	char ifname[16];
 	char reason[128]; /* why this mode, in words; NUL-terminated */
 };
-NIDS_ABI_SIZE(struct nids_info, 200);
+NIDS_ABI_SIZE(struct nids_info, 224);
 
 #endif

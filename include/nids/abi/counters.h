@@ -17,6 +17,7 @@ struct nids_class_sum {
 	__u64 flows; /* opened by the client's side; see docs/abi.md */
 	__u64 packets;
 	__u64 bytes;
+	struct nids_sum lost; /* wanted above, but the ring was full */
 };
 
 enum nids_direction { NIDS_INGRESS = 0, NIDS_EGRESS = 1 };
@@ -32,6 +33,8 @@ struct nids_counters {
 	__u64 parse[NIDS_PARSE_RESULT_COUNT];
 	__u64 network[NIDS_NETWORK_COUNT];
 	__u64 transport[NIDS_TRANSPORT_COUNT];
+	__u64 tunnel[NIDS_TUNNEL_COUNT];
+	__u64 findings[NIDS_FINDING_COUNT];
 	struct nids_class_sum classes[NIDS_CLASS_MAX]; /* by class index */
 
 	/* The ledger: seen = live + exported + unaccounted + no_flow. */
@@ -42,14 +45,18 @@ struct nids_counters {
 	__u64 flows_created;
 	__u64 flows_exported;
 
-	struct nids_sum beyond_depth; /* of flagged flows, not sent up by policy */
-	struct nids_sum ring_offered; /* records, and bytes of records */
-	struct nids_sum ring_lost[NIDS_RECORD_KIND_COUNT]; /* failed reserves */
+	/* Left out by policy, of what is wanted above. */
+	struct nids_sum beyond_depth;
+	struct nids_sum not_sampled; /* packets with findings, above the rate of their kind */
+
+	struct nids_sum ring_offered;		      /* records, and bytes of records */
+	struct nids_sum ring_lost[NIDS_REASON_COUNT]; /* failed reserves */
 	struct nids_sum copy_failed; /* records given back: the packet could not be read */
-	__u64 openers_replaced;	     /* flagged flows forgotten for others, by hash */
+	__u64 cells_replaced; /* flows whose order of events was forgotten for others, by hash */
 	__u64 started;
+	__u64 reserved[7]; /* fills whole cache lines */
 };
-NIDS_ABI_SIZE(struct nids_counters, 1920);
+NIDS_ABI_SIZE(struct nids_counters, 3264);
 
 /* What the agent did; it outlives the agent, in a map of the program. */
 struct nids_agent_counters {
@@ -70,7 +77,7 @@ struct nids_agent_counters {
 	__u64 flows_tracked;
 	__u64 flows_evicted;	    /* from the agent's table, at its cap */
 	__u64 suppressions_evicted; /* before their time: an alert may have come twice */
-	__u64 reserved;
+	__u64 commands;		    /* slots told what to send up */
 };
 NIDS_ABI_SIZE(struct nids_agent_counters, 208);
 

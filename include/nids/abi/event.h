@@ -10,36 +10,65 @@
 /* Bytes: a maximal GSO packet with its link header. */
 #define NIDS_SNAP_MAX 65600u
 
+#define NIDS_RINGS_MAX 64 /* one a worker of the agent */
+
+/* What follows the head of a record. */
+enum nids_record_kind { NIDS_RECORD_PACKET, NIDS_RECORD_FLOW_EXPORT };
+
 struct nids_event {
 	__u64 ktime_ns;	   /* bpf_ktime_get_ns(): monotonic, never wall time; replay: the
 			    * packet's time */
 	__u16 abi_version; /* NIDS_ABI_VERSION */
-	__u8 kind;	   /* enum nids_record_kind: what follows */
+	__u8 kind;	   /* enum nids_record_kind */
 	__u8 direction;	   /* enum nids_direction */
 	__u32 ifindex;
 };
 NIDS_ABI_SIZE(struct nids_event, 16);
 
-/* NIDS_RECORD_PACKET: followed by cap_len bytes of the frame. */
+/* Where the agent finds the flow's slots, for its commands: the same set on each CPU. */
+struct nids_slot_address {
+	__u32 set;	  /* of one CPU's table */
+	__u32 generation; /* of the slot on this CPU; 0: the packet has no slot */
+};
+NIDS_ABI_SIZE(struct nids_slot_address, 8);
+
+/* NIDS_RECORD_PACKET: followed by detail_len bytes of struct nids_packet_detail, all
+ * of it or nothing, and by cap_len bytes of the frame.
+ */
 struct nids_packet_event {
 	struct nids_event event;
 	struct nids_packet packet;
+	struct nids_slot_address slot;
 	__u32 wire_len;	    /* bytes of the frame, or of all frames it stands for */
 	__u32 wire_packets; /* 1, or the segments of a GSO packet */
 	__u32 frame_len;    /* bytes of the frame as the hook saw it */
 	__u32 cap_len;	    /* bytes that follow, <= NIDS_SNAP_MAX and <= frame_len */
-	__u8 class_id;	    /* index of nids_classes, never 0 */
+	__u32 segment_len;  /* payload bytes in each segment of a GSO packet; else 0 */
+	__u32 findings;	    /* a bit each, by enum nids_finding */
+	__u8 class_id;	    /* index of nids_classes, 0 for none */
 	__u8 from_opener;   /* 1: sent by the side that opened the connection */
-	__u8 reserved[2];
-	__u32 segment_len; /* payload bytes in each segment of a GSO packet; else 0 */
+	__u8 reason;	    /* enum nids_reason: why it went up */
+	__u8 detail_len;    /* bytes */
+	__u32 reserved;
 };
-NIDS_ABI_SIZE(struct nids_packet_event, 104);
+NIDS_ABI_SIZE(struct nids_packet_event, 128);
+
+/* Why a slot was exported. */
+enum nids_export {
+	NIDS_EXPORT_EVICTED, /* another flow took the slot */
+	NIDS_EXPORT_ENDED,   /* the same ends began a new flow */
+	NIDS_EXPORT_FULL     /* a count was full; the flow goes on */
+};
 
 /* NIDS_RECORD_FLOW_EXPORT */
 struct nids_flow_event {
 	struct nids_event event;
-	struct nids_flow_slot slot;
+	struct nids_flow_snapshot flow;
+	__u32 now_ticks; /* at event.ktime_ns */
+	__u32 tick_ns;
+	__u8 cause; /* enum nids_export */
+	__u8 reserved[7];
 };
-NIDS_ABI_SIZE(struct nids_flow_event, 144);
+NIDS_ABI_SIZE(struct nids_flow_event, 136);
 
 #endif

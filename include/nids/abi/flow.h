@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* A flow's key and the slot that one CPU keeps of it. */
+/* A flow's key, the slot that one CPU keeps of it, and what all CPUs share of it. */
 #ifndef NIDS_ABI_FLOW_H
 #define NIDS_ABI_FLOW_H
 
 #include "lists.h"
 
 /* Both directions have the same key: `lo` is the end with the smaller
- * (address, port), compared as bytes in network order.
+ * (address, port), compared as bytes in network order. This form is for records
+ * and for the agent; slots hold the packed ones below.
  */
 struct nids_flow_key {
 	__u8 lo_addr[16] NIDS_WORD_ALIGNED; /* IPv4 in the first 4 bytes, the rest zero */
@@ -23,25 +24,110 @@ NIDS_ABI_SIZE(struct nids_flow_key, 48);
 /* Index of the per-direction arrays: who sent the packet. */
 enum nids_sender { NIDS_FROM_LO = 0, NIDS_FROM_HI = 1 };
 
-struct nids_flow_slot {
-	struct nids_flow_key key;
-	__u64 packets[2]; /* by enum nids_sender; wire packets, GSO counted out */
-	__u64 bytes[2];	  /* wire bytes */
-	__u64 created_ns; /* bpf_ktime_get_coarse_ns(): monotonic, a jiffy fine */
-	__u64 last_ns;
-	__u32 tag;	   /* hash of the key; 0: the slot was never used */
+/* Packed keys, compared as 64-bit words. `tail`: VLAN ids in bits 0-11 and 12-23,
+ * the protocol in bits 24-31.
+ */
+struct nids_flow4_key {
+	__u32 lo_addr NIDS_WORD_ALIGNED; /* network order */
+	__u32 hi_addr;
+	__u16 lo_port; /* host order */
+	__u16 hi_port;
+	__u32 tail;
+};
+NIDS_ABI_SIZE(struct nids_flow4_key, 16);
+
+struct nids_flow6_key {
+	__u8 lo_addr[16] NIDS_WORD_ALIGNED;
+	__u8 hi_addr[16];
+	__u16 lo_port;
+	__u16 hi_port;
+	__u32 tail;
+};
+NIDS_ABI_SIZE(struct nids_flow6_key, 40);
+
+/* First events of a flow, as Zeek's history has them: a bit each in a slot, for a
+ * sender; that of NIDS_FROM_HI stands NIDS_EVENTS_PER_SENDER higher.
+ */
+#define NIDS_EVENT_SYN	       0x01 /* S */
+#define NIDS_EVENT_SYN_ACK     0x02 /* H */
+#define NIDS_EVENT_ACK	       0x04 /* A: an ACK and nothing else */
+#define NIDS_EVENT_DATA	       0x08 /* D */
+#define NIDS_EVENT_FIN	       0x10 /* F */
+#define NIDS_EVENT_RST	       0x20 /* R */
+#define NIDS_EVENTS_PER_SENDER 6
+
+/* nids_flow_state.flags */
+#define NIDS_FLOW_OPENER_HI 0x01 /* the connection was opened by the `hi` end */
+#define NIDS_FLOW_CONTINUES 0x02 /* an earlier part of this flow went up: a count was full */
+
+/* What one CPU saw of a flow. The kernel writes all of it but `command`, which is
+ * the agent's alone: one aligned word, obeyed only where its generation is the
+ * slot's, so that a command never meets a flow that came later.
+ */
+struct nids_flow_state {
+	__u64 bytes[2];	     /* by enum nids_sender; wire bytes */
+	__u32 packets[2];    /* wire packets, GSO counted out; goes up before it is full */
+	__u32 created_ticks; /* the low half of jiffies; in a replay, of packet time */
+	__u32 last_ticks;
 	__u8 tcp_flags[2]; /* all flags seen, or-ed */
 	__u8 class_id;	   /* index of nids_classes, 0 for none */
-	__u8 opener;	   /* enum nids_sender: the side that opened the connection */
-	__u64 unused[3];   /* 0; fills two cache lines */
+	__u8 flags;	   /* NIDS_FLOW_* */
+	__u32 command;	   /* generation << NIDS_COMMAND_BITS | enum nids_interest */
+	__u32 generation;  /* 24 bits; 0: the slot was never used */
+	__u16 events;	   /* NIDS_EVENT_*, of both senders */
+	__u8 identified;   /* packets with payload that went up to be identified */
+	__u8 reserved;
 };
-NIDS_ABI_SIZE(struct nids_flow_slot, 128);
+NIDS_ABI_SIZE(struct nids_flow_state, 48);
+
+#define NIDS_COMMAND_BITS   8
+#define NIDS_GENERATION_MAX 0xffffffu
+
+struct nids_flow4 { /* one cache line */
+	struct nids_flow4_key key;
+	struct nids_flow_state state;
+};
+NIDS_ABI_SIZE(struct nids_flow4, 64);
+
+struct nids_flow6 { /* two */
+	struct nids_flow6_key key;
+	struct nids_flow_state state;
+	__u64 unused[5];
+};
+NIDS_ABI_SIZE(struct nids_flow6, 128);
 
 #define NIDS_WAYS 8 /* slots a set: measured, 8 ways at a quarter load hardly ever evict */
 
-struct nids_flow_set {
-	struct nids_flow_slot way[NIDS_WAYS];
+struct nids_flow4_set {
+	struct nids_flow4 way[NIDS_WAYS];
 };
-NIDS_ABI_SIZE(struct nids_flow_set, 1024);
+NIDS_ABI_SIZE(struct nids_flow4_set, 512);
+
+struct nids_flow6_set {
+	struct nids_flow6 way[NIDS_WAYS];
+};
+NIDS_ABI_SIZE(struct nids_flow6_set, 1024);
+
+/* What all CPUs share of a flow, by its hash: who opened it, and the order of its
+ * first events, which no slot can tell where the directions run on different CPUs.
+ * Each word is written whole and carries bits of the hash as its tag.
+ */
+struct nids_flow_cell {
+	__u64 opener;  /* hash bits 16-63, then flags (8 bits), then class (8 bits) */
+	__u64 history; /* hash bits 48-63, then up to 12 events of 4 bits, the first lowest */
+};
+NIDS_ABI_SIZE(struct nids_flow_cell, 16);
+
+/* An event in a history: 1 + the number of its bit in nids_flow_state.events. */
+#define NIDS_HISTORY_EVENT_BITS 4
+#define NIDS_HISTORY_EVENTS	12
+
+/* What an exported slot becomes. */
+struct nids_flow_snapshot {
+	struct nids_flow_key key;
+	struct nids_flow_state state;
+	__u64 history; /* as in nids_flow_cell, without the tag; 0: forgotten */
+};
+NIDS_ABI_SIZE(struct nids_flow_snapshot, 104);
 
 #endif

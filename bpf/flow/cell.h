@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What all CPUs share of a flow: its opener and class as the first packet told
+ * them, and the order of its first events. The other direction, or the same one
+ * after its process has moved, comes first on its CPU without having been first,
+ * and no slot can tell. Direct-mapped by the flow's secret hash, so that an
+ * attacker can only overwrite at random, and each overwrite is counted. Touched
+ * for first events only, 12 at most in a flow's life. Pure: the cell is given.
+ */
+#ifndef NIDS_FLOW_CELL_H
+#define NIDS_FLOW_CELL_H
+
+#include "slot.h"
+
+#define CELL_OPENER_TAG	 0xffffffffffff0000ull
+#define CELL_FLAGS_SHIFT 8
+#define CELL_HISTORY_TAG 0xffff000000000000ull
+
+/* 0 means empty, so no tag is 0. */
+static __always_inline __u64 cell_tag(__u64 hash)
+{
+	return hash | 1ull << 63;
+}
+
+static __always_inline int cell_is_of(const struct nids_flow_cell *cell, __u64 hash)
+{
+	__u64 opener = *(const volatile __u64 *)&cell->opener;
+
+	return ((opener ^ cell_tag(hash)) & CELL_OPENER_TAG) == 0;
+}
+
+/* Whether the flow is known; then what its first packet told. */
+static __always_inline int recall_opener(const struct nids_flow_cell *cell, __u64 hash,
+					 __u8 *class_id, __u8 *flags)
+{
+	__u64 opener = *(const volatile __u64 *)&cell->opener;
+
+	if ((opener ^ cell_tag(hash)) & CELL_OPENER_TAG)
+		return 0;
+	*class_id = opener;
+	*flags = opener >> CELL_FLAGS_SHIFT;
+	return 1;
+}
+
+/* Returns whether another flow is forgotten for it. */
+static __always_inline int remember_opener(struct nids_flow_cell *cell, __u64 hash, __u8 class_id,
+					   __u8 flags)
+{
+	int replaces = cell->opener && !cell_is_of(cell, hash);
+
+	*(volatile __u64 *)&cell->opener =
+	    (cell_tag(hash) & CELL_OPENER_TAG) | (__u64)flags << CELL_FLAGS_SHIFT | class_id;
+	*(volatile __u64 *)&cell->history = cell_tag(hash) & CELL_HISTORY_TAG;
+	return replaces;
+}
+
+#define HISTORY_LOW_BITS 0x111111111111ull /* the lowest of each event */
+#define HISTORY_BITS	 (NIDS_HISTORY_EVENTS * NIDS_HISTORY_EVENT_BITS)
+
+/* The history with the events behind it: a bit each by NIDS_EVENT_* of one sender,
+ * whose SYN is the event `syn`, lowest first.
+ */
+NIDS_CHECKED_ONCE __u64 nids_history_with(__u64 history, __u32 events, __u32 syn)
+{
+	__u64 used = (history | history >> 1 | history >> 2 | history >> 3) & HISTORY_LOW_BITS;
+	/* The product's highest event holds the sum of all. */
+	__u32 shift = (used * HISTORY_LOW_BITS >> (HISTORY_BITS - NIDS_HISTORY_EVENT_BITS) & 0xf) *
+		      NIDS_HISTORY_EVENT_BITS;
+
+	NIDS_UNROLL
+	for (int i = 0; i < NIDS_EVENTS_PER_SENDER; i++) {
+		if (!(events >> i & 1) || shift >= HISTORY_BITS)
+			continue;
+		history |= (__u64)(syn + i) << shift;
+		shift += NIDS_HISTORY_EVENT_BITS;
+	}
+	return history;
+}
+
+/* Where another CPU appends at the same moment one of the two may be lost to the
+ * order; both slots still have it.
+ */
+static __always_inline void append_history(struct nids_flow_cell *cell, __u64 hash, __u32 events,
+					   __u8 sender)
+{
+	__u64 history = *(const volatile __u64 *)&cell->history;
+
+	if ((history ^ cell_tag(hash)) & CELL_HISTORY_TAG)
+		return;
+	*(volatile __u64 *)&cell->history =
+	    nids_history_with(history & ~CELL_HISTORY_TAG, events,
+			      1 + (sender & 1) * NIDS_EVENTS_PER_SENDER) |
+	    (history & CELL_HISTORY_TAG);
+}
+
+/* Without its tag; 0 where the flow was forgotten. */
+static __always_inline __u64 recall_history(const struct nids_flow_cell *cell, __u64 hash)
+{
+	__u64 history = *(const volatile __u64 *)&cell->history;
+
+	if ((history ^ cell_tag(hash)) & CELL_HISTORY_TAG)
+		return 0;
+	return history & ~CELL_HISTORY_TAG;
+}
+
+/* Zeek's history letters, by what one packet shows. */
+static __always_inline __u32 events_of(const struct flow_packet *f)
+{
+	__u32 events = f->has_payload ? NIDS_EVENT_DATA : 0;
+	__u8 flags = f->tcp_flags;
+
+	if (key_l4_proto(f) != PROTO_TCP)
+		return events;
+	if (flags & TCP_SYN)
+		events |= flags & TCP_ACK ? NIDS_EVENT_SYN_ACK : NIDS_EVENT_SYN;
+	else if (flags & TCP_ACK && !f->has_payload && !(flags & (TCP_FIN | TCP_RST)))
+		events |= NIDS_EVENT_ACK;
+	if (flags & TCP_FIN)
+		events |= NIDS_EVENT_FIN;
+	if (flags & TCP_RST)
+		events |= NIDS_EVENT_RST;
+	return events;
+}
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* One packet on its way through the stages of a program, where it is not in registers:
+ * in memory of its CPU, since the stack is 512 bytes for a chain of functions. No
+ * other packet comes between: both hooks run with bottom halves off.
+ */
+#ifndef NIDS_PASS_H
+#define NIDS_PASS_H
+
+#include "ring/ring.h" /* defines what first_pass.h asks for */
+
+#include "first_pass.h"
+#include "hook.h"
+
+struct pass {
+	struct nids_packet packet;
+	struct nids_packet_detail detail;
+	struct nids_flow4_key key4; /* of its flow: the one that its IP version says */
+	struct nids_flow6_key key6;
+	struct first_pass_frame frame;
+	struct first_pass_verdict verdict;
+	struct hook hook;
+	__u32 findings; /* a bit each, by enum nids_finding */
+};
+
+/* 312 bytes a possible CPU, at load. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct pass);
+} nids_passes SEC(".maps");
+
+static __always_inline struct pass *pass_of_this_cpu(void)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+
+	return bpf_map_lookup_elem(&nids_passes, &cpu);
+}
+
+/* For parse: all zero, but for the tag that the hook took off the frame. */
+static __always_inline void clear_packet(struct pass *pass)
+{
+	__builtin_memset(&pass->packet, 0, sizeof(pass->packet));
+	__builtin_memset(&pass->detail.outer, 0, sizeof(pass->detail.outer));
+	hook_give_tag(&pass->hook, &pass->packet);
+}
+
+#endif

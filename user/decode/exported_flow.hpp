@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a slot of the kernel's table held when it went up. One CPU's view of a flow, or of a part.
+#pragma once
+
+#include <cstdint>
+
+#include "nids/abi/event.h"
+#include "nids/time.hpp"
+
+namespace nids {
+
+struct ExportedFlow {
+  nids_flow_key key{};
+  nids_flow_state state{};  // its ticks mean nothing here: see the times
+  std::uint64_t history = 0;
+  WallTime created, last;  // a tick fine
+  nids_export cause = NIDS_EXPORT_EVICTED;
+};
+
+}  // namespace nids

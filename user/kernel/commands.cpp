@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/commands.hpp"
+
+#include <cstring>
+
+namespace nids {
+namespace {
+
+std::uint32_t tail_of(const nids_flow_key& key) {
+  return std::uint32_t{key.vlan[0]} | std::uint32_t{key.vlan[1]} << 12 |
+         std::uint32_t{key.l4_proto} << 24;
+}
+
+nids_flow4_key packed4(const nids_flow_key& key) {
+  nids_flow4_key packed{.lo_port = key.lo_port, .hi_port = key.hi_port, .tail = tail_of(key)};
+  std::memcpy(&packed.lo_addr, key.lo_addr, sizeof(packed.lo_addr));
+  std::memcpy(&packed.hi_addr, key.hi_addr, sizeof(packed.hi_addr));
+  return packed;
+}
+
+nids_flow6_key packed6(const nids_flow_key& key) {
+  nids_flow6_key packed{.lo_port = key.lo_port, .hi_port = key.hi_port, .tail = tail_of(key)};
+  std::memcpy(packed.lo_addr, key.lo_addr, sizeof(packed.lo_addr));
+  std::memcpy(packed.hi_addr, key.hi_addr, sizeof(packed.hi_addr));
+  return packed;
+}
+
+// The generation is read before the key: a slot that changes hands between the two has another one
+// by the time it looks at the command.
+template <class Set, class Key>
+std::uint32_t tell(Set& set, const Key& key, nids_interest interest) {
+  std::uint32_t told = 0;
+  for (auto& slot : set.way) {
+    const std::uint32_t generation = __atomic_load_n(&slot.state.generation, __ATOMIC_ACQUIRE);
+    if (generation == 0 || std::memcmp(&slot.key, &key, sizeof(key)) != 0) continue;
+    __atomic_store_n(&slot.state.command,
+                     generation << NIDS_COMMAND_BITS | static_cast<std::uint32_t>(interest),
+                     __ATOMIC_RELEASE);
+    ++told;
+  }
+  return told;
+}
+
+}  // namespace
+
+FlowCommands::FlowCommands(const Maps& maps) {
+  const auto info = maps.info();
+  if (!info) return;
+  info_ = *info;
+  flows4_ = {maps.fd("nids_flows4"), std::size_t{info_.cpus} * info_.sets4_per_cpu};
+  flows6_ = {maps.fd("nids_flows6"), std::size_t{info_.cpus} * info_.sets6_per_cpu};
+}
+
+std::uint32_t FlowCommands::give(const nids_flow_key& key, nids_slot_address slot,
+                                 nids_interest interest) {
+  std::uint32_t told = 0;
+  for (std::uint32_t cpu = 0; cpu < info_.cpus; ++cpu) {
+    if (key.ip_version == 4 && flows4_ && slot.set < info_.sets4_per_cpu)
+      told += tell(flows4_[cpu * info_.sets4_per_cpu + slot.set], packed4(key), interest);
+    if (key.ip_version == 6 && flows6_ && slot.set < info_.sets6_per_cpu)
+      told += tell(flows6_[cpu * info_.sets6_per_cpu + slot.set], packed6(key), interest);
+  }
+  return told;
+}
+
+}  // namespace nids
