@@ -5,14 +5,13 @@
 
 #include "hook.h"
 #include "ring/ring.h"
+#include "ring/room.h"
 
 #include "first_pass.h" /* after ring.h, which defines its export_flow */
 
-/* A record's size must be a constant; of these, the smallest that fits. */
-#define SNAP_SMALL    256
-#define SNAP_FRAME    2048
-#define SNAP_JUMBO    16384
 #define ADDRESS_BYTES 12 /* both MAC addresses: a tag stands behind them */
+
+#define XDP_COPY 32768
 
 struct ring_packet {
 	void *ctx;
@@ -40,6 +39,15 @@ static __always_inline long load(const struct ring_packet *r, __u32 offset, void
 			 : bpf_skb_load_bytes(r->ctx, offset, to, len);
 }
 
+/* The same where one call does not do it: at XDP it copies at most 65,535 bytes. */
+static __always_inline long load_all(const struct ring_packet *r, __u8 *to, const __u32 room)
+{
+	if (room <= XDP_COPY || !r->is_xdp || r->cap_len <= XDP_COPY)
+		return load(r, 0, to, r->cap_len, room);
+	return load(r, 0, to, XDP_COPY, XDP_COPY) ||
+	       load(r, XDP_COPY, to + XDP_COPY, r->cap_len - XDP_COPY, room - XDP_COPY);
+}
+
 /* Copies the first cap_len bytes of the frame, its tag back in place, to `to`,
  * which has `room` bytes, a constant. Non-zero where the kernel refuses.
  */
@@ -49,7 +57,7 @@ static __always_inline long load_frame(const struct ring_packet *r, __u8 *to, co
 	__be16 tag[2] = {be16(r->hook->tag_type), be16(r->hook->tag_tci)};
 
 	if (!r->hook->tag_type)
-		return load(r, 0, to, r->cap_len, room);
+		return load_all(r, to, room);
 	if (r->cap_len <= head || load(r, 0, to, ADDRESS_BYTES, ADDRESS_BYTES))
 		return -1;
 	__builtin_memcpy(to + ADDRESS_BYTES, tag, VLAN_TAG_BYTES);

@@ -8,6 +8,7 @@ static int twin_export(struct nids_twin* twin, const struct nids_flow_slot* slot
 
 #include "first_pass.h"
 #include "parse/parse.h"
+#include "ring/room.h"
 
 static void send_up(struct nids_twin* twin, enum nids_record_kind kind, size_t bytes) {
   struct nids_event event = {.ktime_ns = twin->now_ns,
@@ -39,7 +40,7 @@ static void send_packet(struct nids_twin* twin, const struct nids_twin_frame* fr
   if (head.cap_len > twin->snap_bytes) head.cap_len = twin->snap_bytes;
   memcpy(twin->record, &head, sizeof(head));
   memcpy(twin->record + sizeof(head), frame->bytes, head.cap_len);
-  send_up(twin, NIDS_RECORD_PACKET, sizeof(head) + head.cap_len);
+  send_up(twin, NIDS_RECORD_PACKET, sizeof(head) + snap_room(head.cap_len));
 }
 
 void nids_twin_parse(const struct nids_twin_frame* frame, struct nids_packet* packet) {
