@@ -2,9 +2,9 @@
 /* The first pass: a packet's way through the kernel, in order. Every frame is
  * passed on, whatever it holds.
  */
+#include "clock.h"
 #include "hook.h"
 #include "maps.h"
-#include "parse/parse.h"
 #include "ring/packet.h"
 #include "ring/ring.h"
 
@@ -25,7 +25,7 @@ struct pass {
 /* classify and flow. Returns the class to send the packet up for, or 0. */
 __noinline int nids_account(struct pass *pass)
 {
-	__u32 zero = 0, cpu = bpf_get_smp_processor_id();
+	__u32 zero = 0, cpu = pass_cpu();
 	struct nids_counters *counters = bpf_map_lookup_elem(&nids_counters, &cpu);
 	struct nids_flow_key key = {};
 
@@ -41,7 +41,7 @@ __noinline int nids_account(struct pass *pass)
 	    .ports = bpf_map_lookup_elem(&nids_ports, &zero),
 	    .openers = bpf_map_lookup_elem(&nids_openers, &zero),
 	    .classes = bpf_map_lookup_elem(&nids_classes, &zero),
-	    .now_ns = bpf_ktime_get_coarse_ns(),
+	    .now_ns = pass_now_ns(),
 	    .host = counters,
 	};
 	if (!tables.set || !tables.ports || !tables.openers || !tables.classes)
@@ -80,9 +80,9 @@ static __always_inline int first_pass(struct pass *pass, struct nids_counters *c
 {
 	struct cursor cursor = {.pos = data, .end = end, .wire_len = pass->hook.buffer_len};
 
-	pass->frame.frame_len = pass->hook.buffer_len + hook_tag_bytes(&pass->hook);
 	hook_give_tag(&pass->hook, &pass->packet);
-	pass->packet.result = parse_frame(&cursor, &pass->packet);
+	pass->packet.result = pass_parse(&cursor, &pass->packet);
+	pass->frame.frame_len = cursor.wire_len + hook_tag_bytes(&pass->hook);
 	hook_shift_offsets(&pass->hook, &pass->packet);
 	expand_gso(&pass->frame, &pass->packet, gso);
 	stats_packet(counters, &pass->packet, &pass->frame);
@@ -98,7 +98,7 @@ static __always_inline int first_pass(struct pass *pass, struct nids_counters *c
  */
 static __always_inline struct nids_counters *counters_of_this_cpu(void)
 {
-	__u32 zero = 0, cpu = bpf_get_smp_processor_id();
+	__u32 zero = 0, cpu = pass_cpu();
 	struct nids_counters *counters = bpf_map_lookup_elem(&nids_counters, &cpu);
 
 	if (!counters) {

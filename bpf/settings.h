@@ -11,5 +11,6 @@ const volatile __u32 nids_ifindex = 0;
 const volatile __u32 nids_snap_bytes = NIDS_SNAP_MAX;
 const volatile __u32 nids_sets_per_cpu = 1; /* a power of two */
 const volatile __u64 nids_hash_seed = 0;
+const volatile __u8 nids_packet_time = 0; /* 1: a replay's copy, see clock.h */
 
 #endif

@@ -50,16 +50,21 @@ static __always_inline enum nids_parse_result parse_network(struct cursor *c, st
 	return result;
 }
 
-/* From the Ethernet header on. */
-static __always_inline enum nids_parse_result parse_frame(struct cursor *c, struct nids_packet *p)
+/* Where the link header's result was `result`. */
+static __always_inline enum nids_parse_result
+parse_behind_link(struct cursor *c, struct nids_packet *p, enum nids_parse_result result)
 {
-	enum nids_parse_result result = parse_ethernet(c, p);
-
 	if (result == NIDS_PARSE_OK)
 		return parse_network(c, p);
 	p->network = NIDS_NETWORK_OTHER;
 	p->transport = NIDS_TRANSPORT_COUNT;
 	return result;
+}
+
+/* From the Ethernet header on. */
+static __always_inline enum nids_parse_result parse_frame(struct cursor *c, struct nids_packet *p)
+{
+	return parse_behind_link(c, p, parse_ethernet(c, p));
 }
 
 #endif

@@ -35,6 +35,7 @@ static __always_inline long load(const struct ring_packet *r, __u32 offset, void
 	if (len >= room)
 		return -1;
 	len++;
+	offset += pass_lead();
 	return r->is_xdp ? bpf_xdp_load_bytes(r->ctx, offset, to, len)
 			 : bpf_skb_load_bytes(r->ctx, offset, to, len);
 }
@@ -93,12 +94,12 @@ static __always_inline int submit_packet(const struct ring_packet *r, struct nid
 
 static __always_inline int ring_packet(struct ring_packet *r)
 {
-	__u32 cpu = bpf_get_smp_processor_id();
+	__u32 cpu = pass_cpu();
 	struct nids_counters *c = bpf_map_lookup_elem(&nids_counters, &cpu);
 
 	if (!c)
 		return 0;
-	r->cap_len = r->frame->frame_len;
+	r->cap_len = r->hook->buffer_len - pass_lead() + hook_tag_bytes(r->hook);
 	if (r->cap_len > nids_snap_bytes)
 		r->cap_len = nids_snap_bytes;
 	if (r->cap_len <= SNAP_SMALL)

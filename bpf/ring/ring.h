@@ -5,6 +5,7 @@
 #ifndef NIDS_RING_RING_H
 #define NIDS_RING_RING_H
 
+#include "clock.h"
 #include "maps.h"
 #include "settings.h"
 #include "stats.h"
@@ -44,7 +45,7 @@ static __always_inline void *ring_reserve(struct nids_counters *c, enum nids_rec
 static __always_inline void fill_event(struct nids_event *event, enum nids_record_kind kind,
 				       __u8 direction)
 {
-	event->ktime_ns = bpf_ktime_get_ns();
+	event->ktime_ns = record_now_ns();
 	event->abi_version = NIDS_ABI_VERSION;
 	event->kind = kind;
 	event->direction = direction;

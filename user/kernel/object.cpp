@@ -65,7 +65,8 @@ Result<Object> open_object(int ifindex, const std::string& ifname, const Program
   Object object;
   object.skeleton.reset(nids_bpf__open());
   if (!object.skeleton) return Error{.action = "open the BPF object", .error_number = errno};
-  const auto cpus = static_cast<std::uint32_t>(libbpf_num_possible_cpus());
+  const bool is_packet_time = setup.packet_time_seed.has_value();
+  const auto cpus = is_packet_time ? 1u : static_cast<std::uint32_t>(libbpf_num_possible_cpus());
   const std::uint32_t sets = setup.slots_per_cpu / NIDS_WAYS;
   object.info = describe(ifindex, ifname, cpus, sets, setup);
 
@@ -76,10 +77,13 @@ Result<Object> open_object(int ifindex, const std::string& ifname, const Program
   bpf.rodata->nids_ifindex = static_cast<std::uint32_t>(ifindex);
   bpf.rodata->nids_snap_bytes = setup.snap_bytes;
   bpf.rodata->nids_sets_per_cpu = sets;
-  std::uint64_t seed = 0;
-  if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+  std::uint64_t seed = setup.packet_time_seed.value_or(0);
+  if (!is_packet_time && getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
     return Error{.action = "draw a hash seed", .error_number = errno};
   bpf.rodata->nids_hash_seed = seed;
+  bpf.rodata->nids_packet_time = is_packet_time;
+  // What names the map is code that the verifier finds dead, and it accepts that.
+  bpf_map__set_autocreate(bpf.maps.nids_clock, is_packet_time);
 
   auto classes = make_filled(bpf.maps.nids_classes, setup.classes.data());
   if (!classes) return classes.error();

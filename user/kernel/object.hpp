@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -15,13 +16,15 @@ struct nids_bpf;
 
 namespace nids {
 
-// What an interface's programs are loaded with.
+// What an interface's programs are loaded with; or, in packet time, a replay's copy of the ingress
+// program, with the tables of one CPU.
 struct ProgramSetup {
   std::uint32_t slots_per_cpu = 65'536;   // a power of two, at least NIDS_WAYS
   std::uint64_t ring_bytes = 8ull << 20;  // a power of two, whole pages
   std::uint32_t snap_bytes = NIDS_SNAP_MAX;
   std::span<const nids_class> classes;  // NIDS_CLASS_MAX of them
   const nids_port_classes* ports = nullptr;
+  std::optional<std::uint64_t> packet_time_seed{};  // hash seed of such a copy; else it is random
 };
 
 struct SkeletonDeleter {

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Where the program stands in time and place: the kernel's clock and CPU, or, with
+ * nids_packet_time, those of the frame that a replay runs through it. Attached,
+ * the switch is a constant 0, and the verifier removes all that hangs on it.
+ */
+#ifndef NIDS_CLOCK_H
+#define NIDS_CLOCK_H
+
+#include "maps.h"
+#include "parse/parse.h"
+#include "settings.h"
+
+static __always_inline const struct nids_clock *pass_clock(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&nids_clock, &zero);
+}
+
+/* For accounting: a jiffy fine. */
+static __always_inline __u64 pass_now_ns(void)
+{
+	if (nids_packet_time) {
+		const struct nids_clock *clock = pass_clock();
+
+		return clock ? clock->now_ns : 0;
+	}
+	return bpf_ktime_get_coarse_ns();
+}
+
+/* For records that go up: exact, and 30 ns. */
+static __always_inline __u64 record_now_ns(void)
+{
+	return nids_packet_time ? pass_now_ns() : bpf_ktime_get_ns();
+}
+
+/* Whose tables: a replay has those of one CPU, wherever it runs. */
+static __always_inline __u32 pass_cpu(void)
+{
+	return nids_packet_time ? 0 : bpf_get_smp_processor_id();
+}
+
+/* Bytes in the buffer before the frame. */
+static __always_inline __u32 pass_lead(void)
+{
+	return nids_packet_time ? NIDS_CLOCK_LEAD : 0;
+}
+
+/* The link header of a replayed frame, and the length that it had on the wire. */
+static __always_inline enum nids_parse_result parse_replayed_link(struct cursor *c,
+								  struct nids_packet *p)
+{
+	const struct nids_clock *clock = pass_clock();
+
+	if (!clock)
+		return NIDS_PARSE_TRUNCATED;
+	c->pos += NIDS_CLOCK_LEAD;
+	c->wire_len = clock->wire_len;
+	if (clock->is_ethernet)
+		return parse_ethernet(c, p);
+	p->ether_type = clock->ether_type;
+	cursor_skip(c, clock->l3_offset & NIDS_CLOCK_LINK_MAX);
+	return NIDS_PARSE_OK;
+}
+
+/* From the link header on. */
+static __always_inline enum nids_parse_result pass_parse(struct cursor *c, struct nids_packet *p)
+{
+	return parse_behind_link(
+	    c, p, nids_packet_time ? parse_replayed_link(c, p) : parse_ethernet(c, p));
+}
+
+#endif
