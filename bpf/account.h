@@ -11,7 +11,7 @@
  */
 static __always_inline struct nids_counters *counters_of_this_cpu(void)
 {
-	__u32 zero = 0, cpu = bpf_get_smp_processor_id();
+	__u32 zero = 0, cpu = pass_cpu();
 	struct nids_counters *counters = bpf_map_lookup_elem(&nids_counters, &cpu);
 
 	if (!counters) {
@@ -23,7 +23,7 @@ static __always_inline struct nids_counters *counters_of_this_cpu(void)
 
 static __always_inline __u32 set_of(__u64 hash, __u32 sets_per_cpu)
 {
-	return bpf_get_smp_processor_id() * sets_per_cpu + (hash >> 32 & (sets_per_cpu - 1));
+	return pass_cpu() * sets_per_cpu + (hash >> 32 & (sets_per_cpu - 1));
 }
 
 static __always_inline __u64 account_in_set(void *set, __u32 *set_index,
@@ -167,7 +167,7 @@ static __always_inline __u64 packet_hash(const struct nids_packet *p, __u32 *set
 /* Returns whether the packet is a sample to send up. */
 __noinline int nids_judge(__u32 findings, __u32 wire_packets, __u32 wire_len, __u32 is_wanted)
 {
-	__u32 cpu = bpf_get_smp_processor_id();
+	__u32 cpu = pass_cpu();
 	struct nids_counters *counters = counters_of_this_cpu();
 	struct finding_budget *budgets = bpf_map_lookup_elem(&nids_budgets, &cpu);
 

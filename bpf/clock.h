@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The time of a packet: jiffies for accounting, which cost nothing to read, and
- * nanoseconds for records, which cost 30 of them.
+/* Where the program stands in time and place: the kernel's clock and CPU, or, with
+ * nids_packet_time, those of the frame that a replay runs through it. Attached,
+ * the switch is a constant 0, and the verifier removes all that hangs on it.
  */
 #ifndef NIDS_CLOCK_H
 #define NIDS_CLOCK_H
@@ -8,14 +9,40 @@
 #include "maps.h"
 #include "settings.h"
 
-static __always_inline __u32 pass_now_ticks(void)
+static __always_inline const struct nids_clock *pass_clock(void)
 {
-	return bpf_jiffies64();
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&nids_clock, &zero);
 }
 
+/* For records that go up: exact, and 30 ns. */
 static __always_inline __u64 pass_now_ns(void)
 {
+	if (nids_packet_time) {
+		const struct nids_clock *clock = pass_clock();
+
+		return clock ? clock->now_ns : 0;
+	}
 	return bpf_ktime_get_ns();
+}
+
+/* For accounting: it costs nothing to read. */
+static __always_inline __u32 pass_now_ticks(void)
+{
+	return nids_packet_time ? pass_now_ns() / nids_tick_ns : bpf_jiffies64();
+}
+
+/* Whose tables: a replay has those of one CPU, wherever it runs. */
+static __always_inline __u32 pass_cpu(void)
+{
+	return nids_packet_time ? 0 : bpf_get_smp_processor_id();
+}
+
+/* Bytes in the buffer before the frame. */
+static __always_inline __u32 pass_lead(void)
+{
+	return nids_packet_time ? NIDS_CLOCK_LEAD : 0;
 }
 
 #endif

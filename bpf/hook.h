@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The VLAN tag that a socket buffer keeps beside its bytes (tc), where the XDP hook
- * has it in the frame: given to parse, and put back for all who come after.
+/* What a hook says of a frame beside its bytes: its length, a VLAN tag that the kernel
+ * took off it (tc), and, of a replayed one, its link header.
  */
 #ifndef NIDS_HOOK_H
 #define NIDS_HOOK_H
@@ -11,14 +11,28 @@
 #define VLAN_TAG_BYTES 4
 
 struct hook {
-	__u32 buffer_len; /* bytes in the buffer, a tag beside it not among them */
+	__u32 buffer_len; /* bytes of the frame in the buffer, a tag beside it not among them */
+	__u32 wire_len;	  /* the same of the whole frame, of which a capture file may lack some */
 	__u16 tag_type;	  /* ETHER_VLAN or ETHER_QINQ; 0: no tag beside the frame */
 	__u16 tag_tci;
+	__u16 ether_type; /* of what stands at l3_offset, where there is no Ethernet header */
+	__u8 l3_offset;
+	__u8 is_ethernet;
 };
 
 static __always_inline __u32 hook_tag_bytes(const struct hook *h)
 {
 	return h->tag_type ? VLAN_TAG_BYTES : 0;
+}
+
+/* Before parse, which begins at the link header, or behind one that it does not know. */
+static __always_inline void hook_give_link(const struct hook *h, struct cursor *c,
+					   struct nids_packet *p)
+{
+	if (h->is_ethernet)
+		return;
+	p->ether_type = h->ether_type;
+	c->offset = h->l3_offset;
 }
 
 /* Before parse: the tag beside the frame is its outermost. */

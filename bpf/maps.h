@@ -6,6 +6,7 @@
 #define NIDS_MAPS_H
 
 #include "classify/finding.h"
+#include "nids/abi/clock.h"
 #include "nids/abi/event.h"
 
 #include <linux/bpf.h>
@@ -101,6 +102,17 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } nids_wakeups SEC(".maps");
+
+/* 24 bytes, written through mmap before each frame. Only a replay's copy of the
+ * program has it.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct nids_clock);
+} nids_clock SEC(".maps");
 
 /* 8 MiB by default, at load: 5 ms of flagged traffic at 10 Gb/s in frames of 1,514
  * bytes, which take 2,184 each. The agent looks every 10 ms, so it is woken before

@@ -25,9 +25,10 @@ static __always_inline int parse_whole(void *ctx, struct pass *pass, int is_xdp)
 
 	if (!pass)
 		return 0;
-	cursor = helper_cursor(ctx, pass->hook.buffer_len, is_xdp);
-	clear_packet(pass);
-	pass->packet.result = parse_frame(&cursor, &pass->packet, &pass->detail.outer, 1);
+	cursor = helper_cursor(ctx, &pass->hook, is_xdp);
+	clear_packet(pass, &cursor);
+	pass->packet.result =
+	    parse_frame(&cursor, &pass->packet, &pass->detail.outer, pass->hook.is_ethernet);
 	return 0;
 }
 
@@ -108,7 +109,8 @@ static __always_inline void pass_ip(struct plain *l, const __u16 ether_type)
 static __always_inline void pass_plain(struct plain *l)
 {
 	hook_give_tag(&l->hook, &l->packet);
-	if (parse_link(&l->cursor, &l->packet, 1) != NIDS_PARSE_OK)
+	hook_give_link(&l->hook, &l->cursor, &l->packet);
+	if (parse_link(&l->cursor, &l->packet, l->hook.is_ethernet) != NIDS_PARSE_OK)
 		return;
 	if (l->packet.ether_type == ETHER_IPV4)
 		pass_ip(l, ETHER_IPV4);
@@ -124,15 +126,16 @@ static __always_inline int parse_again(struct pass *pass, const void *data, cons
 	if (!pass)
 		return 0;
 	cursor = plain_cursor(data, end, &pass->hook);
-	clear_packet(pass);
-	pass->packet.result = parse_frame(&cursor, &pass->packet, &pass->detail.outer, 1);
+	clear_packet(pass, &cursor);
+	pass->packet.result =
+	    parse_frame(&cursor, &pass->packet, &pass->detail.outer, pass->hook.is_ethernet);
 	hook_shift_offsets(&pass->hook, &pass->packet, &pass->detail.outer);
 	return 0;
 }
 
 __noinline int nids_again_xdp(struct xdp_md *ctx)
 {
-	return parse_again(pass_of_this_cpu(), (void *)(long)ctx->data,
+	return parse_again(pass_of_this_cpu(), (void *)(long)ctx->data + pass_lead(),
 			   (void *)(long)ctx->data_end);
 }
 
@@ -148,9 +151,9 @@ __noinline int nids_whole_xdp(struct xdp_md *ctx)
 
 	if (!pass)
 		return 0;
-	pass->hook = (struct hook){.buffer_len = bpf_xdp_get_buff_len(ctx)};
-	pass->frame = (struct first_pass_frame){.frame_len = pass->hook.buffer_len,
-						.direction = NIDS_INGRESS};
+	pass->hook = hook_of_xdp(ctx);
+	pass->frame =
+	    (struct first_pass_frame){.frame_len = pass->hook.wire_len, .direction = NIDS_INGRESS};
 	nids_parse_xdp(ctx);
 	return pass_whole(pass, (struct gso){});
 }
@@ -181,10 +184,11 @@ int nids_ingress(struct xdp_md *ctx)
 
 	if (!l.counters)
 		return XDP_PASS;
-	l.hook.buffer_len = bpf_xdp_get_buff_len(ctx);
-	l.frame.frame_len = l.hook.buffer_len;
+	l.hook = hook_of_xdp(ctx);
+	l.frame.frame_len = l.hook.wire_len;
 	l.frame.direction = NIDS_INGRESS;
-	l.cursor = plain_cursor((void *)(long)ctx->data, (void *)(long)ctx->data_end, &l.hook);
+	l.cursor = plain_cursor((void *)(long)ctx->data + pass_lead(), (void *)(long)ctx->data_end,
+				&l.hook);
 	stats_start(l.counters);
 	pass_plain(&l);
 	if (!l.is_done)
@@ -204,7 +208,7 @@ int nids_egress(struct __sk_buff *skb)
 
 	if (!l.counters)
 		return TC_ACT_UNSPEC;
-	l.frame.frame_len = l.hook.buffer_len + hook_tag_bytes(&l.hook);
+	l.frame.frame_len = l.hook.wire_len + hook_tag_bytes(&l.hook);
 	l.frame.direction = NIDS_EGRESS;
 	l.gso = gso_of_skb(skb);
 	l.cursor = plain_cursor((void *)(long)skb->data, (void *)(long)skb->data_end, &l.hook);

@@ -32,17 +32,18 @@ struct {
 
 static __always_inline struct pass *pass_of_this_cpu(void)
 {
-	__u32 cpu = bpf_get_smp_processor_id();
+	__u32 cpu = pass_cpu();
 
 	return bpf_map_lookup_elem(&nids_passes, &cpu);
 }
 
-/* For parse: all zero, but for the tag that the hook took off the frame. */
-static __always_inline void clear_packet(struct pass *pass)
+/* For parse: all zero, but for what the hook says of the frame's beginning. */
+static __always_inline void clear_packet(struct pass *pass, struct cursor *c)
 {
 	__builtin_memset(&pass->packet, 0, sizeof(pass->packet));
 	__builtin_memset(&pass->detail.outer, 0, sizeof(pass->detail.outer));
 	hook_give_tag(&pass->hook, &pass->packet);
+	hook_give_link(&pass->hook, c, &pass->packet);
 }
 
 #endif

@@ -7,30 +7,50 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "clock.h"
+
 #define cursor_load(c, to, bytes)                                                                  \
-	((c)->is_xdp ? bpf_xdp_load_bytes((c)->load_from, (c)->offset, to, bytes)                  \
+	((c)->is_xdp ? bpf_xdp_load_bytes((c)->load_from, (c)->offset + pass_lead(), to, bytes)    \
 		     : bpf_skb_load_bytes((c)->load_from, (c)->offset, to, bytes))
 
 #include "frame.h"
 #include "hook.h"
 #include "parse/parse.h"
 
-static __always_inline struct cursor helper_cursor(void *ctx, __u32 buffer_len, int is_xdp)
+static __always_inline struct cursor helper_cursor(void *ctx, const struct hook *h, int is_xdp)
 {
 	return (struct cursor){
-	    .load_from = ctx, .wire_len = buffer_len, .reading = WHOLE, .is_xdp = is_xdp};
+	    .load_from = ctx, .wire_len = h->wire_len, .reading = WHOLE, .is_xdp = is_xdp};
 }
 
 static __always_inline struct cursor plain_cursor(const void *data, const void *end,
 						  const struct hook *h)
 {
-	return (struct cursor){
-	    .base = data, .end = end, .wire_len = h->buffer_len, .reading = PLAIN};
+	return (struct cursor){.base = data, .end = end, .wire_len = h->wire_len, .reading = PLAIN};
+}
+
+static __always_inline struct hook hook_of_xdp(struct xdp_md *ctx)
+{
+	struct hook hook = {.buffer_len = bpf_xdp_get_buff_len(ctx) - pass_lead(),
+			    .is_ethernet = 1};
+
+	hook.wire_len = hook.buffer_len;
+	if (nids_packet_time) {
+		const struct nids_clock *clock = pass_clock();
+
+		if (!clock)
+			return hook;
+		hook.wire_len = clock->wire_len;
+		hook.ether_type = clock->ether_type;
+		hook.l3_offset = clock->l3_offset & NIDS_CLOCK_LINK_MAX;
+		hook.is_ethernet = clock->is_ethernet;
+	}
+	return hook;
 }
 
 static __always_inline struct hook hook_of_skb(const struct __sk_buff *skb)
 {
-	struct hook hook = {.buffer_len = skb->len};
+	struct hook hook = {.buffer_len = skb->len, .wire_len = skb->len, .is_ethernet = 1};
 
 	if (skb->vlan_present) {
 		hook.tag_type = be16(skb->vlan_proto);

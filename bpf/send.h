@@ -9,7 +9,7 @@
 
 static __always_inline void read_detail(void *ctx, struct pass *pass, int is_xdp)
 {
-	struct cursor cursor = helper_cursor(ctx, pass->hook.buffer_len, is_xdp);
+	struct cursor cursor = helper_cursor(ctx, &pass->hook, is_xdp);
 	__u32 tag_bytes = hook_tag_bytes(&pass->hook);
 
 	__builtin_memset(&pass->detail.embedded, 0, sizeof(pass->detail.embedded));

@@ -5,13 +5,10 @@
 
 #include "hook.h"
 #include "pass.h"
+#include "ring/room.h"
 
-/* A record's size must be a constant; of these, the smallest that fits. */
-#define SNAP_TINY     128
-#define SNAP_SMALL    512
-#define SNAP_FRAME    2048
-#define SNAP_JUMBO    16384
 #define ADDRESS_BYTES 12 /* both MAC addresses: a tag stands behind them */
+#define XDP_COPY      32768
 
 struct ring_packet {
 	void *ctx;
@@ -36,8 +33,18 @@ static __always_inline long load(const struct ring_packet *r, __u32 offset, void
 	if (len >= room)
 		return -1;
 	len++;
+	offset += pass_lead();
 	return r->is_xdp ? bpf_xdp_load_bytes(r->ctx, offset, to, len)
 			 : bpf_skb_load_bytes(r->ctx, offset, to, len);
+}
+
+/* The same where one call does not do it: at XDP it copies at most 65,535 bytes. */
+static __always_inline long load_all(const struct ring_packet *r, __u8 *to, const __u32 room)
+{
+	if (room <= XDP_COPY || !r->is_xdp || r->cap_len <= XDP_COPY)
+		return load(r, 0, to, r->cap_len, room);
+	return load(r, 0, to, XDP_COPY, XDP_COPY) ||
+	       load(r, XDP_COPY, to + XDP_COPY, r->cap_len - XDP_COPY, room - XDP_COPY);
 }
 
 /* Copies the first cap_len bytes of the frame, its tag back in place, to `to`,
@@ -52,7 +59,7 @@ static __always_inline long load_frame(const struct ring_packet *r, __u8 *to, co
 	if (!r->cap_len)
 		return 0; /* TEST_RUN and taps alone give empty frames */
 	if (!hook->tag_type)
-		return load(r, 0, to, r->cap_len, room);
+		return load_all(r, to, room);
 	if (r->cap_len <= head || load(r, 0, to, ADDRESS_BYTES, ADDRESS_BYTES))
 		return -1;
 	__builtin_memcpy(to + ADDRESS_BYTES, tag, VLAN_TAG_BYTES);
@@ -106,17 +113,20 @@ static __always_inline void ring_packet(struct ring_packet *r, const int has_det
 		       pass->verdict.reason == NIDS_REASON_INSPECT;
 	__u32 snap = is_whole ? nids_snap_bytes : nids_sample_bytes;
 
-	r->cap_len = pass->frame.frame_len < snap ? pass->frame.frame_len : snap;
-	if (r->cap_len <= SNAP_TINY && !has_detail)
-		submit_packet(r, has_detail, SNAP_TINY);
-	else if (r->cap_len <= SNAP_SMALL)
-		submit_packet(r, has_detail, SNAP_SMALL);
-	else if (r->cap_len <= SNAP_FRAME)
-		submit_packet(r, has_detail, SNAP_FRAME);
-	else if (r->cap_len <= SNAP_JUMBO && !has_detail)
-		submit_packet(r, has_detail, SNAP_JUMBO);
-	else
-		submit_packet(r, has_detail, NIDS_SNAP_MAX);
+	r->cap_len = pass->hook.buffer_len + hook_tag_bytes(&pass->hook);
+	if (r->cap_len > snap)
+		r->cap_len = snap;
+	switch (snap_room(r->cap_len, has_detail)) {
+	case SNAP_TINY:
+		return submit_packet(r, has_detail, SNAP_TINY);
+	case SNAP_SMALL:
+		return submit_packet(r, has_detail, SNAP_SMALL);
+	case SNAP_FRAME:
+		return submit_packet(r, has_detail, SNAP_FRAME);
+	case SNAP_JUMBO:
+		return submit_packet(r, has_detail, SNAP_JUMBO);
+	}
+	submit_packet(r, has_detail, NIDS_SNAP_MAX);
 }
 
 #endif

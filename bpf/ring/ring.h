@@ -107,7 +107,7 @@ static __always_inline int ring_flow(struct nids_counters *c, flow_word *key, co
 /* Once for each table, by indexes: a global function takes no slot of a map. */
 __noinline int nids_export4(__u32 set, __u32 way, __u32 cause)
 {
-	__u32 cpu = bpf_get_smp_processor_id();
+	__u32 cpu = pass_cpu();
 	struct nids_counters *c = bpf_map_lookup_elem(&nids_counters, &cpu);
 	struct nids_flow4_set *table = bpf_map_lookup_elem(&nids_flows4, &set);
 
@@ -118,7 +118,7 @@ __noinline int nids_export4(__u32 set, __u32 way, __u32 cause)
 
 __noinline int nids_export6(__u32 set, __u32 way, __u32 cause)
 {
-	__u32 cpu = bpf_get_smp_processor_id();
+	__u32 cpu = pass_cpu();
 	struct nids_counters *c = bpf_map_lookup_elem(&nids_counters, &cpu);
 	struct nids_flow6_set *table = bpf_map_lookup_elem(&nids_flows6, &set);
 

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "nids.skel.h"
+#include "nids/abi/clock.h"
 #include "nids/abi/event.h"
 
 namespace {
@@ -33,6 +34,7 @@ TEST(Abi, EveryStructHasTheSameSizeOnBothSides) {
   EXPECT_EQ(size_in_object("nids_flow_set"), long{sizeof(nids_flow_set)});
   EXPECT_EQ(size_in_object("nids_flow_slot"), long{sizeof(nids_flow_slot)});
   EXPECT_EQ(size_in_object("nids_packet"), long{sizeof(nids_packet)});
+  EXPECT_EQ(size_in_object("nids_clock"), long{sizeof(nids_clock)});
 }
 
 TEST(Abi, APacketFieldLiesAtTheSameOffsetOnBothSides) {

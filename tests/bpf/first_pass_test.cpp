@@ -314,10 +314,14 @@ TEST_F(FirstPassProgram, ClosedFlowWhoseRecordFindsNoRoomKeepsItsSlot) {
 }
 
 TEST_F(FirstPassProgram, RecordOfEverySizeHoldsTheFramesBytes) {
+  tables_.classes[kSsh].depth_bytes = 1 << 20;
   reload({.ring_bytes = 1 << 22});
-  for (const std::size_t length : {54, 256, 257, 2048, 2049, 3500, 9000, 16'384, 16'385, 60'000}) {
+  for (const std::size_t length : {54, 256, 257, 2048, 2049, 3500, 9000, 16'384, 16'385, 32'768,
+                                   32'769, 60'000, 65'535, 65'536, 65'600}) {
     PacketBuilder builder;
-    Bytes frame = builder.eth().ipv4().tcp({.dst_port = 22}).payload_bytes(length - 54).bytes();
+    const std::size_t packet = std::min<std::size_t>(length, 60'000);  // the rest is padding
+    Bytes frame = builder.eth().ipv4().tcp({.dst_port = 22}).payload_bytes(packet - 54).bytes();
+    frame.resize(length);
     for (std::size_t i = 54; i < frame.size(); ++i) frame[i] = static_cast<std::byte>(i * 31 >> 3);
     ingress(frame);
     ASSERT_EQ(drained().packets.size(), 1u) << length;

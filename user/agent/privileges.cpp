@@ -7,24 +7,56 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
-#include <utility>
+#include <span>
 
 namespace nids {
 
-std::string missing_capabilities() {
-  // CAP_SYS_ADMIN: finding programs and maps by id, and mounting the bpffs.
-  constexpr std::pair<unsigned, const char*> kNeeded[] = {{CAP_BPF, "CAP_BPF"},
-                                                          {CAP_NET_ADMIN, "CAP_NET_ADMIN"},
-                                                          {CAP_PERFMON, "CAP_PERFMON"},
-                                                          {CAP_SYS_ADMIN, "CAP_SYS_ADMIN"}};
+namespace {
+
+struct Capability {
+  unsigned number;
+  const char* name;
+};
+
+// Those of loading come first. CAP_SYS_ADMIN: finding programs and maps by id, and mounting the
+// bpffs.
+constexpr std::array kToAttach{
+    Capability{CAP_BPF, "CAP_BPF"}, Capability{CAP_NET_ADMIN, "CAP_NET_ADMIN"},
+    Capability{CAP_PERFMON, "CAP_PERFMON"}, Capability{CAP_SYS_ADMIN, "CAP_SYS_ADMIN"}};
+constexpr std::size_t kToLoad = 3;
+
+std::string missing_of(std::span<const Capability> needed) {
   std::string missing;
   capng_get_caps_process();
-  for (const auto& [capability, name] : kNeeded)
+  for (const auto& [capability, name] : needed)
     if (!capng_have_capability(CAPNG_EFFECTIVE, capability))
       missing += (missing.empty() ? "" : " ") + std::string(name);
   return missing;
 }
+
+Result<void> forbid_new_privileges() {
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+    return Error{.action = "set no_new_privs", .error_number = errno};
+  return {};
+}
+
+// What a user who is not root was given: file or ambient capabilities.
+Result<void> drop_capabilities() {
+  capng_get_caps_process();
+  if (capng_have_capabilities(CAPNG_SELECT_CAPS) == CAPNG_NONE) return {};
+  capng_clear(CAPNG_SELECT_CAPS);
+  if (const int error = capng_apply(CAPNG_SELECT_CAPS); error != 0)
+    return Error{.action = "give up capabilities",
+                 .reason = "libcap-ng returned " + std::to_string(error)};
+  return forbid_new_privileges();
+}
+
+}  // namespace
+
+std::string missing_capabilities() { return missing_of(kToAttach); }
+std::string missing_to_load() { return missing_of(std::span(kToAttach).first(kToLoad)); }
 
 AgentUser agent_user() {
   for (const char* name : {"nids-xdp", "nobody"})
@@ -46,11 +78,11 @@ Result<void> drop_privileges(const AgentUser& user) {
   if (error != 0 || capng_have_capabilities(CAPNG_SELECT_BOTH) != CAPNG_NONE)
     return Error{.action = "become the user " + user.name,
                  .reason = "libcap-ng returned " + std::to_string(error)};
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-    return Error{.action = "set no_new_privs", .error_number = errno};
-  return {};
+  return forbid_new_privileges();
 }
 
-Result<void> drop_root() { return geteuid() == 0 ? drop_privileges(agent_user()) : Result<void>{}; }
+Result<void> drop_root() {
+  return geteuid() == 0 ? drop_privileges(agent_user()) : drop_capabilities();
+}
 
 }  // namespace nids

@@ -12,6 +12,8 @@ namespace nids {
 
 // Capabilities that attaching needs and the process lacks, "CAP_BPF CAP_NET_ADMIN"; empty: none.
 std::string missing_capabilities();
+// The same for loading the program without attaching it.
+std::string missing_to_load();
 
 struct AgentUser {
   std::string name;  // nids-xdp where there is such a user, else nobody
@@ -26,7 +28,8 @@ int reader_group();
 // Becomes the user, with no group beside its own, no capability and no_new_privs.
 [[nodiscard]] Result<void> drop_privileges(const AgentUser& user);
 
-// The same for root, who reads somebody else's file; others have nothing to give up.
+// The same for root, who reads somebody else's file; another user stays who he is, but without
+// capabilities.
 [[nodiscard]] Result<void> drop_root();
 
 }  // namespace nids

@@ -11,9 +11,9 @@
 #include "agent/class_table.hpp"
 #include "agent/outputs.hpp"
 #include "agent/privileges.hpp"
-#include "firstpass/first_pass.hpp"
 #include "source/capture_file.hpp"
 #include "source/link_layer.hpp"
+#include "source/record_source.hpp"
 
 namespace nids {
 namespace {
@@ -53,14 +53,55 @@ Result<Sinks> open_sinks(const ReplayRequest& request, int dlt, Fd directory) {
   return sinks;
 }
 
-// The first pass wants a table for one file only; the agent's own is per CPU.
-FirstPass::Setup twin_setup(const Config& config) {
+// The first pass wants tables for one file only; the agent's own are per CPU.
+FirstPass::Setup first_pass_setup(const Config& config) {
   return {.slots = config.flow.slots_per_cpu,
           .slots_ipv6 = config.flow.ipv6_slots_per_cpu,
           .features = abi_features(config),
           .snap_bytes = config.ring.snap_bytes,
           .sample_bytes = config.ring.sample_bytes,
           .hash_seed = kHashSeed};
+}
+
+Result<std::unique_ptr<RecordSource>> open_source(const ReplayRequest& request,
+                                                  RecordSource::Sink sink) {
+  const auto classes = abi_classes(request.config);
+  const auto ports = abi_ports(request.config);
+  const RecordSourceSetup setup{
+      .first_pass = first_pass_setup(request.config), .classes = classes, .ports = ports.get()};
+  return request.by_kernel ? source_by_kernel(setup, std::move(sink))
+                           : source_by_twin(setup, std::move(sink));
+}
+
+Result<void> may_load() {
+  const std::string missing = missing_to_load();
+  if (missing.empty()) return {};
+  return Error{.action = "load the program into the kernel",
+               .reason = "this process lacks " + missing,
+               .hint = "run it as root; without --kernel a replay needs no privilege"};
+}
+
+// Every frame of the file, until its end or its damage.
+Result<void> take_frames(CaptureFile& file, RecordSource& source, ReplayOutcome& outcome) {
+  const int dlt = file.link_type();
+  std::uint64_t first_ns = 0, last_ns = 0;
+  for (;;) {
+    auto frame = file.next();
+    if (!frame) {
+      outcome.damage = frame.error();
+      break;
+    }
+    if (!*frame) break;
+    const auto taken = source.packet(twin_frame(**frame, dlt));
+    if (!taken) return taken.error();
+    outcome.not_taken += !*taken;
+    if (outcome.packets++ == 0) first_ns = last_ns = (*frame)->time.ns;
+    first_ns = std::min(first_ns, (*frame)->time.ns);
+    last_ns = std::max(last_ns, (*frame)->time.ns);
+    outcome.bytes += (*frame)->wire_len;
+  }
+  outcome.duration_s = static_cast<double>(last_ns - first_ns) / 1e9;
+  return {};
 }
 
 }  // namespace
@@ -86,7 +127,12 @@ Result<ReplayOutcome> replay(ReplayRequest request) {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
   const auto started = std::chrono::steady_clock::now();
+  if (request.by_kernel)
+    if (auto able = may_load(); !able) return able.error();
+  ReplayOutcome outcome;
   Fd eve, directory;
+  std::unique_ptr<RecordSource> source;
+  std::optional<Pipeline> pipeline;  // its outputs want the file's link type
   const auto prepare = [&]() -> Result<void> {
     if (request.eve) {
       auto fd = open_eve(*request.eve, false);
@@ -98,48 +144,31 @@ Result<ReplayOutcome> replay(ReplayRequest request) {
       if (!fd) return fd.error();
       directory = std::move(*fd);
     }
+    auto opened = open_source(
+        request, [&](auto record) { pipeline->record(record, ClockOffset{}, outcome.agent); });
+    if (!opened) return opened.error();
+    source = std::move(*opened);
     return drop_root();
   };
   auto file = CaptureFile::open(request.file, prepare);
   if (!file) return file.error();
-  const int dlt = file->link_type();
-  auto sinks = open_sinks(request, dlt, std::move(directory));
+  auto sinks = open_sinks(request, file->link_type(), std::move(directory));
   if (!sinks) return sinks.error();
   if (eve) sinks->eve.emplace(eve.release());
 
-  ReplayOutcome outcome;
   outcome.classes = abi_classes(request.config);
   outcome.slots =
       std::uint64_t{request.config.flow.slots_per_cpu} + request.config.flow.ipv6_slots_per_cpu;
-  FirstPass* told = nullptr;
   sinks->steer = [&](auto, const nids_flow_key& key, nids_slot_address slot,
-                     nids_interest interest) -> std::uint32_t {
-    return told == nullptr ? 0 : told->command(key, slot.set, interest);
-  };
-  Pipeline pipeline(request.config, {}, std::move(*sinks));
-  FirstPass first_pass(twin_setup(request.config), outcome.classes, *abi_ports(request.config),
-                       [&](auto record) { pipeline.record(record, ClockOffset{}, outcome.agent); });
-  told = &first_pass;
-  std::uint64_t first_ns = 0, last_ns = 0;
-  for (;;) {
-    auto frame = file->next();
-    if (!frame) {
-      outcome.damage = frame.error();
-      break;
-    }
-    if (!*frame) break;
-    first_pass.packet(twin_frame(**frame, dlt));
-    if (outcome.packets++ == 0) first_ns = last_ns = (*frame)->time.ns;
-    first_ns = std::min(first_ns, (*frame)->time.ns);
-    last_ns = std::max(last_ns, (*frame)->time.ns);
-    outcome.bytes += (*frame)->wire_len;
-  }
-  pipeline.flush(outcome.agent);
-  outcome.counters = first_pass.counters();
-  const nids_sum live = first_pass.live_by_scan();
-  outcome.scan_agrees =
-      live.packets == outcome.counters.live.packets && live.bytes == outcome.counters.live.bytes;
-  outcome.duration_s = static_cast<double>(last_ns - first_ns) / 1e9;
+                     nids_interest interest) { return source->command(key, slot, interest); };
+  pipeline.emplace(request.config, std::map<std::uint32_t, std::string>{}, std::move(*sinks));
+  if (auto done = take_frames(*file, *source, outcome); !done) return done.error();
+  pipeline->flush(outcome.agent);
+  const auto reading = source->read();
+  if (!reading) return reading.error();
+  outcome.counters = reading->counters;
+  const nids_sum &live = reading->live_by_scan, &counted = outcome.counters.live;
+  outcome.scan_agrees = live.packets == counted.packets && live.bytes == counted.bytes;
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - started;
   outcome.wall_s = wall.count();
   return outcome;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The whole pipeline over a capture file, in packet time: the first pass by its native twin.
-// Attaches nothing.
+// The whole pipeline over a capture file, in packet time: the first pass by its native twin, or by
+// a copy of the program in the kernel. Attaches nothing.
 #pragma once
 
 #include <functional>
@@ -24,12 +24,14 @@ struct ReplayRequest {
   std::optional<std::string> eve;     // "-" is standard output; none: not written
   std::optional<std::string> retain;  // a directory; none: nothing is kept
   std::function<void(const Alert&)> on_alert;
+  bool by_kernel = false;  // needs privileges, which are given up before the file is read
 };
 
 struct ReplayOutcome {
   std::uint64_t packets = 0;
-  std::uint64_t bytes = 0;  // on the wire
-  double duration_s = 0;    // from the first packet's time to the last's
+  std::uint64_t bytes = 0;      // on the wire
+  std::uint64_t not_taken = 0;  // of the packets: the kernel could not be given them
+  double duration_s = 0;        // from the first packet's time to the last's
   double wall_s = 0;
   nids_counters counters{};
   nids_agent_counters agent{};

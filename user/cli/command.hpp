@@ -54,6 +54,7 @@ Exit run_stats(const StatsArguments&, Io&);
 
 struct ReplayArguments {
   std::string file;
+  bool kernel = false;
   bool json = false;
   std::optional<std::string> eve, retain, config;
 };

@@ -72,6 +72,7 @@ void add_replay(CLI::App& app) {
   auto* sub = app.add_subcommand("replay", "the whole pipeline over a capture file, without root");
   sub->add_option("FILE", a.file, "pcap or pcapng, gzip or zstd too; - is standard input")
       ->required();
+  sub->add_flag("--kernel", a.kernel, "the first pass by the program in the kernel; needs root");
   sub->add_flag("--json", a.json, "for scripts");
   sub->add_option("--eve", a.eve, "write EVE JSON here; - is standard output")->type_name("PATH");
   sub->add_option("--retain", a.retain, "keep flagged packets here; off is nowhere")

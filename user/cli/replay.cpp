@@ -26,14 +26,18 @@ StatsReport report_of(const ReplayOutcome& outcome, const std::string& file) {
 
 nlohmann::ordered_json replay_json(const ReplayOutcome& outcome, const StatsReport& report) {
   const auto* by = outcome.agent.alerts_by_severity;
-  return {{"file", report.interface},
-          {"packets", outcome.packets},
-          {"bytes", outcome.bytes},
-          {"duration_s", outcome.duration_s},
-          {"wall_s", outcome.wall_s},
-          {"alerts", by[1] + by[2] + by[3]},
-          {"flows", 0},  // flow records are not written yet
+  return {{"file", report.interface},         {"packets", outcome.packets},
+          {"bytes", outcome.bytes},           {"not_taken", outcome.not_taken},
+          {"duration_s", outcome.duration_s}, {"wall_s", outcome.wall_s},
+          {"alerts", by[1] + by[2] + by[3]},  {"flows", 0},  // flow records are not written yet
           {"stats", stats_json(report)}};
+}
+
+Error not_taken(std::uint64_t packets) {
+  return {.action = "run " + std::to_string(packets) + (packets == 1 ? " packet" : " packets") +
+                    " through the program in the kernel",
+          .reason = "a header lies beyond the first 3072 bytes, or the kernel did not take them",
+          .hint = "no counter has them; a replay without --kernel takes them all"};
 }
 
 }  // namespace
@@ -47,7 +51,8 @@ Exit run_replay(const ReplayArguments& arguments, Io& io) {
   ReplayRequest request{.file = arguments.file,
                         .config = std::move(*config),
                         .eve = eve,
-                        .retain = arguments.retain == "off" ? std::nullopt : arguments.retain};
+                        .retain = arguments.retain == "off" ? std::nullopt : arguments.retain,
+                        .by_kernel = arguments.kernel};
   if (!arguments.json)
     request.on_alert = [&](const Alert& alert) { out << alert_line(alert, io.colour) << '\n'; };
   auto outcome = replay(std::move(request));
@@ -61,7 +66,9 @@ Exit run_replay(const ReplayArguments& arguments, Io& io) {
   else
     out << summary_text(report);
   if (outcome->damage) fail(*outcome->damage, io);
-  const bool is_doubtful = outcome->damage || !is_balanced(report) || has_losses(report);
+  if (outcome->not_taken != 0) fail(not_taken(outcome->not_taken), io);
+  const bool is_doubtful =
+      outcome->damage || outcome->not_taken != 0 || !is_balanced(report) || has_losses(report);
   return is_doubtful ? kDegraded : kOk;
 }
 

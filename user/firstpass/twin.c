@@ -15,6 +15,7 @@ static struct nids_flow_cell* twin_cell(struct nids_twin* twin, __u64 hash) {
 
 #include "first_pass.h"
 #include "parse/detail.h"
+#include "ring/room.h"
 
 #define IDLE_NS 60000000000ull /* as user/kernel/object.cpp has it */
 #define SECOND_NS 1000000000ull
@@ -96,7 +97,8 @@ static void send_packet(struct nids_twin* twin, const struct nids_twin_frame* fr
     behind += sizeof(*detail);
   }
   memcpy(behind, frame->bytes, record->cap_len);
-  send_up(twin, record, (size_t)(behind - twin->record) + record->cap_len);
+  send_up(twin, record,
+          (size_t)(behind - twin->record) + snap_room(record->cap_len, record->detail_len != 0));
 }
 
 void nids_twin_parse(const struct nids_twin_frame* frame, struct nids_packet* packet,

@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fcntl.h>
 
 #include <algorithm>
 #include <array>
@@ -89,6 +90,18 @@ Result<Maps> Maps::of_program(std::uint32_t program_id) {
     size = sizeof(map_info);
     if (bpf_obj_get_info_by_fd(map.get(), &map_info, &size) == 0)
       maps.fds_.insert_or_assign(map_info.name, std::move(map));
+  }
+  return maps;
+}
+
+Result<Maps> Maps::of_object(const bpf_object* object) {
+  Maps maps;
+  const bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object) {
+    Fd copy{fcntl(bpf_map__fd(map), F_DUPFD_CLOEXEC, 3)};
+    if (!copy)
+      return Error{.action = std::string("use map ") + bpf_map__name(map), .error_number = errno};
+    maps.fds_.insert_or_assign(bpf_map__name(map), std::move(copy));
   }
   return maps;
 }

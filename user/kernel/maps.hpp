@@ -12,6 +12,8 @@
 #include "nids/abi/event.h"
 #include "nids/result.hpp"
 
+struct bpf_object;
+
 namespace nids {
 
 // What `stats` shows of one interface, read at one moment.
@@ -26,6 +28,8 @@ class Maps {
  public:
   // The maps that the program holds, those bound to it included.
   [[nodiscard]] static Result<Maps> of_program(std::uint32_t program_id);
+  // Those of a loaded object.
+  [[nodiscard]] static Result<Maps> of_object(const bpf_object* object);
   // Those pinned in a directory; read only.
   [[nodiscard]] static Result<Maps> pinned(const std::string& directory);
 

@@ -60,12 +60,12 @@ nids_info describe(int ifindex, const std::string& ifname, const ProgramSetup& s
   info.ifindex = static_cast<std::uint32_t>(ifindex);
   info.attached_wall_ns = wall_now_ns();
   info.netns_inode = own_netns();
-  info.cpus = static_cast<std::uint32_t>(libbpf_num_possible_cpus());
+  info.cpus = setup.packet_time ? 1 : static_cast<std::uint32_t>(libbpf_num_possible_cpus());
   info.sets4_per_cpu = setup.slots_per_cpu / NIDS_WAYS;
   info.sets6_per_cpu = setup.ipv6_slots_per_cpu / NIDS_WAYS;
   info.cells = std::max(setup.slots_per_cpu, setup.ipv6_slots_per_cpu);
   info.rings = setup.rings;
-  info.tick_ns = tick_ns();
+  info.tick_ns = setup.packet_time ? setup.packet_time->tick_ns : tick_ns();
   info.ring_bytes = static_cast<std::uint32_t>(setup.ring_bytes);
   info.snap_bytes = setup.snap_bytes;
   info.sample_bytes = setup.sample_bytes;
@@ -96,8 +96,13 @@ Result<void> fill_settings(nids_bpf& bpf, const nids_info& info, const ProgramSe
   settings.nids_tick_ns = info.tick_ns;
   settings.nids_idle_ticks = static_cast<std::uint32_t>(kIdle_ns / info.tick_ns);
   settings.nids_second_ticks = static_cast<std::uint32_t>(kSecond_ns / info.tick_ns);
+  settings.nids_packet_time = setup.packet_time.has_value();
+  // What names the map is code that the verifier finds dead, and it accepts that.
+  bpf_map__set_autocreate(bpf.maps.nids_clock, setup.packet_time.has_value());
   const auto bytes = sizeof(settings.nids_hash_keys);
-  if (getrandom(settings.nids_hash_keys, bytes, 0) != static_cast<ssize_t>(bytes))
+  if (setup.packet_time)
+    std::ranges::copy(setup.packet_time->hash_keys, settings.nids_hash_keys);
+  else if (getrandom(settings.nids_hash_keys, bytes, 0) != static_cast<ssize_t>(bytes))
     return Error{.action = "draw hash keys", .error_number = errno};
   return {};
 }

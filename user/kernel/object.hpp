@@ -2,8 +2,10 @@
 // The BPF object, opened and sized for one interface but not loaded: attaching loads it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -15,7 +17,8 @@ struct nids_bpf;
 
 namespace nids {
 
-// What an interface's programs are loaded with.
+// What an interface's programs are loaded with; or, in packet time, a replay's copy of the ingress
+// program, with the tables of one CPU.
 struct ProgramSetup {
   std::uint32_t slots_per_cpu = 65'536;       // IPv4; a power of two, at least NIDS_WAYS
   std::uint32_t ipv6_slots_per_cpu = 65'536;  // likewise
@@ -26,6 +29,11 @@ struct ProgramSetup {
   std::uint32_t features = NIDS_FEATURES_ALL;
   std::span<const nids_class> classes;  // NIDS_CLASS_MAX of them
   const nids_port_classes* ports = nullptr;
+  struct PacketTime {
+    std::array<std::uint64_t, NIDS_HASH_KEYS> hash_keys;  // else they are random
+    std::uint32_t tick_ns = 1'000'000;
+  };
+  std::optional<PacketTime> packet_time{};  // of such a copy
 };
 
 struct SkeletonDeleter {

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <utility>
+
+#include "source/record_source.hpp"
+
+namespace nids {
+namespace {
+
+class TwinSource final : public RecordSource {
+ public:
+  TwinSource(const RecordSourceSetup& setup, Sink sink)
+      : first_pass_(setup.first_pass, setup.classes, *setup.ports, std::move(sink)) {}
+
+  Result<bool> packet(const nids_twin_frame& frame) override {
+    first_pass_.packet(frame);
+    return true;
+  }
+  std::uint32_t command(const nids_flow_key& key, nids_slot_address slot,
+                        nids_interest interest) override {
+    return first_pass_.command(key, slot.set, interest);
+  }
+  Result<Reading> read() const override {
+    return Reading{.counters = first_pass_.counters(), .live_by_scan = first_pass_.live_by_scan()};
+  }
+
+ private:
+  FirstPass first_pass_;
+};
+
+}  // namespace
+
+std::unique_ptr<RecordSource> source_by_twin(const RecordSourceSetup& setup,
+                                             RecordSource::Sink sink) {
+  return std::make_unique<TwinSource>(setup, std::move(sink));
+}
+
+}  // namespace nids
