@@ -15,10 +15,9 @@
 		     : bpf_skb_load_bytes((c)->load_from, (c)->offset, to, bytes))
 
 #define parse_network_whole(c, p)                                                                  \
-	(enum nids_parse_result)((c)->is_xdp ? nids_network_xdp((c)->load_from, p, (c)->offset,    \
-								(c)->wire_len)                     \
-					     : nids_network_skb((c)->load_from, p, (c)->offset,    \
-								(c)->wire_len))
+	(enum nids_parse_result)(                                                                  \
+	    (c)->is_xdp ? nids_network_xdp((c)->load_from, p, (c)->offset, (c)->wire_len)          \
+			: nids_network_skb((c)->load_from, p, (c)->offset, (c)->wire_len))
 
 int nids_network_xdp(struct xdp_md *ctx, struct nids_packet *p, __u32 offset, __u32 wire_len);
 int nids_network_skb(struct __sk_buff *skb, struct nids_packet *p, __u32 offset, __u32 wire_len);

@@ -69,7 +69,7 @@ static __always_inline enum nids_parse_result parse_ipv4(struct cursor *c, struc
 	if (ip.version_ihl >> 4 != 4 || hdr_len < sizeof(ip))
 		return NIDS_PARSE_BAD_HEADER;
 	/* A GSO packet too long for the field (BIG TCP) carries 0; none on a wire does. */
-	if (total_len == 0 && rest > IP_DATAGRAM_MAX)
+	if (c->reading == WHOLE && total_len == 0 && rest > IP_DATAGRAM_MAX)
 		total_len = rest;
 	if (total_len < hdr_len || (total_len > rest && hdr_len <= rest))
 		return NIDS_PARSE_BAD_LENGTH;
