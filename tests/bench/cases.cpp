@@ -14,10 +14,21 @@ namespace nids::bench {
 namespace {
 
 constexpr std::uint32_t kBatch = 32'768;  // its exports fit the default ring
-constexpr std::uint32_t kRandomBatches = 32;
-constexpr std::uint32_t kNewFlowBatches = 8;
-constexpr std::uint32_t kHotPackets = 1'000'000;
-constexpr std::uint32_t kRecordPackets = 1'000'000;
+
+// A run of a program is several short samples: what drifts in a long one would hit the programs
+// apart, and a median of many bears more neighbours on the machine.
+struct Run {
+  std::uint32_t samples;
+  std::uint32_t batches;
+  std::uint32_t packets_per_batch;
+};
+constexpr Run kSameFlow{.samples = 10, .batches = 1, .packets_per_batch = 100'000};
+// A batch fits the default ring: at this rate, 5 million records a second without end, a consumer
+// falls behind, and a record that is lost costs less than one that is sent.
+constexpr Run kRecords{.samples = 10, .batches = 6, .packets_per_batch = kBatch / 2};
+constexpr Run kRandomFlows{.samples = 4, .batches = 8, .packets_per_batch = kBatch};
+constexpr Run kNewFlows{.samples = 4, .batches = 2, .packets_per_batch = kBatch};
+
 // New flows a slot until every set of the table is full.
 constexpr std::uint32_t kFlowsToFillASlot = 8;
 
@@ -38,7 +49,7 @@ class Cases {
   };
   bool is_wanted(const std::string& id) const { return id.rfind(settings_.only, 0) == 0; }
   Result<Loaded> load(const SubjectSize& size, std::uint32_t reference_flows) const;
-  Plan plan(std::uint32_t batches, std::uint32_t packets_per_batch) const;
+  Plan plan(const Run& run) const;
   Lane ours(Loaded& loaded, const Bytes& frame) const;
   Lane table(const Loaded& loaded, std::string_view name, int program, const Bytes& frame) const;
   static Lane pass(const Loaded& loaded, const Bytes& frame) {
@@ -48,6 +59,31 @@ class Cases {
   const Settings& settings_;
   const std::function<void(CaseResult)>& report_;
 };
+
+struct HotPacket {
+  std::string id;
+  std::string title;
+  Bytes frame;
+};
+
+// Of no class; each opens its flow or belongs to one that it has opened.
+std::vector<HotPacket> hot_packets() {
+  return {
+      {"hot.tcp-ack", "hot flow, TCP ACK",
+       PacketBuilder{}.eth().ipv4().tcp({.dst_port = 443}).padded_to(64).bytes()},
+      {"hot.tcp-syn", "hot flow, TCP SYN",
+       PacketBuilder{}
+           .eth()
+           .ipv4()
+           .tcp({.dst_port = 443, .flags = kTcpSyn, .options = {2, 4, 5, 180}})
+           .padded_to(64)
+           .bytes()},
+      {"hot.dns", "hot flow, DNS query",
+       PacketBuilder{}.eth().ipv4().udp({.dst_port = 53}).payload_bytes(29).bytes()},
+      {"hot.ipv6-ack", "hot flow, IPv6 TCP ACK",
+       PacketBuilder{}.eth().ipv6().tcp({.dst_port = 443}).bytes()},
+  };
+}
 
 // What the flow pickers change the sender of: addresses on both sides of the receiver's.
 Bytes picked_frame() {
@@ -67,12 +103,11 @@ Result<Cases::Loaded> Cases::load(const SubjectSize& size, std::uint32_t referen
   return Loaded{std::move(*subject), std::move(*reference)};
 }
 
-Plan Cases::plan(std::uint32_t batches, std::uint32_t packets_per_batch) const {
+Plan Cases::plan(const Run& run) const {
   if (!settings_.is_quick)
-    return {.runs = settings_.runs, .batches = batches, .packets_per_batch = packets_per_batch};
-  // A batch of flows stays whole: a tenth of one would measure its beginning.
-  if (batches == 1) return {settings_.runs, 1, packets_per_batch / 10};
-  return {settings_.runs, (batches + 9) / 10, packets_per_batch};
+    return {settings_.runs * run.samples, run.batches, run.packets_per_batch};
+  // A batch stays whole: a tenth of one would measure its beginning.
+  return {settings_.runs, (run.samples * run.batches + 9) / 10, run.packets_per_batch};
 }
 
 Lane Cases::ours(Loaded& loaded, const Bytes& frame) const {
@@ -93,23 +128,8 @@ Lane Cases::table(const Loaded& loaded, std::string_view name, int program,
 }
 
 Result<void> Cases::hot() {
-  const std::array<std::tuple<std::string, std::string, Bytes>, 4> packets{{
-      {"hot.tcp-ack", "hot flow, TCP ACK",
-       PacketBuilder{}.eth().ipv4().tcp({.dst_port = 443}).padded_to(64).bytes()},
-      {"hot.tcp-syn", "hot flow, TCP SYN",
-       PacketBuilder{}
-           .eth()
-           .ipv4()
-           .tcp({.dst_port = 443, .flags = kTcpSyn, .options = {2, 4, 5, 180}})
-           .padded_to(64)
-           .bytes()},
-      {"hot.dns", "hot flow, DNS query",
-       PacketBuilder{}.eth().ipv4().udp({.dst_port = 53}).payload_bytes(29).bytes()},
-      {"hot.ipv6-ack", "hot flow, IPv6 TCP ACK",
-       PacketBuilder{}.eth().ipv6().tcp({.dst_port = 443}).bytes()},
-  }};
   std::optional<Loaded> loaded;
-  for (const auto& [id, title, frame] : packets) {
+  for (const auto& [id, title, frame] : hot_packets()) {
     if (!is_wanted(id)) continue;
     if (!loaded) {
       auto fresh = load({}, 2 * kDefaultSlots);
@@ -118,12 +138,13 @@ Result<void> Cases::hot() {
     }
     const std::vector<Lane> lanes{
         ours(*loaded, frame), table(*loaded, kHash, loaded->reference.hash(), frame),
-        table(*loaded, kLru, loaded->reference.lru(), frame), pass(*loaded, frame)};
+        table(*loaded, kLru, loaded->reference.lru(), frame),
+        table(*loaded, kParse, loaded->reference.parse(), frame), pass(*loaded, frame)};
     // The first packet of each opens its flow.
-    const Plan once{.runs = 1, .batches = 1, .packets_per_batch = 1};
+    const Plan once{.samples = 1, .batches = 1, .packets_per_batch = 1};
     if (auto opened = measure(loaded->reference, Pick::kFrame, lanes, once); !opened)
       return opened.error();
-    const Plan plan = this->plan(1, kHotPackets);
+    const Plan plan = this->plan(kSameFlow);
     auto series = measure(loaded->reference, Pick::kFrame, lanes, plan);
     if (!series) return series.error();
     CaseResult result{.id = id, .title = title, .series = std::move(*series)};
@@ -148,7 +169,7 @@ Result<void> Cases::random(std::uint32_t flows, std::uint32_t slots_per_flow, bo
     if (auto warm = warm_up(reference, lane, flows, kBatch); !warm) return warm.error();
   }
   lanes.push_back(pass(*loaded, frame));
-  const Plan plan = this->plan(kRandomBatches, kBatch);
+  const Plan plan = this->plan(kRandomFlows);
   auto series = measure(reference, Pick::kRandom, lanes, plan);
   if (!series) return series.error();
   CaseResult result{.id = id,
@@ -177,7 +198,7 @@ Result<void> Cases::new_flow(std::uint32_t slots) {
       return warm.error();
   }
   lanes.push_back(pass(*loaded, frame));
-  const Plan plan = this->plan(kNewFlowBatches, kBatch);
+  const Plan plan = this->plan(kNewFlows);
   auto series = measure(reference, Pick::kNext, lanes, plan);
   if (!series) return series.error();
   CaseResult result{.id = id,
@@ -206,10 +227,14 @@ Result<void> Cases::record() {
   const Bytes unflagged = to_port(443);
   std::vector<Lane> lanes{ours(*loaded, flagged), ours(*loaded, unflagged), pass(*loaded, flagged)};
   lanes[1].name = kUnflagged;
-  for (Lane& lane : lanes) lane.after_batch = nullptr;  // the consumer is another
   auto consumer = LiveConsumer::start(loaded->subject.ring(), settings_.consumer_cpu);
   if (!consumer) return consumer.error();
-  const Plan plan = this->plan(1, kRecordPackets);
+  for (Lane& lane : lanes)
+    if (lane.counted)
+      lane.after_batch = [&consumer, counted = lane.counted] {
+        (*consumer)->wait_for(counted().records);
+      };
+  const Plan plan = this->plan(kRecords);
   auto series = measure(loaded->reference, Pick::kFrame, lanes, plan);
   if (!series) return series.error();
   result.series = std::move(*series);

@@ -5,8 +5,8 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstring>
 
@@ -17,11 +17,17 @@ namespace {
 
 constexpr int kLookEveryMs = 1;
 
-// The agent copies each record out of the ring too.
 int copy_record(void* context, void* data, std::size_t bytes) {
-  auto& copy = *static_cast<std::array<std::byte, 512>*>(context);
-  std::memcpy(copy.data(), data, std::min(bytes, copy.size()));
+  auto& copy = *static_cast<LiveConsumer::Copy*>(context);
+  std::memcpy(copy.bytes.data(), data, std::min(bytes, copy.bytes.size()));
+  copy.records.fetch_add(1, std::memory_order_relaxed);
   return 0;
+}
+
+// Before the machine's other work: a consumer that waits for a CPU measures that work.
+void be_preferred() {
+  const sched_param lowest{.sched_priority = 1};
+  sched_setscheduler(0, SCHED_FIFO, &lowest);
 }
 
 }  // namespace
@@ -36,16 +42,16 @@ Result<void> stay_on_cpu(int cpu) {
 }
 
 Result<std::unique_ptr<LiveConsumer>> LiveConsumer::start(int ring_fd, int cpu) {
-  auto copy = std::make_unique<std::array<std::byte, 512>>();
+  std::unique_ptr<LiveConsumer> consumer(new LiveConsumer);
   Handle<ring_buffer, ring_buffer__free> ring(
-      ring_buffer__new(ring_fd, copy_record, copy.get(), nullptr));
+      ring_buffer__new(ring_fd, copy_record, &consumer->copy_, nullptr));
   if (!ring) return Error{.action = "open the ring for its consumer", .error_number = errno};
 
-  std::unique_ptr<LiveConsumer> consumer(new LiveConsumer);
   std::atomic<bool>& stop = consumer->stop_;
-  consumer->thread_ = std::thread([&stop, cpu, copy = std::move(copy), ring = std::move(ring)] {
-    // A consumer that can't be kept there still consumes; what it loses is counted.
+  consumer->thread_ = std::thread([&stop, cpu, ring = std::move(ring)] {
+    // What it can't have, CPU or priority, it does without; what is lost then is counted.
     (void)stay_on_cpu(cpu);
+    be_preferred();
     while (!stop) {
       ring_buffer__poll(ring.get(), kLookEveryMs);
       ring_buffer__consume(ring.get());
@@ -56,7 +62,14 @@ Result<std::unique_ptr<LiveConsumer>> LiveConsumer::start(int ring_fd, int cpu) 
 
 LiveConsumer::~LiveConsumer() {
   stop_ = true;
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
+}
+
+void LiveConsumer::wait_for(std::uint64_t records) const {
+  using namespace std::chrono;
+  const auto give_up = steady_clock::now() + seconds(1);
+  while (copy_.records.load(std::memory_order_relaxed) < records && steady_clock::now() < give_up)
+    std::this_thread::sleep_for(microseconds(100));
 }
 
 }  // namespace nids::bench

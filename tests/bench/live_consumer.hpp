@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // A thread that takes records from a ring while it is filled, as the agent does. Owns the thread;
-// looks into no record.
+// understands no record.
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <thread>
 
@@ -17,8 +20,18 @@ class LiveConsumer {
   [[nodiscard]] static Result<std::unique_ptr<LiveConsumer>> start(int ring_fd, int cpu);
   ~LiveConsumer();
 
+  // Until it has taken so many, since it began; a second at most.
+  void wait_for(std::uint64_t records) const;
+
+  // What it does with a record: the agent copies each out of the ring too.
+  struct Copy {
+    std::array<std::byte, 512> bytes{};
+    std::atomic<std::uint64_t> records{0};
+  };
+
  private:
   LiveConsumer() = default;
+  Copy copy_;
   std::atomic<bool> stop_{false};
   std::thread thread_;
 };

@@ -53,10 +53,10 @@ Result<std::vector<Series>> measure(Reference& reference, Pick pick, const std::
                                     const Plan& plan) {
   std::vector<Series> all;
   for (const Lane& lane : lanes) all.push_back({.name = std::string(lane.name)});
-  for (std::uint32_t run = 0; run < plan.runs; ++run) {
+  for (std::uint32_t round = 0; round < plan.samples; ++round) {
     for (std::size_t turn = 0; turn < lanes.size(); ++turn) {
       // Each is the first in its turn: none has always the same one before it.
-      const std::size_t i = (run + turn) % lanes.size();
+      const std::size_t i = (round + turn) % lanes.size();
       const Lane& lane = lanes[i];
       const Counted before = lane.counted ? lane.counted() : Counted{};
       const auto ns = sample(reference, pick, lane, plan);

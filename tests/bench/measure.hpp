@@ -26,11 +26,11 @@ struct Lane {
 
 // A sample is the mean of its batches.
 struct Plan {
-  std::uint32_t runs = 0;
+  std::uint32_t samples = 0;  // of each program
   std::uint32_t batches = 0;
   std::uint32_t packets_per_batch = 0;
 
-  std::uint64_t packets() const { return std::uint64_t{runs} * batches * packets_per_batch; }
+  std::uint64_t packets() const { return std::uint64_t{samples} * batches * packets_per_batch; }
 };
 
 // Which flow each packet belongs to.

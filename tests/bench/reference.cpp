@@ -40,6 +40,7 @@ Result<Reference> Reference::load(std::uint32_t flows) {
 }
 
 int Reference::pass() const { return bpf_program__fd(skeleton_->progs.bench_pass); }
+int Reference::parse() const { return bpf_program__fd(skeleton_->progs.bench_parse); }
 int Reference::hash() const { return bpf_program__fd(skeleton_->progs.bench_hash); }
 int Reference::lru() const { return bpf_program__fd(skeleton_->progs.bench_lru); }
 int Reference::random() const { return bpf_program__fd(skeleton_->progs.bench_random); }

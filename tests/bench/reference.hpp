@@ -19,9 +19,10 @@ class Reference {
   [[nodiscard]] static Result<Reference> load(std::uint32_t flows);
 
   int pass() const;
+  int parse() const;  // parse and its counters, no flows
   int hash() const;
   int lru() const;
-  Counted counted(std::uint32_t cpu) const;  // of HASH and LRU together
+  Counted counted(std::uint32_t cpu) const;  // of parse, HASH and LRU together
 
   int random() const;  // goes on in aim()'s program as a flow below `flows`
   int next() const;    // the same, as the flow that comes next

@@ -29,7 +29,7 @@ std::optional<double> net_median(const CaseResult& result, std::string_view name
 
 std::string range(const CaseResult& result) {
   const auto net = result.net(kOurs);
-  return net ? format("%.1f-%.1f", net->min, net->max) : "-";
+  return net ? format("%.1f-%.1f", net->low, net->high) : "-";
 }
 
 std::optional<double> median_of(const CaseResult& result, std::string_view name) {
@@ -45,10 +45,10 @@ std::string bar(double value, double largest, char mark) {
 }  // namespace
 
 void print_heading(std::ostream& out, const Settings& settings) {
-  out << "ns a packet, median of " << settings.runs << " runs on CPU " << settings.cpu
-      << (settings.is_quick ? ", a tenth of the packets" : "")
-      << "; net is less XDP_PASS in the same run\n\n"
-      << format("%-38s %7s %13s %8s %8s %7s %7s\n", "case", "ours", "(min-max)", "HASH", "LRU",
+  out << "ns a packet, median of all samples of " << settings.runs << " runs on CPU "
+      << settings.cpu << (settings.is_quick ? ", a tenth of the packets" : "")
+      << "; net is less XDP_PASS\n\n"
+      << format("%-38s %7s %13s %8s %8s %7s %7s\n", "case", "ours", "(quartiles)", "HASH", "LRU",
                 "PASS", "ours")
       << format("%-38s %7s %13s %8s %8s %7s %7s\n", "", "net", "net", "net", "net", "whole",
                 "whole");
@@ -96,7 +96,7 @@ void print_curve(std::ostream& out, const std::vector<CaseResult>& cases) {
 void print_budgets(std::ostream& out, const std::vector<Budget>& budgets) {
   out << "\nbudgets\n";
   for (const Budget& budget : budgets) {
-    const char* word = !budget.figure ? "not measured" : budget.met() ? "met" : "missed";
+    const char* word = !budget.figure ? "no figure" : budget.met() ? "met" : "missed";
     const int digits = budget.limit < 1 ? 2 : 1;
     out << format("  %-38s %-12s", budget.name.c_str(), word);
     if (budget.figure) out << format(" %.*f,", digits, *budget.figure);

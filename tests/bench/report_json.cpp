@@ -11,7 +11,11 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Json summary_json(const Summary& summary) {
-  return {{"median", summary.median}, {"min", summary.min}, {"max", summary.max}};
+  return {{"median", summary.median},
+          {"low_quartile", summary.low},
+          {"high_quartile", summary.high},
+          {"min", summary.min},
+          {"max", summary.max}};
 }
 
 Json counted_json(const Counted& counted) {

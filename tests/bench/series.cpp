@@ -6,13 +6,26 @@
 
 namespace nids::bench {
 
+namespace {
+
+// Between the two samples that it falls between; `sorted` is not empty.
+double quantile(const std::vector<double>& sorted, double share) {
+  const double place = share * static_cast<double>(sorted.size() - 1);
+  const auto below = static_cast<std::size_t>(place);
+  const std::size_t above = std::min(below + 1, sorted.size() - 1);
+  return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
+}
+
+}  // namespace
+
 Summary summarise(std::vector<double> samples) {
   if (samples.empty()) return {};
   std::sort(samples.begin(), samples.end());
-  const std::size_t half = samples.size() / 2;
-  const double median =
-      samples.size() % 2 == 1 ? samples[half] : (samples[half - 1] + samples[half]) / 2;
-  return {.median = median, .min = samples.front(), .max = samples.back()};
+  return {.median = quantile(samples, 0.5),
+          .low = quantile(samples, 0.25),
+          .high = quantile(samples, 0.75),
+          .min = samples.front(),
+          .max = samples.back()};
 }
 
 const Series* CaseResult::find(std::string_view name) const {
