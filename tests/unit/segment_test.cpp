@@ -26,7 +26,7 @@ Packet super_packet(const PacketBuilder& builder, std::uint32_t segment_len) {
                               .l3_offset = 0,
                               .ether_type = 0,
                               .is_ethernet = 1};
-  nids_twin_parse(&frame, &packet.headers);
+  nids_twin_parse(&frame, &packet.headers, &packet.detail);
   return packet;
 }
 
@@ -55,7 +55,7 @@ nids_packet parsed(const Packet& part) {
                               .l3_offset = 0,
                               .ether_type = 0,
                               .is_ethernet = 1};
-  nids_twin_parse(&frame, &headers);
+  nids_twin_parse(&frame, &headers, nullptr);
   return headers;
 }
 
