@@ -119,6 +119,24 @@ TEST(WirePackets, WhatWasNotCapturedIsMissingAtTheEndAndStillCounted) {
   EXPECT_EQ(parts[2].wire_len, kHeaders + 1000);
 }
 
+TEST(WirePackets, ASuperPacketInATunnelIsLeftWholeAndAsItWas) {
+  const auto builder = PacketBuilder{}
+                           .eth()
+                           .ipv4()
+                           .udp({.dst_port = kVxlanPort})
+                           .vxlan()
+                           .eth()
+                           .ipv4()
+                           .tcp({.dst_port = 22})
+                           .payload(std::string(3000, 'x'));
+  const Packet packet = super_packet(builder, 1000);
+  ASSERT_EQ(packet.headers.tunnel, NIDS_TUNNEL_VXLAN);
+  const auto parts = split(packet);
+
+  ASSERT_EQ(parts.size(), 1u);
+  EXPECT_EQ(parts[0].bytes, packet.bytes);
+}
+
 TEST(WirePackets, ASegmentLengthThatLiesDoesNotMakeThousands) {
   EXPECT_EQ(split(super_packet(tcp(3000), 1)).size(), 1u);
 }
