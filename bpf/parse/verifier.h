@@ -18,8 +18,8 @@
 #define NIDS_WIRE __attribute__((packed))
 #endif
 
-/* Before a loop: what the verifier needs of it. Other compilers choose. */
-#ifdef __clang__
+/* Before a loop: what the verifier needs of it. A native compiler chooses. */
+#ifdef __bpf__
 #define NIDS_UNROLL    _Pragma("clang loop unroll(full)")
 #define NIDS_NO_UNROLL _Pragma("clang loop unroll(disable)")
 #else

@@ -107,8 +107,16 @@ struct PacketBuilder::Emit {
                                  [](const ArpFields&) { return kEtherArp; },
                                  [](const Ipv4Fields&) { return kEtherIpv4; },
                                  [](const Ipv6Fields&) { return kEtherIpv6; },
+                                 [](const MplsFields&) { return kEtherMpls; },
+                                 [](const PppoeFields&) { return kEtherPppoeSession; },
+                                 [](const EthFields&) { return kEtherBridged; },
                                  [](const auto&) { return std::uint16_t{}; }},
                       *next());
+  }
+
+  template <class T>
+  bool next_is() const {
+    return next() != nullptr && std::holds_alternative<T>(*next());
   }
 
   std::uint8_t next_protocol() const {
@@ -123,6 +131,7 @@ struct PacketBuilder::Emit {
                                  [](const SctpFields&) { return kProtoSctp; },
                                  [](const Icmp& icmp) { return icmp.protocol; },
                                  [](const IgmpFields&) { return kProtoIgmp; },
+                                 [](const GreFields&) { return kProtoGre; },
                                  [](const auto&) { return kProtoExperiment; }},
                       *next());
   }
@@ -200,7 +209,10 @@ struct PacketBuilder::Emit {
     Writer out;
     out.u8(f.next_header.value_or(next_protocol()));
     out.u8(f.len.value_or(static_cast<std::uint8_t>((f.body_bytes + 2) / 8 - 1)));
-    if (f.body_bytes >= 2) out.u8(kPadN).u8(field(f.body_bytes - 2)).zeros(f.body_bytes - 2);
+    if (f.routing_type)
+      out.u8(*f.routing_type).u8(1).zeros(f.body_bytes - 2);
+    else if (f.body_bytes >= 2)
+      out.u8(kPadN).u8(field(f.body_bytes - 2)).zeros(f.body_bytes - 2);
     return out.append(behind).take();
   }
 
@@ -266,6 +278,42 @@ struct PacketBuilder::Emit {
     out.u8(f.type).u8(0).u16(0).append(ip_address(AF_INET, f.group));
     out.set_u16(2, internet_checksum(out.bytes()));
     return out.append(behind).take();
+  }
+
+  Bytes operator()(const GreFields& f) const {
+    Writer out;
+    out.u16((f.has_checksum ? 0x8000u : 0) | (f.key ? 0x2000u : 0) | (f.sequence ? 0x1000u : 0) |
+            f.more_flags);
+    out.u16(f.protocol.value_or(next_ether_type()));
+    if (f.has_checksum) out.u32(0);
+    if (f.key) out.u32(*f.key);
+    if (f.sequence) out.u32(*f.sequence);
+    out.append(behind);
+    if (f.has_checksum) out.set_u16(4, internet_checksum(out.bytes()));
+    return out.take();
+  }
+
+  Bytes operator()(const VxlanFields& f) const {
+    return Writer{}.u8(f.flags).zeros(3).u32(f.vni << 8).append(behind).take();
+  }
+
+  Bytes operator()(const GeneveFields& f) const {
+    Writer out;
+    out.u8(field(f.version) << 6 | f.option_words).u8(0);
+    out.u16(f.protocol.value_or(next_ether_type())).u32(f.vni << 8);
+    return out.zeros(f.option_words * kWordBytes).append(behind).take();
+  }
+
+  Bytes operator()(const MplsFields& f) const {
+    const bool is_bottom = f.is_bottom.value_or(!next_is<MplsFields>());
+    return Writer{}.u32(f.label << 12 | (is_bottom ? 0x100u : 0) | 64).append(behind).take();
+  }
+
+  Bytes operator()(const PppoeFields& f) const {
+    Writer out;
+    out.u8(0x11).u8(0).u16(f.session);
+    out.u16(f.len.value_or(static_cast<std::uint16_t>(2 + behind.size())));
+    return out.u16(next_is<Ipv6Fields>() ? 0x0057 : 0x0021).append(behind).take();
   }
 
   Bytes operator()(const Bytes& payload) const {

@@ -22,6 +22,13 @@ inline constexpr std::uint16_t kEtherArp = 0x0806;
 inline constexpr std::uint16_t kEtherVlan = 0x8100;
 inline constexpr std::uint16_t kEtherIpv6 = 0x86dd;
 inline constexpr std::uint16_t kEtherQinq = 0x88a8;
+inline constexpr std::uint16_t kEtherMpls = 0x8847;
+inline constexpr std::uint16_t kEtherMplsMulticast = 0x8848;
+inline constexpr std::uint16_t kEtherPppoeSession = 0x8864;
+inline constexpr std::uint16_t kEtherBridged = 0x6558;  // an Ethernet frame, in GRE or Geneve
+
+inline constexpr std::uint16_t kVxlanPort = 4789;
+inline constexpr std::uint16_t kGenevePort = 6081;
 
 inline constexpr std::uint8_t kProtoHopByHop = 0;
 inline constexpr std::uint8_t kProtoIcmp = 1;
@@ -37,6 +44,7 @@ inline constexpr std::uint8_t kProtoAh = 51;
 inline constexpr std::uint8_t kProtoIcmpv6 = 58;
 inline constexpr std::uint8_t kProtoNoNext = 59;
 inline constexpr std::uint8_t kProtoDestination = 60;
+inline constexpr std::uint8_t kProtoOspf = 89;
 inline constexpr std::uint8_t kProtoSctp = 132;
 inline constexpr std::uint8_t kProtoMobility = 135;
 inline constexpr std::uint8_t kProtoHip = 139;
@@ -48,10 +56,20 @@ inline constexpr std::uint8_t kTcpSyn = 0x02;
 inline constexpr std::uint8_t kTcpRst = 0x04;
 inline constexpr std::uint8_t kTcpPsh = 0x08;
 inline constexpr std::uint8_t kTcpAck = 0x10;
+inline constexpr std::uint8_t kTcpUrg = 0x20;
+inline constexpr std::uint8_t kTcpEce = 0x40;
+inline constexpr std::uint8_t kTcpCwr = 0x80;
 
 inline constexpr std::uint8_t kIcmpEchoReply = 0;
 inline constexpr std::uint8_t kIcmpUnreachable = 3;
+inline constexpr std::uint8_t kIcmpSourceQuench = 4;
+inline constexpr std::uint8_t kIcmpRedirect = 5;
 inline constexpr std::uint8_t kIcmpEcho = 8;
+inline constexpr std::uint8_t kIcmpTimeExceeded = 11;
+inline constexpr std::uint8_t kIcmpParameter = 12;
+inline constexpr std::uint8_t kIcmpTimestamp = 13;
+inline constexpr std::uint8_t kIcmpv6Unreachable = 1;
+inline constexpr std::uint8_t kIcmpv6PacketTooBig = 2;
 inline constexpr std::uint8_t kIcmpv6Echo = 128;
 inline constexpr std::uint8_t kIcmpv6EchoReply = 129;
 
@@ -103,6 +121,8 @@ struct ExtensionFields {
   std::size_t body_bytes = 6;  // after the two first, filled with PadN; 6, 14, 22...
   std::optional<std::uint8_t> next_header{};
   std::optional<std::uint8_t> len{};  // in 8 bytes beyond the first 8
+  // Of a routing header: its type and one segment left, in place of the PadN.
+  std::optional<std::uint8_t> routing_type{};
 };
 
 struct FragmentFields {
@@ -159,6 +179,38 @@ struct IgmpFields {
   std::string group = "224.0.0.251";
 };
 
+// RFC 2784, RFC 2890.
+struct GreFields {
+  bool has_checksum = false;
+  std::optional<std::uint32_t> key{};
+  std::optional<std::uint32_t> sequence{};
+  std::optional<std::uint16_t> protocol{};
+  std::uint16_t more_flags = 0;  // beside those of the words that are there
+};
+
+struct VxlanFields {
+  std::uint32_t vni = 100;
+  std::uint8_t flags = 0x08;  // RFC 7348: the identifier is valid
+};
+
+struct GeneveFields {
+  std::uint32_t vni = 100;
+  std::uint8_t version = 0;
+  std::uint8_t option_words = 0;  // said, and there
+  std::optional<std::uint16_t> protocol{};
+};
+
+struct MplsFields {
+  std::uint32_t label = 16;
+  std::optional<bool> is_bottom{};
+};
+
+// RFC 2516 section 4, with the protocol number of PPP.
+struct PppoeFields {
+  std::uint16_t session = 1;
+  std::optional<std::uint16_t> len{};
+};
+
 class PacketBuilder {
  public:
   PacketBuilder& eth(EthFields fields = {}) { return add(std::move(fields)); }
@@ -179,6 +231,11 @@ class PacketBuilder {
     return add(Icmp{kProtoIcmpv6, fields});
   }
   PacketBuilder& igmp(IgmpFields fields = {}) { return add(std::move(fields)); }
+  PacketBuilder& gre(GreFields fields = {}) { return add(fields); }
+  PacketBuilder& vxlan(VxlanFields fields = {}) { return add(fields); }
+  PacketBuilder& geneve(GeneveFields fields = {}) { return add(fields); }
+  PacketBuilder& mpls(MplsFields fields = {}) { return add(fields); }
+  PacketBuilder& pppoe(PppoeFields fields = {}) { return add(fields); }
   PacketBuilder& payload(std::string_view text);
   PacketBuilder& payload_bytes(std::size_t count);  // of 'x'
 
@@ -203,7 +260,8 @@ class PacketBuilder {
   };
   using Layer =
       std::variant<EthFields, Vlan, ArpFields, Ipv4Fields, Ipv6Fields, Extension, FragmentFields,
-                   AhFields, TcpFields, UdpFields, SctpFields, Icmp, IgmpFields, Bytes>;
+                   AhFields, TcpFields, UdpFields, SctpFields, Icmp, IgmpFields, GreFields,
+                   VxlanFields, GeneveFields, MplsFields, PppoeFields, Bytes>;
   struct Emit;
 
   PacketBuilder& add(Layer layer) { return layers_.push_back(std::move(layer)), *this; }

@@ -8,128 +8,117 @@
 #include <string>
 #include <vector>
 
-#include "nids/abi/lists.h"
-#include "support/packet_builder.hpp"
+#include "support/sample_packet.hpp"
+#include "support/sample_tunnels.hpp"
 
 namespace nids {
 
-// From `length` bytes on, the frame is `result`.
-struct Cut {
-  std::size_t length;
-  nids_parse_result result;
-};
-
-struct HonestPacket {
-  std::string name;
-  Bytes frame;
-  std::vector<Cut> on_wire;   // the frame has no more bytes than that
-  std::vector<Cut> captured;  // the frame is whole, and no more bytes of it may be read
-};
-
-struct LyingPacket {
-  std::string name;
-  Bytes frame;
-  nids_parse_result result;
-};
-
 inline std::vector<HonestPacket> honest_packets() {
-  // An IP packet that is cut on the wire claims more than the frame, once its header is there.
-  const auto ip = [](std::string name, const PacketBuilder& builder, std::size_t network_end,
-                     std::size_t transport_end, nids_parse_result result = NIDS_PARSE_OK) {
-    Bytes frame = builder.bytes();
-    const std::size_t whole = frame.size();
-    return HonestPacket{
-        std::move(name),
-        std::move(frame),
-        {{0, NIDS_PARSE_TRUNCATED}, {network_end, NIDS_PARSE_BAD_LENGTH}, {whole, result}},
-        {{0, NIDS_PARSE_UNAVAILABLE}, {transport_end, result}}};
-  };
   std::vector<HonestPacket> all{
-      ip("TcpSyn",
-         PacketBuilder{}.eth().ipv4().tcp(
-             {.flags = kTcpSyn, .options = {2, 4, 5, 180, 1, 3, 3, 7, 4, 2}}),
-         34, 54),
-      ip("TcpData", PacketBuilder{}.eth().ipv4().tcp({.dst_port = 22}).payload("SSH-2.0-x"), 34,
-         54),
-      ip("Udp", PacketBuilder{}.eth().ipv4().udp().payload("question"), 34, 42),
-      ip("IcmpEcho", PacketBuilder{}.eth().ipv4().icmp().payload("ping"), 34, 42),
-      ip("IcmpUnreachable",
-         PacketBuilder{}.eth().ipv4().icmp({.type = kIcmpUnreachable, .code = 3}), 34, 42),
-      ip("Sctp", PacketBuilder{}.eth().ipv4().sctp().payload("chunk"), 34, 46),
-      ip("IgmpWithRouterAlert",
-         PacketBuilder{}
-             .eth()
-             .ipv4({.dst = "224.0.0.251", .ttl = 1, .options = {148, 4, 0, 0}})
-             .igmp(),
-         38, 38),
-      ip("Gre", PacketBuilder{}.eth().ipv4({.protocol = kProtoGre}).payload_bytes(24), 34, 34),
-      ip("Ipv4InIpv4", PacketBuilder{}.eth().ipv4().ipv4({.src = "172.16.0.1"}).udp(), 34, 34),
-      ip("Ipv4WithAllOptions",
-         PacketBuilder{}.eth().ipv4({.options = std::vector<std::uint8_t>(40, 1)}).tcp(), 74, 94),
-      ip("OneVlan", PacketBuilder{}.eth().vlan(7).ipv4().tcp().payload("x"), 38, 58),
-      ip("ThreeVlans",
-         PacketBuilder{}
-             .eth()
-             .vlan(7, {.tag_type = kEtherQinq})
-             .vlan(8, {.priority = 5})
-             .vlan(4095)
-             .ipv6()
-             .udp()
-             .payload("x"),
-         66, 74),
-      ip("FirstFragment",
-         PacketBuilder{}.eth().ipv4({.more_fragments = true}).udp({.len = 4000}).payload_bytes(64),
-         34, 42),
-      ip("LaterFragment",
-         PacketBuilder{}
-             .eth()
-             .ipv4({.protocol = kProtoUdp, .fragment_offset_bytes = 1480})
-             .payload("late"),
-         34, 34, NIDS_PARSE_LATER_FRAGMENT),
-      ip("Ipv6Tcp", PacketBuilder{}.eth().ipv6().tcp().payload("hello"), 54, 74),
-      ip("Ipv6Echo", PacketBuilder{}.eth().ipv6().icmpv6().payload("ping"), 54, 62),
-      ip("Ipv6NoNextHeader", PacketBuilder{}.eth().ipv6({.next_header = kProtoNoNext}), 54, 54),
-      ip("Ipv6Extensions",
-         PacketBuilder{}
-             .eth()
-             .ipv6()
-             .extension(kProtoHopByHop)
-             .extension(kProtoDestination, {.body_bytes = 22})
-             .extension(kProtoRouting)
-             .ah()
-             .tcp(),
-         54, 138),
-      ip("Ipv6EightExtensions",
-         PacketBuilder{}
-             .eth()
-             .ipv6()
-             .extension(kProtoHopByHop)
-             .extension(kProtoDestination)
-             .extension(kProtoRouting)
-             .fragment()
-             .extension(kProtoDestination)
-             .extension(kProtoMobility)
-             .extension(kProtoHip)
-             .extension(kProtoShim6)
-             .udp(),
-         54, 126),
-      ip("Ipv6FirstFragment",
-         PacketBuilder{}
-             .eth()
-             .ipv6()
-             .fragment({.more_fragments = true})
-             .udp({.len = 4000})
-             .payload_bytes(64),
-         54, 70),
-      ip("Ipv6LaterFragment",
-         PacketBuilder{}
-             .eth()
-             .ipv6()
-             .extension(kProtoHopByHop)
-             .fragment({.offset_bytes = 8, .next_header = kProtoTcp})
-             .payload("late"),
-         54, 70, NIDS_PARSE_LATER_FRAGMENT),
+      honest_ip("TcpSyn",
+                PacketBuilder{}.eth().ipv4().tcp(
+                    {.flags = kTcpSyn, .options = {2, 4, 5, 180, 1, 3, 3, 7, 4, 2}}),
+                34, 54),
+      honest_ip("TcpData", PacketBuilder{}.eth().ipv4().tcp({.dst_port = 22}).payload("SSH-2.0-x"),
+                34, 54),
+      honest_ip("Udp", PacketBuilder{}.eth().ipv4().udp().payload("question"), 34, 42),
+      honest_ip("IcmpEcho", PacketBuilder{}.eth().ipv4().icmp().payload("ping"), 34, 42),
+      honest_ip("IcmpUnreachable",
+                PacketBuilder{}.eth().ipv4().icmp({.type = kIcmpUnreachable, .code = 3}), 34, 42),
+      honest_ip("Sctp", PacketBuilder{}.eth().ipv4().sctp().payload("chunk"), 34, 46),
+      honest_ip("IgmpWithRouterAlert",
+                PacketBuilder{}
+                    .eth()
+                    .ipv4({.dst = "224.0.0.251", .ttl = 1, .options = {148, 4, 0, 0}})
+                    .igmp(),
+                38, 38),
+      honest_ip("IcmpErrorAboutUdp",
+                PacketBuilder{}
+                    .eth()
+                    .ipv4()
+                    .icmp({.type = kIcmpTimeExceeded})
+                    .ipv4({.src = "10.0.0.2", .dst = "198.51.100.9"})
+                    .udp(),
+                34, 42),
+      honest_ip("Icmpv6TooBig",
+                PacketBuilder{}.eth().ipv6().icmpv6({.type = kIcmpv6PacketTooBig}).ipv6().tcp(), 54,
+                62),
+      honest_ip(
+          "Ipv4LooseSourceRoute",
+          PacketBuilder{}.eth().ipv4({.options = {1, 131, 7, 4, 10, 0, 0, 9}}).udp().payload("x"),
+          42, 50),
+      honest_ip("Ipv4Ah", PacketBuilder{}.eth().ipv4().ah().tcp().payload("x"), 34, 78),
+      honest_ip("Ipv4WithAllOptions",
+                PacketBuilder{}.eth().ipv4({.options = std::vector<std::uint8_t>(40, 1)}).tcp(), 74,
+                94),
+      honest_ip("OneVlan", PacketBuilder{}.eth().vlan(7).ipv4().tcp().payload("x"), 38, 58),
+      honest_ip("ThreeVlans",
+                PacketBuilder{}
+                    .eth()
+                    .vlan(7, {.tag_type = kEtherQinq})
+                    .vlan(8, {.priority = 5})
+                    .vlan(4095)
+                    .ipv6()
+                    .udp()
+                    .payload("x"),
+                66, 74),
+      honest_ip(
+          "FirstFragment",
+          PacketBuilder{}.eth().ipv4({.more_fragments = true}).udp({.len = 4000}).payload_bytes(64),
+          34, 42),
+      honest_ip("LaterFragment",
+                PacketBuilder{}
+                    .eth()
+                    .ipv4({.protocol = kProtoUdp, .fragment_offset_bytes = 1480})
+                    .payload("late"),
+                34, 34, NIDS_PARSE_LATER_FRAGMENT),
+      honest_ip("Ipv6Tcp", PacketBuilder{}.eth().ipv6().tcp().payload("hello"), 54, 74),
+      honest_ip("Ipv6Echo", PacketBuilder{}.eth().ipv6().icmpv6().payload("ping"), 54, 62),
+      honest_ip("Ipv6NoNextHeader", PacketBuilder{}.eth().ipv6({.next_header = kProtoNoNext}), 54,
+                54),
+      honest_ip("Ipv6Extensions",
+                PacketBuilder{}
+                    .eth()
+                    .ipv6()
+                    .extension(kProtoHopByHop)
+                    .extension(kProtoDestination, {.body_bytes = 22})
+                    .extension(kProtoRouting)
+                    .ah()
+                    .tcp(),
+                54, 138),
+      honest_ip("Ipv6EightExtensions",
+                PacketBuilder{}
+                    .eth()
+                    .ipv6()
+                    .extension(kProtoHopByHop)
+                    .extension(kProtoDestination)
+                    .extension(kProtoRouting)
+                    .fragment()
+                    .extension(kProtoDestination)
+                    .extension(kProtoMobility)
+                    .extension(kProtoHip)
+                    .extension(kProtoShim6)
+                    .udp(),
+                54, 126),
+      honest_ip("Ipv6FirstFragment",
+                PacketBuilder{}
+                    .eth()
+                    .ipv6()
+                    .fragment({.more_fragments = true})
+                    .udp({.len = 4000})
+                    .payload_bytes(64),
+                54, 70),
+      honest_ip("Ipv6LaterFragment",
+                PacketBuilder{}
+                    .eth()
+                    .ipv6()
+                    .extension(kProtoHopByHop)
+                    .fragment({.offset_bytes = 8, .next_header = kProtoTcp})
+                    .payload("late"),
+                54, 70, NIDS_PARSE_LATER_FRAGMENT),
   };
+  const auto tunnels = honest_tunnel_packets();
+  all.insert(all.end(), tunnels.begin(), tunnels.end());
   const Bytes ack = PacketBuilder{}.eth().ipv4().tcp().padded_to(60).bytes();
   all.push_back({"PaddedAck",
                  ack,
@@ -174,6 +163,15 @@ inline std::vector<LyingPacket> lying_ipv4_packets() {
       {"TotalLen65535", frame({.total_len = 65'535}), NIDS_PARSE_BAD_LENGTH},
       {"TotalLenInsideTheOptions", frame({.options = {1, 1, 1, 1}, .total_len = 23}),
        NIDS_PARSE_BAD_LENGTH},
+      {"OptionLen0", frame({.options = {7, 0, 0, 0}}), NIDS_PARSE_OK},
+      {"OptionLen1", frame({.options = {1, 7, 1, 0}}), NIDS_PARSE_OK},
+      {"OptionLen255", frame({.options = {131, 255, 4, 0}}), NIDS_PARSE_OK},
+      {"OptionWithoutALength", frame({.options = {1, 1, 1, 137}}), NIDS_PARSE_OK},
+      {"AhBeyondThePayload", PacketBuilder{}.eth().ipv4().ah({.len = 255}).tcp().bytes(),
+       NIDS_PARSE_BAD_LENGTH},
+      {"AhInALaterFragment",
+       PacketBuilder{}.eth().ipv4({.fragment_offset_bytes = 8}).ah().tcp().bytes(),
+       NIDS_PARSE_LATER_FRAGMENT},
       {"Checksum", frame({.checksum = 0xdead}), NIDS_PARSE_OK},
       {"ProtocolUdp", frame({.protocol = kProtoUdp}), NIDS_PARSE_BAD_LENGTH},
       {"LaterFragmentWithPorts", frame({.fragment_offset_bytes = 8}), NIDS_PARSE_LATER_FRAGMENT},
@@ -227,6 +225,22 @@ inline std::vector<LyingPacket> lying_ipv6_packets() {
        NIDS_PARSE_BAD_HEADER},
       {"AhBeyondThePayload", PacketBuilder{}.eth().ipv6().ah({.len = 255}).tcp().bytes(),
        NIDS_PARSE_BAD_LENGTH},
+      {"RoutingType0",
+       PacketBuilder{}
+           .eth()
+           .ipv6()
+           .extension(kProtoRouting, {.body_bytes = 22, .routing_type = std::uint8_t{0}})
+           .udp()
+           .bytes(),
+       NIDS_PARSE_OK},
+      {"RoutingType2",
+       PacketBuilder{}
+           .eth()
+           .ipv6()
+           .extension(kProtoRouting, {.body_bytes = 22, .routing_type = std::uint8_t{2}})
+           .udp()
+           .bytes(),
+       NIDS_PARSE_OK},
       {"FragmentReservedLength",
        PacketBuilder{}.eth().ipv6().fragment({.reserved = 255}).tcp().bytes(), NIDS_PARSE_OK},
       {"FragmentInFragment",
@@ -278,6 +292,8 @@ inline std::vector<LyingPacket> lying_transport_packets() {
            .padded_to(60)
            .bytes(),
        NIDS_PARSE_BAD_LENGTH},
+      {"TcpOptionLen0", tcp({.flags = kTcpSyn, .options = {2, 0, 5, 180}}), NIDS_PARSE_OK},
+      {"TcpOptionLen255", tcp({.flags = kTcpSyn, .options = {8, 255, 0, 0}}), NIDS_PARSE_OK},
       {"TcpChecksum", tcp({.checksum = 0xdead}), NIDS_PARSE_OK},
       {"TcpAllFlags", tcp({.flags = 0xff}), NIDS_PARSE_OK},
       {"TcpNoFlags", tcp({.flags = 0}), NIDS_PARSE_OK},
@@ -292,6 +308,7 @@ inline std::vector<LyingPacket> lying_transport_packets() {
       {"UdpLen7OfAFirstFragment", udp({.len = 7}, true), NIDS_PARSE_BAD_LENGTH},
       {"UdpOf7Bytes", carried(kProtoUdp, 7), NIDS_PARSE_BAD_LENGTH},
       {"SctpOf11Bytes", carried(kProtoSctp, 11), NIDS_PARSE_BAD_LENGTH},
+      {"IgmpOf7Bytes", carried(kProtoIgmp, 7), NIDS_PARSE_BAD_LENGTH},
       {"IcmpOf7Bytes", carried(kProtoIcmp, 7), NIDS_PARSE_BAD_LENGTH},
       {"ArpHardwareLen255", PacketBuilder{}.eth().arp({.hardware_len = 255}).bytes(),
        NIDS_PARSE_BAD_LENGTH},
@@ -316,7 +333,7 @@ inline std::vector<LyingPacket> lying_transport_packets() {
 
 inline std::vector<LyingPacket> lying_packets() {
   std::vector<LyingPacket> all = lying_ipv4_packets();
-  for (const auto& more : {lying_ipv6_packets(), lying_transport_packets()})
+  for (const auto& more : {lying_ipv6_packets(), lying_transport_packets(), lying_tunnel_packets()})
     all.insert(all.end(), more.begin(), more.end());
   return all;
 }

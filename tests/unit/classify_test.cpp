@@ -16,14 +16,15 @@ constexpr std::uint16_t kNetisPort = 53'413;  // inside the ephemeral range
 class Classify : public testing::Test {
  protected:
   static constexpr std::uint32_t kSlots = NIDS_WAYS;  // one set, so that eviction is easy
+  static constexpr std::uint32_t kCells = 4096;       // as many as the larger table has slots
 
   Classify() { restart(); }
 
   // With empty tables.
   void restart() {
-    pass_ =
-        std::make_unique<FirstPass>(FirstPass::Setup{.slots = kSlots}, tables_.classes,
-                                    *tables_.ports, [this](auto record) { records_.take(record); });
+    pass_ = std::make_unique<FirstPass>(FirstPass::Setup{.slots = kSlots, .slots_ipv6 = kCells},
+                                        tables_.classes, *tables_.ports,
+                                        [this](auto record) { records_.take(record); });
   }
 
   void send(const PacketBuilder& builder) {
@@ -189,22 +190,25 @@ std::string address(int i) {
          std::to_string(i % 256);
 }
 
-TEST_F(Classify, FlowsOfNoClassAreNotRemembered) {
-  for (int i = 0; i < 2 * NIDS_OPENER_ENTRIES; ++i) {
-    const std::string client = address(i);
-    udp(client.c_str(), 40'000, "10.0.0.53", 9999);
+TEST_F(Classify, EachForgottenOpenerIsCountedWhateverItsClass) {
+  constexpr std::uint32_t kFlows = 3 * kCells;
+  for (std::uint32_t i = 0; i < kFlows; ++i) {
+    const std::string client = address(static_cast<int>(i));
+    udp(client.c_str(), 40'000, "10.0.0.9", i % 2 == 0 ? kNetisPort : std::uint16_t{9999});
   }
-  EXPECT_EQ(counters().openers_replaced, 0u);
+  EXPECT_GE(counters().cells_replaced, kFlows - kCells);
+  EXPECT_LT(counters().cells_replaced, kFlows);
 }
 
-TEST_F(Classify, EachForgottenOpenerIsCounted) {
-  constexpr int kFlows = 3 * NIDS_OPENER_ENTRIES;
-  for (int i = 0; i < kFlows; ++i) {
-    const std::string client = address(i);
-    udp(client.c_str(), 40'000, "10.0.0.9", kNetisPort);
-  }
-  EXPECT_GE(counters().openers_replaced, std::uint64_t{kFlows - NIDS_OPENER_ENTRIES});
-  EXPECT_LT(counters().openers_replaced, std::uint64_t{kFlows});
+TEST_F(Classify, AFlowThatComesBackToItsOwnCellReplacesNone) {
+  udp("10.0.0.1", kNetisPort, "10.0.0.53", 53);
+  const std::uint64_t before = counters().cells_replaced;
+  forget_flows();
+  const std::uint64_t by_others = counters().cells_replaced - before;
+  tcp(50'000, 22, kTcpSyn);
+  tcp(50'000, 22, kTcpRst);
+  tcp(50'000, 22, kTcpSyn);  // the same ends anew
+  EXPECT_LE(counters().cells_replaced, before + by_others + 1);
 }
 
 TEST_F(Classify, PortBelongsToOneTransportOnly) {

@@ -62,7 +62,7 @@ TEST_F(Cli, ClassesAsJsonHaveNamePortsSeverityAndInterest) {
   EXPECT_EQ(classes.at(0).at("name"), "ssh");
   EXPECT_EQ(classes.at(0).at("ports").at(0), "tcp/22");
   EXPECT_EQ(classes.at(0).at("severity"), 2);
-  EXPECT_EQ(classes.at(0).at("interest"), "capture");
+  EXPECT_EQ(classes.at(0).at("interest"), "inspect");
 }
 
 TEST_F(Cli, DetachWithoutAnInterfaceIsAUsageError) { EXPECT_EQ(run_detach({}, io), kUsage); }

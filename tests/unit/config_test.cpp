@@ -72,7 +72,8 @@ TEST(BuiltinClasses, HaveTheirIndexesAndSignaturesInTheFixedOrder) {
   for (std::size_t i = 0; i < names.size(); ++i) {
     EXPECT_EQ(classes[i].name, names[i]);
     EXPECT_EQ(classes[i].signature_id, 1001 + i);
-    EXPECT_EQ(classes[i].interest, NIDS_INTEREST_CAPTURE);
+    EXPECT_EQ(classes[i].interest, NIDS_INTEREST_INSPECT);
+    EXPECT_EQ(classes[i].identify_packets, 8);
   }
 }
 
@@ -188,10 +189,16 @@ TEST(Parse, EveryKeyReachesItsPlace) {
   const Config c = accepted(R"(
 [flow]
 slots_per_cpu = 128
+ipv6_slots_per_cpu = 256
+unclassified = "identify"
 max_tracked_flows = 7
 [ring]
 size = "1MiB"
 snap = 256
+sample = 128
+count = 4
+[findings]
+enabled = false
 [alert]
 suppress = "5m"
 max_suppressions = 9
@@ -208,8 +215,9 @@ min_free_percent = 0
 seed = 65535
 )");
   Config expected = default_config();
-  expected.flow = {128, 7};
-  expected.ring = {1 << 20, 256};
+  expected.flow = {128, 256, NIDS_INTEREST_IDENTIFY, 7};
+  expected.ring = {1 << 20, 256, 128, 4};
+  expected.findings = false;
   expected.alert = {300, 9};
   expected.eve = {false, "eve.json"};
   expected.retain = {false, "/tmp/kept", 10'000'000, 1 << 20, 0};
@@ -226,12 +234,20 @@ struct Edge {
 TEST(Parse, EveryBoundHoldsAtItsEdge) {
   const Edge edges[] = {
       {"flow", "slots_per_cpu", {"64", "4194304"}, {"63", "65", "32", "8388608", "0", "-64"}},
+      {"flow", "ipv6_slots_per_cpu", {"64", "4194304"}, {"63", "65", "8388608", "0", "-64"}},
+      {"flow",
+       "unclassified",
+       {"'count'", "'identify'", "'inspect'", "'capture'", "'bypass'"},
+       {"'none'", "''", "0"}},
       {"flow", "max_tracked_flows", {"1", "16777216"}, {"0", "16777217", "-1"}},
       {"ring",
        "size",
        {"'256KiB'", "'1GiB'", "262144"},
        {"'128KiB'", "'257KiB'", "'2GiB'", "0", "-262144"}},
       {"ring", "snap", {"64", "65600", "'65600'"}, {"63", "65601", "'64KiBs'", "-1"}},
+      {"ring", "sample", {"64", "65600"}, {"63", "65601", "0"}},
+      {"ring", "count", {"1", "64"}, {"0", "65", "-1"}},
+      {"findings", "enabled", {"true", "false"}, {"0", "'yes'"}},
       {"alert", "suppress", {"'0s'", "'168h'"}, {"'169h'", "'1500ms'", "'604801s'"}},
       {"alert", "max_suppressions", {"1", "16777216"}, {"0", "16777217"}},
       {"retain", "budget", {"'64MiB'", "'1024TiB'"}, {"'1MB'", "'1025TiB'", "67108863"}},
@@ -240,7 +256,11 @@ TEST(Parse, EveryBoundHoldsAtItsEdge) {
       {"community_id", "seed", {"0", "65535"}, {"65536", "-1"}},
       {"classes.ssh", "severity", {"1", "3"}, {"0", "4"}},
       {"classes.ssh", "depth", {"1", "4294967295"}, {"0", "4294967296", "'4GiB'"}},
-      {"classes.ssh", "interest", {"'count'", "'capture'"}, {"'Count'", "''", "'bypass'"}},
+      {"classes.ssh", "identify_packets", {"1", "255"}, {"0", "256", "-1"}},
+      {"classes.ssh",
+       "interest",
+       {"'count'", "'capture'", "'identify'", "'inspect'", "'bypass'"},
+       {"'Count'", "''", "'captured'"}},
   };
   for (const auto& edge : edges) {
     const auto file = [&](const char* value) {
@@ -491,7 +511,11 @@ TEST(Dump, IsReadBackAsTheSameConfiguration) {
       "[classes.ssh]\nports = []\ninterest = 'count'\ndepth = 4294967295\n");
   c.eve = {false, "a\"b\\c\nd\x1b\x7f\u009bé\u00a0"};
   c.retain = {false, "relative", 3'000'000, 2'000'000, 90};
-  c.ring.snap_bytes = 65;
+  c.flow = {64, 128, NIDS_INTEREST_BYPASS, 1};
+  c.ring = {1 << 18, 65, 66, 64};
+  c.findings = false;
+  c.classes[1].interest = NIDS_INTEREST_IDENTIFY;
+  c.classes[1].identify_packets = 255;
   c.alert.suppress_seconds = 0;
   c.community_id_seed = 1;
   EXPECT_EQ(accepted(dump_config(c)), c);
@@ -505,12 +529,12 @@ TEST(Dump, HoldsNoControlCharacterOfAPath) {
   EXPECT_FALSE(holds(dump, "\u009b"));
 }
 
-TEST(Restrict, LeavesOnlyTheListedClassesToBeCaptured) {
+TEST(Restrict, LeavesOnlyTheListedClassesToBeInspected) {
   Config c = default_config();
   ASSERT_TRUE(restrict_classes(c, "ssh,winrm"));
   for (const auto& cls : c.classes) {
     const bool is_listed = cls.name == "ssh" || cls.name == "winrm";
-    EXPECT_EQ(cls.interest, is_listed ? NIDS_INTEREST_CAPTURE : NIDS_INTEREST_COUNT) << cls.name;
+    EXPECT_EQ(cls.interest, is_listed ? NIDS_INTEREST_INSPECT : NIDS_INTEREST_COUNT) << cls.name;
   }
 }
 

@@ -39,9 +39,12 @@ nids_packet_event packet_event() {
 nids_flow_event flow_event() {
   nids_flow_event record{};
   record.event = {1'000, NIDS_ABI_VERSION, NIDS_RECORD_FLOW_EXPORT, NIDS_INGRESS, 7};
-  record.slot.key.ip_version = 6;
-  record.slot.packets[NIDS_FROM_HI] = 11;
-  record.slot.opener = NIDS_FROM_HI;
+  record.flow.key.ip_version = 6;
+  record.flow.state.packets[NIDS_FROM_HI] = 11;
+  record.flow.history = 0x21;
+  record.now_ticks = 1;
+  record.tick_ns = 100;
+  record.cause = NIDS_EXPORT_ENDED;
   return record;
 }
 
@@ -54,7 +57,7 @@ Bytes bytes_of(const T& record, std::size_t bytes_behind = 0) {
 
 class Decode : public testing::Test {
  protected:
-  DecodeResult run(const Bytes& record) { return decode(record, {500}, packet_, slot_); }
+  DecodeResult run(const Bytes& record) { return decode(record, {500}, packet_, flow_); }
 
   // A record of the kind that `lie` turned one field of.
   DecodeResult told(const std::function<void(nids_packet_event&)>& lie) {
@@ -69,7 +72,7 @@ class Decode : public testing::Test {
   }
 
   Packet packet_;
-  nids_flow_slot slot_{};
+  ExportedFlow flow_;
 };
 
 TEST_F(Decode, PacketArrivesWithAllItsFields) {
@@ -90,7 +93,10 @@ TEST_F(Decode, PacketArrivesWithAllItsFields) {
 
 TEST_F(Decode, FlowExportArrivesAndLeavesThePacketAlone) {
   ASSERT_EQ(run(bytes_of(flow_event())), DecodeResult::kFlowExport);
-  EXPECT_EQ(slot_.packets[NIDS_FROM_HI], 11u);
+  EXPECT_EQ(flow_.state.packets[NIDS_FROM_HI], 11u);
+  EXPECT_EQ(flow_.key.ip_version, 6);
+  EXPECT_EQ(flow_.history, 0x21u);
+  EXPECT_EQ(flow_.cause, NIDS_EXPORT_ENDED);
   EXPECT_TRUE(packet_.bytes.empty());
 }
 
@@ -103,7 +109,7 @@ TEST_F(Decode, RecordInALargerReserveIsCutAtItsCapturedLength) {
 TEST_F(Decode, UnalignedRecordIsRead) {
   Bytes shifted = bytes_of(packet_event(), kCapLen);
   shifted.insert(shifted.begin(), std::byte{});
-  EXPECT_EQ(decode(std::span(shifted).subspan(1), {}, packet_, slot_), DecodeResult::kPacket);
+  EXPECT_EQ(decode(std::span(shifted).subspan(1), {}, packet_, flow_), DecodeResult::kPacket);
 }
 
 TEST_F(Decode, ReusedPacketKeepsItsBuffer) {
@@ -127,7 +133,7 @@ TEST_F(Decode, RefusedRecordChangesNothing) {
   ASSERT_EQ(run(bytes_of(packet_event(), kCapLen)), DecodeResult::kPacket);
   ASSERT_EQ(told([](auto& r) {
               r.wire_len = 1;
-              r.class_id = 0;
+              r.class_id = NIDS_CLASS_MAX;
             }),
             DecodeResult::kInvalid);
   EXPECT_EQ(packet_.wire_len, 3'000u);
@@ -137,7 +143,8 @@ TEST_F(Decode, RefusedRecordChangesNothing) {
 TEST_F(Decode, OtherVersionKindOrDirectionIsRefused) {
   EXPECT_EQ(told([](auto& r) { r.event.abi_version = NIDS_ABI_VERSION + 1; }),
             DecodeResult::kInvalid);
-  EXPECT_EQ(told([](auto& r) { r.event.kind = NIDS_RECORD_KIND_COUNT; }), DecodeResult::kInvalid);
+  EXPECT_EQ(told([](auto& r) { r.event.kind = NIDS_RECORD_FLOW_EXPORT + 1; }),
+            DecodeResult::kInvalid);
   EXPECT_EQ(told([](auto& r) { r.event.direction = 2; }), DecodeResult::kInvalid);
   EXPECT_EQ(told_flow([](auto& r) { r.event.abi_version = 0; }), DecodeResult::kInvalid);
 }
@@ -162,7 +169,8 @@ TEST_F(Decode, EnumOrIndexOutOfRangeIsRefused) {
             DecodeResult::kPacket);
   EXPECT_EQ(told([](auto& r) { r.packet.transport = NIDS_TRANSPORT_COUNT + 1; }),
             DecodeResult::kInvalid);
-  EXPECT_EQ(told([](auto& r) { r.class_id = 0; }), DecodeResult::kInvalid);
+  // Flows of no class come up too: identified, or samples of findings.
+  EXPECT_EQ(told([](auto& r) { r.class_id = 0; }), DecodeResult::kPacket);
   EXPECT_EQ(told([](auto& r) { r.class_id = NIDS_CLASS_MAX - 1; }), DecodeResult::kPacket);
   EXPECT_EQ(told([](auto& r) { r.class_id = NIDS_CLASS_MAX; }), DecodeResult::kInvalid);
   EXPECT_EQ(told([](auto& r) { r.from_opener = 2; }), DecodeResult::kInvalid);
@@ -216,11 +224,11 @@ TEST_F(Decode, PayloadLengthNeverExceedsTheWire) {
 }
 
 TEST_F(Decode, FlowExportWithAFieldOutOfRangeIsRefused) {
-  EXPECT_EQ(told_flow([](auto& r) { r.slot.key.ip_version = 0; }), DecodeResult::kInvalid);
-  EXPECT_EQ(told_flow([](auto& r) { r.slot.class_id = NIDS_CLASS_MAX; }), DecodeResult::kInvalid);
-  EXPECT_EQ(told_flow([](auto& r) { r.slot.opener = 2; }), DecodeResult::kInvalid);
-  EXPECT_EQ(told_flow([](auto& r) { r.slot.key.vlan[0] = 4096; }), DecodeResult::kInvalid);
-  EXPECT_EQ(told_flow([](auto& r) { r.slot.key.vlan[1] = 4096; }), DecodeResult::kInvalid);
+  EXPECT_EQ(told_flow([](auto& r) { r.flow.key.ip_version = 0; }), DecodeResult::kInvalid);
+  EXPECT_EQ(told_flow([](auto& r) { r.flow.state.class_id = NIDS_CLASS_MAX; }),
+            DecodeResult::kInvalid);
+  EXPECT_EQ(told_flow([](auto& r) { r.flow.key.vlan[0] = 4096; }), DecodeResult::kInvalid);
+  EXPECT_EQ(told_flow([](auto& r) { r.flow.key.vlan[1] = 4096; }), DecodeResult::kInvalid);
 }
 
 }  // namespace

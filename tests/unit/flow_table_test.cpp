@@ -67,6 +67,27 @@ TEST(FlowTable, AtItsCapTheFlowSilentLongestGoesAndIsCounted) {
   EXPECT_NE(table.track(packet_from(3, 1, 6 * kSecond)).id, second);
 }
 
+TEST(FlowTable, InATunnelTheProtocolInsideDecidesAndNotTheOutermost) {
+  FlowTable table({});
+  Packet plain = packet_from(2, 40'000, kSecond);
+  Packet wrapped = plain;
+  wrapped.headers.tunnel = NIDS_TUNNEL_GRE;
+  wrapped.headers.transport = NIDS_TRANSPORT_OTHER;
+  wrapped.headers.tcp_flags = 0x01;
+  const std::uint64_t first = table.track(wrapped).id;
+  wrapped.time = {2 * kSecond};
+  wrapped.headers.tcp_flags = 0x02;
+  EXPECT_NE(table.track(wrapped).id, first) << "a SYN after the end begins a new flow";
+
+  for (Packet* echo : {&plain, &wrapped}) {
+    echo->headers.l4_proto = 1;
+    echo->headers.icmp_type = 8;
+    echo->headers.src_port = echo->headers.dst_port = 7;
+  }
+  plain.headers.transport = NIDS_TRANSPORT_ICMP;
+  EXPECT_EQ(FlowTable({}).track(plain).community_id, FlowTable({}).track(wrapped).community_id);
+}
+
 TEST(FlowTable, AForgottenFlowBeginsAnew) {
   FlowTable table({});
   const Flow& before = table.track(packet_from(2, 1, 10 * kSecond));

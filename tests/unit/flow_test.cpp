@@ -57,7 +57,7 @@ class Flow : public testing::Test {
 
   ClassTables tables_{
       {.name = "ssh", .tcp = {22}},
-      {.name = "shallow", .tcp = {7070}, .depth_bytes = 200},
+      {.name = "shallow", .tcp = {7070}, .interest = NIDS_INTEREST_INSPECT, .depth_bytes = 200},
   };
   std::unique_ptr<FirstPass> pass_;
   RingRecords records_;
@@ -172,15 +172,15 @@ TEST_F(Flow, FullSetExportsTheFlowThatWasIdleLongest) {
 
   udp("10.0.9.9", "10.0.0.200", 100);
   ASSERT_EQ(records_.flows.size(), 1u);
-  const nids_flow_slot& slot = records_.flows[0].slot;
+  const nids_flow_snapshot& flow = records_.flows[0].flow;
   EXPECT_EQ(records_.flows[0].event.ktime_ns, now_ns_ - kMillisecond);
-  EXPECT_EQ(slot.key.ip_version, 4);
-  EXPECT_EQ(slot.key.lo_port, 1000);
-  EXPECT_EQ(slot.key.lo_addr[3], 200);
-  EXPECT_EQ(slot.key.hi_addr[3], 1);
-  EXPECT_EQ(slot.packets[NIDS_FROM_HI], 1u);
-  EXPECT_EQ(slot.packets[NIDS_FROM_LO], 0u);
-  EXPECT_EQ(slot.bytes[NIDS_FROM_HI], 52u);
+  EXPECT_EQ(flow.key.ip_version, 4);
+  EXPECT_EQ(flow.key.lo_port, 1000);
+  EXPECT_EQ(flow.key.lo_addr[3], 200);
+  EXPECT_EQ(flow.key.hi_addr[3], 1);
+  EXPECT_EQ(flow.state.packets[NIDS_FROM_HI], 1u);
+  EXPECT_EQ(flow.state.packets[NIDS_FROM_LO], 0u);
+  EXPECT_EQ(flow.state.bytes[NIDS_FROM_HI], 52u);
   EXPECT_EQ(counters().exported.packets, 1u);
   EXPECT_EQ(counters().exported.bytes, 52u);
   EXPECT_EQ(counters().flows_exported, 1u);
@@ -193,9 +193,9 @@ TEST_F(Flow, SlotIsCleanWhenItsNextFlowMovesIn) {
   send(PacketBuilder{}.eth().ipv4().tcp({.dst_port = 9, .flags = 0xff}).payload_bytes(500));
   for (int i = 0; i < 2 * NIDS_WAYS; ++i) udp("10.0.1." + std::to_string(i), "10.0.0.200");
   ASSERT_EQ(records_.flows.size(), static_cast<std::size_t>(NIDS_WAYS) + 1);
-  EXPECT_EQ(records_.flows[0].slot.tcp_flags[NIDS_FROM_LO], 0xff);
+  EXPECT_EQ(records_.flows[0].flow.state.tcp_flags[NIDS_FROM_LO], 0xff);
   for (std::size_t i = 1; i < records_.flows.size(); ++i) {
-    const nids_flow_slot& slot = records_.flows[i].slot;
+    const nids_flow_state& slot = records_.flows[i].flow.state;
     EXPECT_EQ(slot.packets[0] + slot.packets[1], 1u);
     EXPECT_EQ(slot.bytes[0] + slot.bytes[1], 42u);
     EXPECT_EQ(slot.tcp_flags[0] | slot.tcp_flags[1], 0);
@@ -212,12 +212,12 @@ TEST_F(Flow, FlagsAndTimesAreKeptADirection) {
   send(PacketBuilder{}.eth().ipv4().tcp({.flags = kTcpFin | kTcpAck}));
   for (int i = 0; i < NIDS_WAYS; ++i) udp("10.0.1." + std::to_string(i), "10.0.0.200");
   ASSERT_EQ(records_.flows.size(), 1u);
-  const nids_flow_slot& slot = records_.flows[0].slot;
-  EXPECT_EQ(slot.tcp_flags[NIDS_FROM_LO], kTcpSyn | kTcpFin | kTcpAck);
-  EXPECT_EQ(slot.tcp_flags[NIDS_FROM_HI], kTcpRst);
-  EXPECT_EQ(slot.created_ns, 100 * kMillisecond);
-  EXPECT_EQ(slot.last_ns, 102 * kMillisecond);
-  EXPECT_EQ(slot.opener, NIDS_FROM_LO);
+  const nids_flow_snapshot& flow = records_.flows[0].flow;
+  EXPECT_EQ(flow.state.tcp_flags[NIDS_FROM_LO], kTcpSyn | kTcpFin | kTcpAck);
+  EXPECT_EQ(flow.state.tcp_flags[NIDS_FROM_HI], kTcpRst);
+  EXPECT_EQ(flow.state.created_ticks, 100u);
+  EXPECT_EQ(flow.state.last_ticks, 102u);
+  EXPECT_EQ(flow.state.flags & NIDS_FLOW_OPENER_HI, 0);
 }
 
 TEST_F(Flow, SynAfterTheFlowWasClosedBeginsANewOne) {
@@ -236,7 +236,7 @@ TEST_F(Flow, SynAfterTheFlowWasClosedBeginsANewOne) {
     EXPECT_EQ(counters().flows_created, 2u);
     EXPECT_EQ(records_.packets.size(), 2u) << "the new flow has a depth of its own";
     ASSERT_EQ(records_.flows.size(), 1u);
-    EXPECT_EQ(records_.flows[0].slot.packets[NIDS_FROM_LO], 3u);
+    EXPECT_EQ(records_.flows[0].flow.state.packets[NIDS_FROM_LO], 3u);
     EXPECT_EQ(counters().classes[kShallow].flows, 2u);
     expect_live_is_what_the_slots_hold();
     expect_balance(counters());
@@ -293,8 +293,8 @@ TEST_F(Flow, LedgerBalancesWithTenThousandFlowsInSixtyFourSlots) {
 
   nids_sum exported{};
   for (const nids_flow_event& flow : records_.flows) {
-    exported.packets += flow.slot.packets[0] + flow.slot.packets[1];
-    exported.bytes += flow.slot.bytes[0] + flow.slot.bytes[1];
+    exported.packets += flow.flow.state.packets[0] + flow.flow.state.packets[1];
+    exported.bytes += flow.flow.state.bytes[0] + flow.flow.state.bytes[1];
   }
   EXPECT_EQ(records_.flows.size(), counters().flows_exported);
   EXPECT_EQ(exported.packets, counters().exported.packets);
@@ -307,7 +307,7 @@ TEST_F(Flow, HashSeedMovesFlowsToOtherSets) {
     restart({.slots = 64, .hash_seed = seed});
     for (int i = 0; i < 64; ++i) udp("10.0.1." + std::to_string(i), "10.0.0.200");
     std::vector<std::uint8_t> hosts;
-    for (const nids_flow_event& flow : records_.flows) hosts.push_back(flow.slot.key.hi_addr[3]);
+    for (const nids_flow_event& flow : records_.flows) hosts.push_back(flow.flow.key.hi_addr[3]);
     return hosts;
   };
   EXPECT_NE(exports_with(1), exports_with(2));

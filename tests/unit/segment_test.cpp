@@ -26,7 +26,7 @@ Packet super_packet(const PacketBuilder& builder, std::uint32_t segment_len) {
                               .l3_offset = 0,
                               .ether_type = 0,
                               .is_ethernet = 1};
-  nids_twin_parse(&frame, &packet.headers);
+  nids_twin_parse(&frame, &packet.headers, &packet.detail);
   return packet;
 }
 
@@ -55,7 +55,7 @@ nids_packet parsed(const Packet& part) {
                               .l3_offset = 0,
                               .ether_type = 0,
                               .is_ethernet = 1};
-  nids_twin_parse(&frame, &headers);
+  nids_twin_parse(&frame, &headers, nullptr);
   return headers;
 }
 
@@ -117,6 +117,24 @@ TEST(WirePackets, WhatWasNotCapturedIsMissingAtTheEndAndStillCounted) {
   EXPECT_EQ(parts[1].bytes.size(), kHeaders + 500);
   EXPECT_EQ(parts[2].bytes.size(), kHeaders);
   EXPECT_EQ(parts[2].wire_len, kHeaders + 1000);
+}
+
+TEST(WirePackets, ASuperPacketInATunnelIsLeftWholeAndAsItWas) {
+  const auto builder = PacketBuilder{}
+                           .eth()
+                           .ipv4()
+                           .udp({.dst_port = kVxlanPort})
+                           .vxlan()
+                           .eth()
+                           .ipv4()
+                           .tcp({.dst_port = 22})
+                           .payload(std::string(3000, 'x'));
+  const Packet packet = super_packet(builder, 1000);
+  ASSERT_EQ(packet.headers.tunnel, NIDS_TUNNEL_VXLAN);
+  const auto parts = split(packet);
+
+  ASSERT_EQ(parts.size(), 1u);
+  EXPECT_EQ(parts[0].bytes, packet.bytes);
 }
 
 TEST(WirePackets, ASegmentLengthThatLiesDoesNotMakeThousands) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "analyse/flagged_protocol.hpp"
 
+#include <netinet/in.h>
+
 namespace nids {
 
 void FlaggedProtocol::inspect(const Packet& packet, Flow& flow, AlertSink& sink) {
@@ -18,7 +20,7 @@ void FlaggedProtocol::inspect(const Packet& packet, Flow& flow, AlertSink& sink)
   alert.class_name = flagged.name;
   alert.technique = flagged.technique;
   alert.observed = std::string("a connection to ") +
-                   (packet.headers.transport == NIDS_TRANSPORT_UDP ? "udp/" : "tcp/") +
+                   (packet.headers.l4_proto == IPPROTO_UDP ? "udp/" : "tcp/") +
                    std::to_string(flow.ends.server_port);
   alert.expected = "none of class " + flagged.name;
   alert.threshold = "1 connection";

@@ -56,7 +56,7 @@ class Writer {
 
 void dump_flow_and_ring(const Config& config, Writer& w) {
   w.table("flow");
-  w.comment("Slots in the flow table of each CPU, 128 bytes each; a power of two.");
+  w.comment("Slots in the IPv4 flow table of each CPU, 64 bytes each; a power of two.");
   w.number("slots_per_cpu", config.flow.slots_per_cpu);
   w.comment("The same for IPv6 flows, of 128 bytes each.");
   w.number("ipv6_slots_per_cpu", config.flow.ipv6_slots_per_cpu);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flow/flow_table.hpp"
 
+#include <netinet/in.h>
+
 #include <array>
 #include <cstring>
 #include <random>
@@ -21,7 +23,7 @@ constexpr std::uint8_t kFin = 0x01, kSyn = 0x02, kRst = 0x04, kAck = 0x10;
 
 // The kernel says so too, but each CPU only of what it saw itself.
 bool begins_anew(const Flow& flow, const Packet& packet) {
-  const bool is_opening = packet.headers.transport == NIDS_TRANSPORT_TCP &&
+  const bool is_opening = packet.headers.l4_proto == IPPROTO_TCP &&
                           (packet.headers.tcp_flags & (kSyn | kAck)) == kSyn;
   return is_opening && (flow.is_closed || packet.time.ns > flow.last.ns + kIdle_ns);
 }
@@ -61,8 +63,8 @@ Ends ends_of(const Packet& packet) {
 }
 
 std::string community_id_of(const Packet& packet, const Ends& ends, std::uint16_t seed) {
-  const bool is_icmp = packet.headers.transport == NIDS_TRANSPORT_ICMP ||
-                       packet.headers.transport == NIDS_TRANSPORT_ICMPV6;
+  const bool is_icmp = packet.headers.l4_proto == IPPROTO_ICMP ||
+                       packet.headers.l4_proto == IPPROTO_ICMPV6;
   if (is_icmp)
     return community_id(packet.headers.src, packet.headers.dst, packet.headers.icmp_type,
                         packet.headers.icmp_code, ends.l4_proto, ends.ip_version, seed);
