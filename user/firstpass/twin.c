@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "flow/cell.h"
-
+struct flow_packet;
+struct slot_place;
 static int twin_export(struct nids_twin* twin, const struct flow_packet* f,
                        const struct slot_place* place, enum nids_export cause);
 static struct nids_flow_cell* twin_cell(struct nids_twin* twin, __u64 hash) {
@@ -130,7 +130,7 @@ enum nids_sender nids_twin_flow_key(const struct nids_packet* packet, struct nid
 }
 
 static struct first_pass_verdict account(struct nids_twin* twin, const struct nids_packet* packet,
-                                         const struct first_pass_frame* facts,
+                                         const struct first_pass_frame* facts, __u32 findings,
                                          struct nids_slot_address* slot) {
   struct first_pass_tables tables = {.counters = &twin->counters,
                                      .ports = &twin->ports,
@@ -159,26 +159,25 @@ static struct first_pass_verdict account(struct nids_twin* twin, const struct ni
     slot->set = f.hash >> 32 & (twin->set6_count - 1);
     tables.set = &twin->sets6[slot->set];
   }
-  if (count_in_known_flow(&tables, &f)) return (struct first_pass_verdict){};
+  /* As the program does it: what may go up as a sample must know its slot. */
+  if (!findings && count_in_known_flow(&tables, &f)) return (struct first_pass_verdict){};
   verdict = account_flow(&tables, &f);
   slot->generation = verdict.generation;
   return verdict;
 }
 
-static __u32 judge(struct nids_twin* twin, const struct nids_packet* packet,
-                   const struct first_pass_frame* facts, struct first_pass_verdict* verdict) {
+static void judge(struct nids_twin* twin, __u32 findings, const struct first_pass_frame* facts,
+                  struct first_pass_verdict* verdict) {
   struct finding_tables tables = {.counters = &twin->counters,
                                   .budgets = (struct finding_budget*)twin->budgets,
                                   .now_ticks = now_ticks(twin),
                                   .second_ticks = SECOND_NS / twin->tick_ns};
-  __u32 findings = twin->features & NIDS_FEATURE_FINDINGS ? findings_of(packet) : 0;
 
-  if (findings && judge_findings(&tables, findings, facts->wire_packets, facts->wire_len,
-                                 !verdict->goes_up && !verdict->is_bypassed)) {
-    verdict->goes_up = 1;
-    verdict->reason = NIDS_REASON_FINDING;
-  }
-  return findings;
+  if (!findings || !judge_findings(&tables, findings, facts->wire_packets, facts->wire_len,
+                                   !verdict->goes_up && !verdict->is_bypassed))
+    return;
+  verdict->goes_up = 1;
+  verdict->reason = NIDS_REASON_FINDING;
 }
 
 void nids_twin_packet(struct nids_twin* twin, const struct nids_twin_frame* frame) {
@@ -196,11 +195,12 @@ void nids_twin_packet(struct nids_twin* twin, const struct nids_twin_frame* fram
   stats_start(&twin->counters);
   parse_whole(frame, &packet, &detail.outer);
   stats_packet(&twin->counters, &packet, &facts);
+  findings = twin->features & NIDS_FEATURE_FINDINGS ? findings_of(&packet) : 0;
   if (packet.flags & NIDS_PACKET_IS_FLOW)
-    verdict = account(twin, &packet, &facts, &slot);
+    verdict = account(twin, &packet, &facts, findings, &slot);
   else
     add_sum(&twin->counters.no_flow, 1, frame->wire_len);
-  findings = judge(twin, &packet, &facts, &verdict);
+  judge(twin, findings, &facts, &verdict);
   if (verdict.goes_up) {
     struct nids_packet_event head = {.event = event_of(twin, NIDS_RECORD_PACKET),
                                      .packet = packet,
