@@ -23,7 +23,8 @@ struct ClassSpec {
   std::initializer_list<std::uint16_t> tcp{};
   std::initializer_list<std::uint16_t> udp{};
   nids_interest interest = NIDS_INTEREST_CAPTURE;
-  std::uint32_t depth_bytes = kNoDepthLimit;
+  std::uint32_t depth_bytes = kNoDepthLimit;  // of what is inspected
+  std::uint8_t identify_packets = 4;          // of what is identified
 };
 
 struct ClassTables {
@@ -38,6 +39,7 @@ struct ClassTables {
       spec.name.copy(entry.name, sizeof(entry.name) - 1);
       entry.interest = static_cast<std::uint8_t>(spec.interest);
       entry.depth_bytes = spec.depth_bytes;
+      entry.identify_packets = spec.identify_packets;
       entry.severity = 2;
       for (const std::uint16_t port : spec.tcp) ports->tcp[port] = index;
       for (const std::uint16_t port : spec.udp) ports->udp[port] = index;
