@@ -18,14 +18,13 @@
 #include <linux/pkt_cls.h>
 #include <xdp/xdp_helpers.h>
 
-/* parse, for a frame that is read by helper; its hook is in the pass. */
+/* parse, for a frame that is read by helper. No function calls another that is as big:
+ * the stacks of a chain are 512 bytes together, each rounded up to 32.
+ */
 static __always_inline int parse_whole(void *ctx, struct pass *pass, int is_xdp)
 {
-	struct cursor cursor;
+	struct cursor cursor = helper_cursor(ctx, &pass->hook, is_xdp);
 
-	if (!pass)
-		return 0;
-	cursor = helper_cursor(ctx, &pass->hook, is_xdp);
 	clear_packet(pass, &cursor);
 	pass->packet.result =
 	    parse_frame(&cursor, &pass->packet, &pass->detail.outer, pass->hook.is_ethernet);
@@ -34,26 +33,45 @@ static __always_inline int parse_whole(void *ctx, struct pass *pass, int is_xdp)
 
 __noinline int nids_parse_xdp(struct xdp_md *ctx)
 {
-	return parse_whole(ctx, pass_of_this_cpu(), 1);
+	struct pass *pass = pass_of_this_cpu();
+
+	if (!pass)
+		return 0;
+	pass->hook = hook_of_xdp(ctx);
+	pass->frame =
+	    (struct first_pass_frame){.frame_len = pass->hook.wire_len, .direction = NIDS_INGRESS};
+	return parse_whole(ctx, pass, 1);
 }
 
 __noinline int nids_parse_skb(struct __sk_buff *skb)
 {
-	return parse_whole(skb, pass_of_this_cpu(), 0);
+	struct pass *pass = pass_of_this_cpu();
+
+	if (!pass)
+		return 0;
+	pass->hook = hook_of_skb(skb);
+	pass->frame = (struct first_pass_frame){.frame_len = pass->hook.buffer_len +
+							     hook_tag_bytes(&pass->hook),
+						.direction = NIDS_EGRESS};
+	return parse_whole(skb, pass, 0);
 }
 
-/* All stages behind parse, for a frame that was read by helper. */
-static __always_inline int pass_whole(struct pass *pass, struct gso gso)
+/* All stages behind parse, for the frame that was read by helper. Returns whether it
+ * goes up.
+ */
+__noinline int nids_whole(__u32 segments, __u32 segment_len)
 {
 	struct nids_counters *counters = counters_of_this_cpu();
+	struct pass *pass = pass_of_this_cpu();
 
-	if (!counters)
+	if (!counters || !pass)
 		return 0;
 	hook_shift_offsets(&pass->hook, &pass->packet, &pass->detail.outer);
-	expand_gso(&pass->frame, &pass->packet, gso);
+	expand_gso(&pass->frame, &pass->packet,
+		   (struct gso){.segments = segments, .segment_len = segment_len});
 	stats_packet(counters, &pass->packet, &pass->frame);
 	if (pass->packet.flags & NIDS_PACKET_IS_FLOW) {
-		pass->verdict = account(0, &pass->packet, &pass->frame);
+		pass->verdict = account_pass(pass);
 	} else {
 		pass->verdict = (struct first_pass_verdict){};
 		add_sum(&counters->no_flow, pass->frame.wire_packets, pass->frame.wire_len);
@@ -145,33 +163,6 @@ __noinline int nids_again_skb(struct __sk_buff *skb)
 			   (void *)(long)skb->data_end);
 }
 
-__noinline int nids_whole_xdp(struct xdp_md *ctx)
-{
-	struct pass *pass = pass_of_this_cpu();
-
-	if (!pass)
-		return 0;
-	pass->hook = hook_of_xdp(ctx);
-	pass->frame =
-	    (struct first_pass_frame){.frame_len = pass->hook.wire_len, .direction = NIDS_INGRESS};
-	nids_parse_xdp(ctx);
-	return pass_whole(pass, (struct gso){});
-}
-
-__noinline int nids_whole_skb(struct __sk_buff *skb)
-{
-	struct pass *pass = pass_of_this_cpu();
-
-	if (!pass)
-		return 0;
-	pass->hook = hook_of_skb(skb);
-	pass->frame = (struct first_pass_frame){.frame_len = pass->hook.buffer_len +
-							     hook_tag_bytes(&pass->hook),
-						.direction = NIDS_EGRESS};
-	nids_parse_skb(skb);
-	return pass_whole(pass, gso_of_skb(skb));
-}
-
 struct {
 	__uint(priority, 10); /* before programs that drop: an IDS wants to see it all */
 	__uint(XDP_PASS, 1);
@@ -191,10 +182,12 @@ int nids_ingress(struct xdp_md *ctx)
 				&l.hook);
 	stats_start(l.counters);
 	pass_plain(&l);
-	if (!l.is_done)
-		l.goes_up = nids_whole_xdp(ctx);
-	else if (l.goes_up)
+	if (!l.is_done) {
+		nids_parse_xdp(ctx);
+		l.goes_up = nids_whole(0, 0);
+	} else if (l.goes_up) {
 		nids_again_xdp(ctx);
+	}
 	if (l.goes_up)
 		nids_send_xdp(ctx);
 	stats_finish(l.counters);
@@ -214,10 +207,12 @@ int nids_egress(struct __sk_buff *skb)
 	l.cursor = plain_cursor((void *)(long)skb->data, (void *)(long)skb->data_end, &l.hook);
 	stats_start(l.counters);
 	pass_plain(&l);
-	if (!l.is_done)
-		l.goes_up = nids_whole_skb(skb);
-	else if (l.goes_up)
+	if (!l.is_done) {
+		nids_parse_skb(skb);
+		l.goes_up = nids_whole(l.gso.segments, l.gso.segment_len);
+	} else if (l.goes_up) {
 		nids_again_skb(skb);
+	}
 	if (l.goes_up)
 		nids_send_skb(skb);
 	stats_finish(l.counters);
