@@ -106,7 +106,7 @@ static __always_inline __u64 account_ipv4(struct nids_counters *counters,
 	f.words = FLOW4_WORDS;
 	f.hash = flow4_hash(&key, nids_hash_keys);
 	index = set_of(f.hash, nids_sets4_per_cpu);
-	if (counters && count_here(counters, bpf_map_lookup_elem(&nids_flows4, &index), &f))
+	if (count_here(counters, bpf_map_lookup_elem(&nids_flows4, &index), &f))
 		return 0;
 	pass = pass_of_this_cpu();
 	if (!pass)
@@ -128,7 +128,7 @@ static __always_inline __u64 account_ipv6(struct nids_counters *counters,
 	f.words = FLOW6_WORDS;
 	f.hash = flow6_hash(&key, nids_hash_keys);
 	index = set_of(f.hash, nids_sets6_per_cpu);
-	if (counters && count_here(counters, bpf_map_lookup_elem(&nids_flows6, &index), &f))
+	if (count_here(counters, bpf_map_lookup_elem(&nids_flows6, &index), &f))
 		return 0;
 	pass = pass_of_this_cpu();
 	if (!pass)
@@ -137,13 +137,26 @@ static __always_inline __u64 account_ipv6(struct nids_counters *counters,
 	return nids_account6(pack_flow_packet(&f));
 }
 
-/* `counters` as a constant null: do not try to count here. */
 static __always_inline struct first_pass_verdict account(struct nids_counters *counters,
 							 const struct nids_packet *p,
 							 const struct first_pass_frame *f)
 {
 	return unpack_verdict(p->ip_version == 4 ? account_ipv4(counters, p, f)
 						 : account_ipv6(counters, p, f));
+}
+
+/* The same for the packet of the pass, whose key needs no stack. */
+static __always_inline struct first_pass_verdict account_pass(struct pass *pass)
+{
+	const struct nids_packet *p = &pass->packet;
+	struct flow_packet f;
+
+	if (p->ip_version == 4) {
+		f = flow_packet_of(p, &pass->frame, flow4_key(p, &pass->key4));
+		return unpack_verdict(nids_account4(pack_flow_packet(&f)));
+	}
+	f = flow_packet_of(p, &pass->frame, flow6_key(p, &pass->key6));
+	return unpack_verdict(nids_account6(pack_flow_packet(&f)));
 }
 
 /* The hash of a packet's flow, and its set in each CPU's table. */

@@ -24,38 +24,35 @@ __noinline int nids_tagged_xdp(struct xdp_md *ctx)
 	return counters ? plain_xdp(ctx, counters, 1) : PASS_DONE;
 }
 
+/* Parse and what follows it are called one after the other: no function calls another
+ * that is as big, since the stacks of a chain are 512 bytes together, each rounded
+ * up to 32.
+ */
 __noinline int nids_parse_xdp(struct xdp_md *ctx)
 {
-	return parse_whole(ctx, pass_of_this_cpu(), 1);
+	struct pass *pass = pass_of_this_cpu();
+
+	if (!pass)
+		return 0;
+	pass->hook = hook_of_xdp(ctx);
+	return parse_whole(ctx, pass, (struct gso){}, 1);
 }
 
 __noinline int nids_parse_skb(struct __sk_buff *skb)
 {
-	return parse_whole(skb, pass_of_this_cpu(), 0);
-}
-
-__noinline int nids_whole_xdp(struct xdp_md *ctx)
-{
 	struct pass *pass = pass_of_this_cpu();
 
 	if (!pass)
-		return PASS_DONE;
-	pass->hook = hook_of_xdp(ctx);
-	nids_parse_xdp(ctx);
-	pass->frame = frame_of(&pass->hook, (struct gso){}, &pass->packet, NIDS_INGRESS);
-	return pass_whole(pass);
-}
-
-__noinline int nids_whole_skb(struct __sk_buff *skb)
-{
-	struct pass *pass = pass_of_this_cpu();
-
-	if (!pass)
-		return PASS_DONE;
+		return 0;
 	pass->hook = hook_of_skb(skb);
-	nids_parse_skb(skb);
-	pass->frame = frame_of(&pass->hook, gso_of_skb(skb), &pass->packet, NIDS_EGRESS);
-	return pass_whole(pass);
+	return parse_whole(skb, pass, gso_of_skb(skb), 0);
+}
+
+__noinline int nids_whole(void)
+{
+	struct pass *pass = pass_of_this_cpu();
+
+	return pass ? pass_whole(pass) : PASS_DONE;
 }
 
 __noinline int nids_again_xdp(struct xdp_md *ctx)
@@ -99,8 +96,10 @@ int nids_ingress(struct xdp_md *ctx)
 		outcome = nids_tagged_xdp(ctx);
 	if (outcome == PASS_UP)
 		nids_again_xdp(ctx);
-	else if (outcome == PASS_WHOLE)
-		outcome = nids_whole_xdp(ctx);
+	if (outcome == PASS_WHOLE) {
+		nids_parse_xdp(ctx);
+		outcome = nids_whole();
+	}
 	if (outcome == PASS_UP)
 		nids_send_xdp(ctx);
 	stats_finish(counters);
@@ -117,10 +116,12 @@ int nids_egress(struct __sk_buff *skb)
 		return TC_ACT_UNSPEC;
 	stats_start(counters);
 	outcome = plain_skb(skb, counters);
-	if (outcome == PASS_UP)
+	if (outcome == PASS_UP) {
 		nids_again_skb(skb);
-	else if (outcome != PASS_DONE) /* here a tag in the frame is a second one */
-		outcome = nids_whole_skb(skb);
+	} else if (outcome != PASS_DONE) { /* here a tag in the frame is a second one */
+		nids_parse_skb(skb);
+		outcome = nids_whole();
+	}
 	if (outcome == PASS_UP)
 		nids_send_skb(skb);
 	stats_finish(counters);

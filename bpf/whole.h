@@ -21,25 +21,23 @@ static __always_inline int parse_to_pass(struct pass *pass, struct cursor *curso
 	return 0;
 }
 
-static __always_inline int parse_whole(void *ctx, struct pass *pass, int is_xdp)
-{
-	struct cursor cursor;
-
-	if (!pass)
-		return 0;
-	cursor = helper_cursor(ctx, &pass->hook, is_xdp);
-	return parse_to_pass(pass, &cursor);
-}
-
-static __always_inline struct first_pass_frame frame_of(const struct hook *h, struct gso gso,
-							const struct nids_packet *p,
+static __always_inline struct first_pass_frame frame_of(const struct pass *pass, struct gso gso,
 							enum nids_direction direction)
 {
-	struct first_pass_frame frame = {.frame_len = h->wire_len + hook_tag_bytes(h),
-					 .direction = direction};
+	struct first_pass_frame frame = {
+	    .frame_len = pass->hook.wire_len + hook_tag_bytes(&pass->hook), .direction = direction};
 
-	expand_gso(&frame, p, gso);
+	expand_gso(&frame, &pass->packet, gso);
 	return frame;
+}
+
+static __always_inline int parse_whole(void *ctx, struct pass *pass, struct gso gso, int is_xdp)
+{
+	struct cursor cursor = helper_cursor(ctx, &pass->hook, is_xdp);
+
+	parse_to_pass(pass, &cursor);
+	pass->frame = frame_of(pass, gso, is_xdp ? NIDS_INGRESS : NIDS_EGRESS);
+	return 0;
 }
 
 /* All stages behind parse. */
@@ -51,7 +49,7 @@ static __always_inline enum outcome pass_whole(struct pass *pass)
 		return PASS_DONE;
 	stats_packet(counters, &pass->packet, &pass->frame);
 	if (pass->packet.flags & NIDS_PACKET_IS_FLOW) {
-		pass->verdict = account(0, &pass->packet, &pass->frame);
+		pass->verdict = account_pass(pass);
 	} else {
 		pass->verdict = (struct first_pass_verdict){};
 		add_sum(&counters->no_flow, pass->frame.wire_packets, pass->frame.wire_len);
@@ -67,7 +65,7 @@ static __always_inline int parse_again(struct pass *pass, const void *data, cons
 	struct cursor cursor = plain_cursor(data, end, &pass->hook);
 
 	parse_to_pass(pass, &cursor);
-	pass->frame = frame_of(&pass->hook, gso, &pass->packet, direction);
+	pass->frame = frame_of(pass, gso, direction);
 	pass->findings = 0;
 	return 0;
 }

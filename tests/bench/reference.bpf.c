@@ -4,39 +4,37 @@
  * kernel's preallocated HASH and LRU_HASH. Neither exports what it forgets. This
  * file is the one place of the benchmark that knows the headers of bpf/.
  */
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+/* Frames are read in place only, as the program does with all frames of the cases. */
+#define cursor_load(c, to, bytes) ((void)(c), (void)(to), -1)
+
 #include "classify/classify.h"
-#include "flow/key.h"
+#include "classify/finding.h"
+#include "flow/cell.h"
 #include "flow_picker.h"
 #include "parse/parse.h"
 #include "stats.h"
 
-#define FLOW_IDLE_AFTER_NS (60ull * 1000000000) /* as bpf/ has it */
+#define IDLE_TICKS 15000 /* a minute of HZ=250: it is only compared */
 
-struct bench_flow {
-  __u64 packets[2]; /* by enum nids_sender */
-  __u64 bytes[2];
-  __u64 created_ns;
-  __u64 last_ns;
-  __u8 tcp_flags[2];
-  __u8 class_id;
-  __u8 opener;
-  __u32 reserved;
-};
+/* Preallocated, which is their default; sized at load. Keys are packed, as the program's
+ * own are: the hash of these maps costs by the byte.
+ */
+#define BENCH_MAP(map_type, map_name, key_type) \
+  struct {                                      \
+    __uint(type, map_type);                     \
+    __uint(max_entries, 1);                     \
+    __type(key, key_type);                      \
+    __type(value, struct nids_flow_state);      \
+  } map_name SEC(".maps")
 
-/* Preallocated, which is their default; sized at load. */
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 1);
-  __type(key, struct nids_flow_key);
-  __type(value, struct bench_flow);
-} bench_hash_flows SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_LRU_HASH);
-  __uint(max_entries, 1);
-  __type(key, struct nids_flow_key);
-  __type(value, struct bench_flow);
-} bench_lru_flows SEC(".maps");
+BENCH_MAP(BPF_MAP_TYPE_HASH, bench_hash_flows, struct nids_flow4_key);
+BENCH_MAP(BPF_MAP_TYPE_LRU_HASH, bench_lru_flows, struct nids_flow4_key);
+BENCH_MAP(BPF_MAP_TYPE_HASH, bench_hash_flows6, struct nids_flow6_key);
+BENCH_MAP(BPF_MAP_TYPE_LRU_HASH, bench_lru_flows6, struct nids_flow6_key);
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -54,151 +52,125 @@ struct {
   __type(value, struct nids_port_classes);
 } bench_ports SEC(".maps");
 
-struct pass {
-  struct nids_packet packet;
-  struct first_pass_frame frame;
-};
-
-static __always_inline int begins_again(const struct bench_flow* flow, const struct nids_packet* p,
-                                        __u64 now_ns) {
-  int is_idle = now_ns > flow->last_ns + FLOW_IDLE_AFTER_NS;
-
-  if (p->l4_proto != PROTO_TCP) return is_idle;
-  if (!(p->tcp_flags & TCP_SYN)) return 0;
-  return is_idle || ((flow->tcp_flags[0] | flow->tcp_flags[1]) & (TCP_FIN | TCP_RST));
-}
-
-/* Two branches: the verifier would not follow a variable index. */
-static __always_inline void count_in_flow(struct bench_flow* flow, enum nids_sender sender,
-                                          const struct pass* pass, __u64 now_ns) {
-  flow->last_ns = now_ns;
-  if (sender == NIDS_FROM_LO) {
-    flow->packets[0] += pass->frame.wire_packets;
-    flow->bytes[0] += pass->frame.wire_len;
-    flow->tcp_flags[0] |= pass->packet.tcp_flags;
-  } else {
-    flow->packets[1] += pass->frame.wire_packets;
-    flow->bytes[1] += pass->frame.wire_len;
-    flow->tcp_flags[1] |= pass->packet.tcp_flags;
-  }
-}
-
-/* A flow's first packet. What opens a flow of an ambiguous port is not remembered
- * across CPUs, as ours does: no case has one. Returns whether there was room.
+/* A flow's first packet. Its opener is not remembered across CPUs, which spares the
+ * reference that. Returns whether there was room.
  */
-static __always_inline int open_flow(void* flows, const struct nids_flow_key* key,
-                                     enum nids_sender sender, const struct pass* pass, __u64 now_ns,
-                                     __u8* class_id) {
+static __always_inline int open_flow(void* flows, const struct flow_packet* f, __u32 now) {
   __u32 zero = 0;
   struct nids_port_classes* ports = bpf_map_lookup_elem(&bench_ports, &zero);
-  struct bench_flow flow = {.created_ns = now_ns};
+  struct nids_flow_state state = {.created_ticks = now, .generation = 1, .events = events_of(f)};
+  __u64 word = key_ports_and_tail(f);
+  struct port_pair pair = {
+      .src = word, .dst = word >> 16, .l4_proto = key_l4_proto(f), .tcp_flags = f->tcp_flags};
 
   if (!ports) return 0;
-
-  struct nids_class_choice choice = classify(ports, &pass->packet, sender);
-  flow.class_id = choice.class_id;
-  flow.opener = choice.opener;
-  *class_id = choice.class_id;
-  count_in_flow(&flow, sender, pass, now_ns);
-  return bpf_map_update_elem(flows, key, &flow, BPF_NOEXIST) == 0;
+  state.class_id = classify(ports, &pair).class_id;
+  count_in_slot(&state, f, now);
+  return bpf_map_update_elem(flows, f->key, &state, BPF_NOEXIST) == 0;
 }
 
-/* classify and flow: nids_account of bpf/nids.bpf.c over another table. */
-static __always_inline int account(void* flows, const struct pass* pass) {
-  __u32 cpu = bpf_get_smp_processor_id();
-  struct nids_counters* counters = bpf_map_lookup_elem(&bench_counters, &cpu);
-  struct nids_flow_key key = {};
-  __u64 packets, bytes, now_ns = bpf_ktime_get_coarse_ns();
-  __u8 class_id = 0;
+/* classify and flow, over another table. */
+static __always_inline void account(void* flows, struct nids_counters* counters,
+                                    const struct flow_packet* f) {
+  __u32 now = bpf_jiffies64();
+  struct nids_flow_state* state = bpf_map_lookup_elem(flows, f->key);
   int is_counted = 1;
 
-  if (!pass || !counters) return 0;
-
-  packets = pass->frame.wire_packets;
-  bytes = pass->frame.wire_len;
-
-  enum nids_sender sender = flow_key(&pass->packet, &key);
-  struct bench_flow* flow = bpf_map_lookup_elem(flows, &key);
-  if (flow) {
-    if (begins_again(flow, &pass->packet, now_ns))
-      *flow = (struct bench_flow){
-          .created_ns = now_ns, .class_id = flow->class_id, .opener = flow->opener};
-    count_in_flow(flow, sender, pass, now_ns);
-    class_id = flow->class_id;
+  if (state) {
+    if (begins_anew(state, f, now, IDLE_TICKS)) reset_counts(state);
+    state->events |= events_of(f);
+    count_in_slot(state, f, now);
   } else {
-    is_counted = open_flow(flows, &key, sender, pass, now_ns, &class_id);
+    is_counted = open_flow(flows, f, now);
     if (is_counted) counters->flows_created += 1;
   }
-  add_sum(is_counted ? &counters->live : &counters->unaccounted, packets, bytes);
-  stats_class(counters, class_id, packets, bytes, !flow && is_counted);
-  return class_id;
+  add_sum(is_counted ? &counters->live : &counters->unaccounted, f->wire_packets, f->wire_len);
 }
 
-/* Global functions, as ours: inlined, the verifier gives up. */
-__noinline int bench_account_hash(struct pass* pass) { return account(&bench_hash_flows, pass); }
+enum table { NO_TABLE, HASH, LRU };
 
-__noinline int bench_account_lru(struct pass* pass) { return account(&bench_lru_flows, pass); }
+static __always_inline void account_ipv4(struct nids_counters* counters,
+                                         const struct nids_packet* p, __u32 wire_len,
+                                         const enum table table) {
+  struct nids_flow4_key key;
+  __u8 sender = flow4_key(p, &key);
+  struct flow_packet f = {.key = (const flow_word*)&key,
+                          .words = FLOW4_WORDS,
+                          .wire_packets = 1,
+                          .wire_len = wire_len,
+                          .sender = sender,
+                          .tcp_flags = p->tcp_flags,
+                          .has_payload = p->payload_len != 0};
 
-/* parse, and the counters of what it found. Returns whether there is a flow. */
-static __always_inline int first_pass(struct xdp_md* ctx, struct pass* pass,
-                                      struct nids_counters* counters) {
-  struct cursor cursor = {.pos = (void*)(long)ctx->data,
-                          .end = (void*)(long)ctx->data_end,
-                          .wire_len = bpf_xdp_get_buff_len(ctx)};
-
-  pass->frame = (struct first_pass_frame){.frame_len = cursor.wire_len,
-                                          .wire_len = cursor.wire_len,
-                                          .wire_packets = 1,
-                                          .direction = NIDS_INGRESS};
-  pass->packet.result = parse_frame(&cursor, &pass->packet);
-  stats_packet(counters, &pass->packet, &pass->frame);
-  if (pass->packet.flags & NIDS_PACKET_IS_FLOW) return 1;
-  add_sum(&counters->no_flow, 1, cursor.wire_len);
-  return 0;
+  if (table == HASH) account(&bench_hash_flows, counters, &f);
+  if (table == LRU) account(&bench_lru_flows, counters, &f);
 }
 
-static __always_inline struct nids_counters* counters_of_this_cpu(void) {
+static __always_inline void account_ipv6(struct nids_counters* counters,
+                                         const struct nids_packet* p, __u32 wire_len,
+                                         const enum table table) {
+  struct nids_flow6_key key;
+  __u8 sender = flow6_key(p, &key);
+  struct flow_packet f = {.key = (const flow_word*)&key,
+                          .words = FLOW6_WORDS,
+                          .wire_packets = 1,
+                          .wire_len = wire_len,
+                          .sender = sender,
+                          .tcp_flags = p->tcp_flags,
+                          .has_payload = p->payload_len != 0};
+
+  if (table == HASH) account(&bench_hash_flows6, counters, &f);
+  if (table == LRU) account(&bench_lru_flows6, counters, &f);
+}
+
+/* From the network header on; `ether_type` and `table` are constants. */
+static __always_inline void pass_ip(struct cursor* cursor, struct nids_packet* packet,
+                                    struct nids_counters* counters, const __u16 ether_type,
+                                    const enum table table) {
+  struct first_pass_frame frame = {.frame_len = cursor->wire_len,
+                                   .wire_len = cursor->wire_len,
+                                   .wire_packets = 1,
+                                   .direction = NIDS_INGRESS};
+
+  packet->ether_type = ether_type;
+  if (parse_network(cursor, packet) != NIDS_PARSE_OK || findings_of(packet)) return;
+  stats_packet(counters, packet, &frame);
+  if (ether_type == ETHER_IPV4)
+    account_ipv4(counters, packet, cursor->wire_len, table);
+  else
+    account_ipv6(counters, packet, cursor->wire_len, table);
+}
+
+static __always_inline int first_pass(struct xdp_md* ctx, const enum table table) {
   __u32 cpu = bpf_get_smp_processor_id();
-
-  return bpf_map_lookup_elem(&bench_counters, &cpu);
-}
-
-SEC("xdp.frags")
-int bench_hash(struct xdp_md* ctx) {
-  struct nids_counters* counters = counters_of_this_cpu();
-  struct pass pass = {};
+  struct nids_counters* counters = bpf_map_lookup_elem(&bench_counters, &cpu);
+  struct nids_packet packet = {};
+  struct cursor cursor = {.base = (void*)(long)ctx->data,
+                          .end = (void*)(long)ctx->data_end,
+                          .wire_len = bpf_xdp_get_buff_len(ctx),
+                          .reading = PLAIN};
 
   if (!counters) return XDP_PASS;
   stats_start(counters);
-  if (first_pass(ctx, &pass, counters)) bench_account_hash(&pass);
+  if (parse_ethernet(&cursor, &packet) == NIDS_PARSE_OK) {
+    if (packet.ether_type == ETHER_IPV4)
+      pass_ip(&cursor, &packet, counters, ETHER_IPV4, table);
+    else if (packet.ether_type == ETHER_IPV6)
+      pass_ip(&cursor, &packet, counters, ETHER_IPV6, table);
+  }
   stats_finish(counters);
   return XDP_PASS;
 }
 
 SEC("xdp.frags")
-int bench_lru(struct xdp_md* ctx) {
-  struct nids_counters* counters = counters_of_this_cpu();
-  struct pass pass = {};
+int bench_hash(struct xdp_md* ctx) { return first_pass(ctx, HASH); }
 
-  if (!counters) return XDP_PASS;
-  stats_start(counters);
-  if (first_pass(ctx, &pass, counters)) bench_account_lru(&pass);
-  stats_finish(counters);
-  return XDP_PASS;
-}
+SEC("xdp.frags")
+int bench_lru(struct xdp_md* ctx) { return first_pass(ctx, LRU); }
 
 /* Where the rest of the time goes: the same, without a table of flows. */
 SEC("xdp.frags")
-int bench_parse(struct xdp_md* ctx) {
-  struct nids_counters* counters = counters_of_this_cpu();
-  struct pass pass = {};
-
-  if (!counters) return XDP_PASS;
-  stats_start(counters);
-  first_pass(ctx, &pass, counters);
-  stats_finish(counters);
-  return XDP_PASS;
-}
+int bench_parse(struct xdp_md* ctx) { return first_pass(ctx, NO_TABLE); }
 
 SEC("xdp.frags")
 int bench_pass(struct xdp_md* ctx) {

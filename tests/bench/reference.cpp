@@ -29,7 +29,8 @@ Result<Reference> Reference::load(std::uint32_t flows) {
   const reference_bpf& bpf = *reference.skeleton_;
   bpf_map__set_max_entries(bpf.maps.bench_counters,
                            static_cast<std::uint32_t>(libbpf_num_possible_cpus()));
-  for (bpf_map* table : {bpf.maps.bench_hash_flows, bpf.maps.bench_lru_flows})
+  for (bpf_map* table : {bpf.maps.bench_hash_flows, bpf.maps.bench_lru_flows,
+                         bpf.maps.bench_hash_flows6, bpf.maps.bench_lru_flows6})
     bpf_map__set_max_entries(table, flows == 0 ? 1 : flows);
   for (bpf_program* program : {bpf.progs.bench_hash, bpf.progs.bench_lru})
     bpf_program__set_autoload(program, flows != 0);

@@ -4,10 +4,12 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <string>
 
+#include "firstpass/first_pass.hpp"
 #include "nids.skel.h"
 #include "nids/abi/config.h"
 #include "nids/abi/flow.h"
@@ -24,7 +26,7 @@ int skip_record(void*, void*, std::size_t) { return 0; }
 int write_tables(const nids_bpf& bpf) {
   std::array<nids_class, NIDS_CLASS_MAX> classes{};
   classes[1].name[0] = 'b';
-  classes[1].interest = NIDS_INTEREST_CAPTURE;
+  classes[1].interest = NIDS_INTEREST_INSPECT;
   classes[1].depth_bytes = kNoDepthLimit;
   const auto ports = std::make_unique<nids_port_classes>();
   ports->tcp[kFlaggedPort] = 1;
@@ -48,10 +50,19 @@ Result<Subject> Subject::load(const SubjectSize& size) {
   const auto cpus = static_cast<std::uint32_t>(libbpf_num_possible_cpus());
   const std::uint32_t sets = size.slots_per_cpu / NIDS_WAYS;
   bpf_map__set_max_entries(bpf.maps.nids_counters, cpus);
-  bpf_map__set_max_entries(bpf.maps.nids_flows, cpus * sets);
-  bpf_map__set_max_entries(bpf.maps.nids_ring, size.ring_bytes);
-  bpf.rodata->nids_sets_per_cpu = sets;
-  bpf.rodata->nids_hash_seed = kHashSeed;
+  bpf_map__set_max_entries(bpf.maps.nids_budgets, cpus);
+  bpf_map__set_max_entries(bpf.maps.nids_passes, cpus);
+  bpf_map__set_max_entries(bpf.maps.nids_flows4, cpus * sets);
+  bpf_map__set_max_entries(bpf.maps.nids_flows6, cpus * sets);
+  bpf_map__set_max_entries(bpf.maps.nids_cells, size.slots_per_cpu);
+  bpf_map__set_max_entries(bpf.maps.nids_ring0, size.ring_bytes);
+  bpf_map__set_autocreate(bpf.maps.nids_clock, false);
+  // What the default configuration is loaded with.
+  bpf.rodata->nids_features = NIDS_FEATURE_INSPECT | NIDS_FEATURE_FINDINGS;
+  bpf.rodata->nids_sets4_per_cpu = sets;
+  bpf.rodata->nids_sets6_per_cpu = sets;
+  bpf.rodata->nids_cells_mask = size.slots_per_cpu - 1;
+  std::ranges::copy(hash_keys_of(kHashSeed), bpf.rodata->nids_hash_keys);
   bpf.rodata->nids_snap_bytes = size.snap_bytes;
   bpf_program__set_autoload(bpf.progs.nids_egress, false);
 
@@ -66,7 +77,7 @@ Result<Subject> Subject::load(const SubjectSize& size) {
 }
 
 int Subject::program() const { return bpf_program__fd(skeleton_->progs.nids_ingress); }
-int Subject::ring() const { return bpf_map__fd(skeleton_->maps.nids_ring); }
+int Subject::ring() const { return bpf_map__fd(skeleton_->maps.nids_ring0); }
 
 Counted Subject::counted(std::uint32_t cpu) const {
   return read_counted(bpf_map__fd(skeleton_->maps.nids_counters), cpu);

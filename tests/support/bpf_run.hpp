@@ -5,7 +5,6 @@
 
 #include <gtest/gtest.h>
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -13,26 +12,21 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
+#include "kernel/maps.hpp"
+#include "nids/abi/clock.h"
 #include "nids/abi/counters.h"
 #include "nids/abi/flow.h"
 #include "nids/result.hpp"
+#include "support/bpf_object.hpp"
 #include "support/class_tables.hpp"
 #include "support/packet_builder.hpp"
 #include "support/ring_records.hpp"
 
-struct nids_bpf;
 struct ring_buffer;
 
 namespace nids {
-
-struct BpfSetup {
-  std::uint32_t sets_per_cpu = 64;  // a power of two
-  std::uint32_t ring_bytes = 1 << 20;
-  std::uint32_t snap_bytes = NIDS_SNAP_MAX;
-  std::uint32_t ifindex = 7;
-  std::uint64_t hash_seed = 42;
-};
 
 // What a socket buffer has beside its bytes.
 struct SkbFacts {
@@ -50,35 +44,49 @@ class BpfRun {
   ~BpfRun();
 
   // The program's return value; an error where the kernel does not take the frame. With `linear`,
-  // only so many bytes stand in the buffer's first part (kernel 6.18 and later).
+  // only so many bytes stand in the buffer's first part (kernel 6.18 and later). More than one
+  // thread may do so at once, each on a CPU of its own.
   Result<std::uint32_t> ingress(std::span<const std::byte> frame,
-                                std::optional<std::uint32_t> linear = {});
-  Result<std::uint32_t> egress(std::span<const std::byte> frame, const SkbFacts& facts = {});
+                                std::optional<std::uint32_t> linear = {}) const;
+  Result<std::uint32_t> egress(std::span<const std::byte> frame, const SkbFacts& facts = {}) const;
 
   nids_counters counters() const;  // of all CPUs
   const nids_counters& counters_of(int cpu) const;
   nids_sum live_by_scan() const;  // what the slots of all CPUs hold
-  void drain(RingRecords& records);
-  void clear_tables();  // flows, openers and counters; the ring keeps what it has
+  std::span<nids_flow4_set> flows4() const {
+    return {&flows4_[0], info().cpus * info().sets4_per_cpu};
+  }
+  std::span<nids_flow6_set> flows6() const {
+    return {&flows6_[0], info().cpus * info().sets6_per_cpu};
+  }
+  void drain(RingRecords& records);                    // of all rings
+  void drain(std::size_t ring, RingRecords& records);  // of one
+  void clear_tables();  // flows, cells, budgets and counters; the rings keep what they have
+  void set_clock(const nids_clock& clock) const { *clock_.get() = clock; }  // of packet time
+
+  Maps maps() const { return std::move(*Maps::of_object(object_->get())); }
+  const nids_info& info() const { return object_->info(); }
+  const BpfObject& object() const { return *object_; }
 
  private:
-  template <class T>
-  using Owned = std::unique_ptr<T, void (*)(T*)>;
-  struct Fd;
-  struct Mapping;
+  struct FreeRing {
+    void operator()(ring_buffer* ring) const noexcept;
+  };
+  struct Reader;
   struct Tagger;
 
   BpfRun();
   Result<void> open(const BpfSetup& setup, const ClassTables& tables);
   Result<void> make_tagger();
 
-  Owned<nids_bpf> skeleton_;
-  std::unique_ptr<Mapping> counters_;
-  std::unique_ptr<Mapping> flows_;
+  std::optional<BpfObject> object_;
+  MappedArray<nids_counters> counters_;
+  MappedArray<nids_flow4_set> flows4_;
+  MappedArray<nids_flow6_set> flows6_;
+  MappedArray<nids_flow_cell> cells_;
+  Mapped<nids_clock> clock_;
   std::unique_ptr<Tagger> tagger_;
-  std::unique_ptr<std::function<void(std::span<const std::byte>)>>
-      sink_;  // libbpf keeps its address
-  Owned<ring_buffer> ring_;
+  std::vector<std::unique_ptr<Reader>> readers_;
 };
 
 // Keeps the calling thread on one CPU while it lives: a flow is then in one slot.
@@ -90,6 +98,7 @@ class OnOneCpu {
   OnOneCpu(const OnOneCpu&) = delete;
   OnOneCpu& operator=(const OnOneCpu&) = delete;
   int cpu() const { return cpu_; }
+  bool is_there() const;  // false where the machine, or its cpuset, does not have that CPU
 
  private:
   struct Mask;
@@ -104,6 +113,10 @@ class BpfTest : public testing::Test {
 
   BpfRun& program() { return *program_; }
   int cpu() const { return on_one_cpu_.cpu(); }
+  int other_cpu() const { return cpu() == 0 ? 1 : 0; }
+
+  // The ledger balances, and its `live` is what a scan of the slots finds.
+  void expect_ledger();
 
  private:
   OnOneCpu on_one_cpu_;

@@ -23,8 +23,8 @@ struct ClassSpec {
   std::initializer_list<std::uint16_t> tcp{};
   std::initializer_list<std::uint16_t> udp{};
   nids_interest interest = NIDS_INTEREST_CAPTURE;
-  std::uint32_t depth_bytes = kNoDepthLimit;
-  std::uint8_t identify_packets = 8;
+  std::uint32_t depth_bytes = kNoDepthLimit;  // of what is inspected
+  std::uint8_t identify_packets = 8;          // of what is identified
 };
 
 struct ClassTables {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <span>
 #include <vector>
@@ -15,16 +16,22 @@
 namespace nids {
 
 struct PacketRecord {
-  nids_packet_event head;
+  nids_packet_event head{};
+  nids_packet_detail detail{};  // zero where the record has none
   std::vector<std::byte> bytes;
+  std::vector<std::byte> raw;  // the whole record, as it came
 };
 
 struct RingRecords {
   std::vector<PacketRecord> packets;
   std::vector<nids_flow_event> flows;
+  std::uint64_t taken = 0;  // records since the last clear(), and their bytes
+  std::uint64_t taken_bytes = 0;
 
   void take(std::span<const std::byte> record) {
     nids_event event{};
+    ++taken;
+    taken_bytes += record.size();
     ASSERT_GE(record.size(), sizeof(event));
     std::memcpy(&event, record.data(), sizeof(event));
     EXPECT_EQ(event.abi_version, NIDS_ABI_VERSION);
@@ -33,12 +40,23 @@ struct RingRecords {
     take_packet(record);
   }
 
-  void clear() { packets.clear(), flows.clear(); }
+  void clear() { *this = {}; }
+
+  // What the exported slots held.
+  nids_sum exported() const {
+    nids_sum sum{};
+    for (const nids_flow_event& event : flows) {
+      const nids_flow_state& state = event.flow.state;
+      sum.packets += std::uint64_t{state.packets[0]} + state.packets[1];
+      sum.bytes += state.bytes[0] + state.bytes[1];
+    }
+    return sum;
+  }
 
  private:
   void take_flow(std::span<const std::byte> record) {
     nids_flow_event& event = flows.emplace_back();
-    ASSERT_GE(record.size(), sizeof(event));
+    ASSERT_EQ(record.size(), sizeof(event));
     std::memcpy(&event, record.data(), sizeof(event));
   }
 
@@ -46,9 +64,16 @@ struct RingRecords {
     PacketRecord packet{};
     ASSERT_GE(record.size(), sizeof(packet.head));
     std::memcpy(&packet.head, record.data(), sizeof(packet.head));
-    const auto behind = record.subspan(sizeof(packet.head));
+    auto behind = record.subspan(sizeof(packet.head));
+    if (packet.head.detail_len != 0) {
+      ASSERT_EQ(packet.head.detail_len, sizeof(packet.detail));
+      ASSERT_GE(behind.size(), sizeof(packet.detail));
+      std::memcpy(&packet.detail, behind.data(), sizeof(packet.detail));
+      behind = behind.subspan(sizeof(packet.detail));
+    }
     ASSERT_LE(packet.head.cap_len, behind.size());
     packet.bytes.assign(behind.begin(), behind.begin() + packet.head.cap_len);
+    packet.raw.assign(record.begin(), record.end());
     packets.push_back(std::move(packet));
   }
 };

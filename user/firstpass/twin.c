@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "flow/cell.h"
-
+struct flow_packet;
+struct slot_place;
 static int twin_export(struct nids_twin* twin, const struct flow_packet* f,
                        const struct slot_place* place, enum nids_export cause);
 static struct nids_flow_cell* twin_cell(struct nids_twin* twin, __u64 hash) {

@@ -98,6 +98,7 @@ Result<Maps> Maps::of_object(const bpf_object* object) {
   Maps maps;
   const bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object) {
+    if (!bpf_map__autocreate(map)) continue;
     Fd copy{fcntl(bpf_map__fd(map), F_DUPFD_CLOEXEC, 3)};
     if (!copy)
       return Error{.action = std::string("use map ") + bpf_map__name(map), .error_number = errno};

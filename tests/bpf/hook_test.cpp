@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a hook has of a frame beside its bytes: buffers, a VLAN tag, segments.
+#include "support/first_pass_program.hpp"
+
+namespace nids {
+namespace {
+
+TEST_F(FirstPassProgram, BothHooksFeedOneFlow) {
+  ingress(PacketBuilder{}.eth().ipv4().tcp({.dst_port = 22, .flags = kTcpSyn}));
+  egress(PacketBuilder{}
+             .eth()
+             .ipv4({.src = "10.0.0.2", .dst = "10.0.0.1"})
+             .tcp({.src_port = 22, .dst_port = 40'000, .flags = kTcpSyn | kTcpAck}));
+  EXPECT_EQ(program().counters().flows_created, 1u);
+  ASSERT_EQ(drained().packets.size(), 2u);
+  EXPECT_EQ(records_.packets[1].head.event.direction, NIDS_EGRESS);
+  EXPECT_EQ(records_.packets[1].head.from_opener, 0);
+  EXPECT_EQ(records_.packets[1].head.class_id, kSsh);
+  expect_ledger();
+}
+
+TEST_F(FirstPassProgram, HeadersBeyondTheFirstBufferAreReadByHelper) {
+  const Bytes frame =
+      PacketBuilder{}.eth().ipv4().tcp({.dst_port = 22}).payload_bytes(3000).bytes();
+  if (!program().ingress(frame, 14)) GTEST_SKIP() << "this kernel's TEST_RUN fills buffers itself";
+  for (const std::uint32_t linear : {14u, 33u, 34u, 53u, 54u})
+    EXPECT_TRUE(program().ingress(frame, linear));
+  EXPECT_EQ(program().counters().parse[NIDS_PARSE_OK], 6u);
+  EXPECT_EQ(program().counters().flows_created, 1u);
+  EXPECT_EQ(program().counters().live.bytes, 6 * frame.size());
+  ASSERT_EQ(drained().packets.size(), 6u);
+  for (const PacketRecord& record : records_.packets) EXPECT_EQ(record.bytes, frame);
+  expect_ledger();
+}
+
+TEST_F(FirstPassProgram, VlanTagBesideTheFrameIsPutBack) {
+  const auto tagged = [](PacketBuilder builder) {
+    return builder.ipv4().tcp({.dst_port = 22}).payload("x").bytes();
+  };
+  const PacketBuilder bare = PacketBuilder{}.eth().ipv4().tcp({.dst_port = 22}).payload("x");
+  egress(bare, {.tag_type = kEtherVlan, .tag_tci = 0xe007});
+  ASSERT_EQ(drained().packets.size(), 1u);
+  EXPECT_EQ(records_.packets[0].bytes, tagged(PacketBuilder{}.eth().vlan(7, {.priority = 7})));
+  EXPECT_EQ(records_.packets[0].head.packet.vlan[0], 7);
+  EXPECT_EQ(records_.packets[0].head.packet.l3_offset, 18);
+  EXPECT_EQ(records_.packets[0].head.packet.payload_offset, 58);
+  EXPECT_EQ(records_.packets[0].head.frame_len, 59u);
+
+  const PacketBuilder inner =
+      PacketBuilder{}.eth().vlan(9).ipv4().tcp({.dst_port = 22}).payload("x");
+  egress(inner, {.tag_type = kEtherQinq, .tag_tci = 5});
+  ASSERT_EQ(drained().packets.size(), 1u);
+  EXPECT_EQ(records_.packets[0].bytes,
+            tagged(PacketBuilder{}.eth().vlan(5, {.tag_type = kEtherQinq}).vlan(9)));
+  EXPECT_EQ(records_.packets[0].head.packet.vlan_count, 2);
+  EXPECT_EQ(program().counters().seen[NIDS_EGRESS].bytes, 59u + 63u);
+  expect_ledger();
+}
+
+TEST_F(FirstPassProgram, FourTagsAreTooManyWhereverTheFirstStands) {
+  egress(PacketBuilder{}.eth().vlan(1).vlan(2).vlan(3).ipv4().udp(),
+         {.tag_type = kEtherVlan, .tag_tci = 5});
+  EXPECT_EQ(program().counters().parse[NIDS_PARSE_TOO_MANY_TAGS], 1u);
+}
+
+TEST_F(FirstPassProgram, GsoPacketCountsAsTheWirePacketsItStandsFor) {
+  const PacketBuilder super =
+      PacketBuilder{}.eth().ipv4().tcp({.dst_port = 22}).payload_bytes(3000);
+  egress(super, {.gso_segments = 3, .gso_segment_len = 1400});
+  ASSERT_EQ(drained().packets.size(), 1u);
+  EXPECT_EQ(records_.packets[0].head.wire_packets, 3u);
+  EXPECT_EQ(records_.packets[0].head.wire_len, 3054u + 2 * 54);
+  EXPECT_EQ(records_.packets[0].head.frame_len, 3054u);
+  const nids_counters counters = program().counters();
+  EXPECT_EQ(counters.seen[NIDS_EGRESS].packets, 3u);
+  EXPECT_EQ(counters.seen[NIDS_EGRESS].bytes, 3162u);
+  EXPECT_EQ(counters.parse[NIDS_PARSE_OK], 3u);
+  EXPECT_EQ(counters.classes[kSsh].packets, 3u);
+  expect_ledger();
+}
+
+TEST_F(FirstPassProgram, SegmentsThatTheSenderLeftOpenAreReckoned) {
+  const PacketBuilder super = PacketBuilder{}.eth().ipv4().tcp().payload_bytes(2801);
+  egress(super, {.gso_segments = 0, .gso_segment_len = 1400});
+  EXPECT_EQ(program().counters().seen[NIDS_EGRESS].packets, 3u);
+  egress(super, {.gso_segments = 0, .gso_segment_len = 2801});
+  EXPECT_EQ(program().counters().seen[NIDS_EGRESS].packets, 4u);
+  expect_ledger();
+}
+
+}  // namespace
+}  // namespace nids

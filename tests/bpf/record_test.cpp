@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// What goes up through the ring, and what becomes of it where the ring is full.
+#include <algorithm>
+#include <chrono>
+
+#include "support/first_pass_program.hpp"
+
+namespace nids {
+namespace {
+
+constexpr std::size_t kRecordBytes = sizeof(nids_packet_event) + 128;  // of the smallest room
+
+std::uint64_t monotonic_ns() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(std::chrono::nanoseconds(now).count());
+}
+
+TEST_F(FirstPassProgram, RecordHasEveryFieldOfItsPacket) {
+  const Bytes frame =
+      PacketBuilder{}
+          .eth()
+          .vlan(7)
+          .ipv4()
+          .tcp({.dst_port = 22, .flags = kTcpSyn, .options = {2, 4, 5, 180, 1, 3, 3, 7, 4, 2}})
+          .payload("hi")
+          .bytes();
+  const std::uint64_t before = monotonic_ns();
+  ingress(frame);
+  const std::uint64_t after = monotonic_ns();
+
+  ASSERT_EQ(drained().packets.size(), 1u);
+  const auto& [head, detail, bytes, raw] = records_.packets[0];
+  EXPECT_GE(head.event.ktime_ns, before);
+  EXPECT_LE(head.event.ktime_ns, after);
+  EXPECT_EQ(head.event.direction, NIDS_INGRESS);
+  EXPECT_EQ(head.event.ifindex, BpfSetup{}.ifindex);
+  EXPECT_EQ(head.wire_len, frame.size());
+  EXPECT_EQ(head.wire_packets, 1u);
+  EXPECT_EQ(head.frame_len, frame.size());
+  EXPECT_EQ(head.cap_len, frame.size());
+  EXPECT_EQ(head.class_id, kSsh);
+  EXPECT_EQ(head.from_opener, 1);
+  EXPECT_EQ(head.packet.result, NIDS_PARSE_OK);
+  EXPECT_EQ(head.packet.vlan[0], 7);
+  EXPECT_EQ(head.packet.vlan_count, 1);
+  EXPECT_EQ(head.packet.src_port, 40'000);
+  EXPECT_EQ(head.packet.dst_port, 22);
+  EXPECT_EQ(head.packet.tcp_flags, kTcpSyn);
+  EXPECT_EQ(head.packet.l3_offset, 18);
+  EXPECT_EQ(head.packet.l4_offset, 38);
+  EXPECT_EQ(head.packet.payload_offset, 70);
+  EXPECT_EQ(head.packet.payload_len, 2u);
+  EXPECT_EQ(head.reason, NIDS_REASON_CAPTURE);
+  EXPECT_EQ(head.findings, 0u);
+  EXPECT_EQ(head.slot.generation, 1u);
+  EXPECT_EQ(head.detail_len, sizeof(nids_packet_detail));
+  EXPECT_EQ(detail.tcp_options.mss, 1460);
+  EXPECT_EQ(detail.tcp_options.window_scale, 7);
+  EXPECT_EQ(detail.tcp_options.flags,
+            NIDS_TCP_HAS_MSS | NIDS_TCP_HAS_WINDOW_SCALE | NIDS_TCP_HAS_SACK);
+  EXPECT_EQ(bytes, frame);
+}
+
+TEST_F(FirstPassProgram, FullRingLosesRecordsAndCountsEach) {
+  reload({.ring_bytes = 4096});
+  constexpr std::uint64_t kSent = 50;
+  for (std::uint64_t i = 0; i < kSent; ++i) flow_from(1, 22);
+  const std::uint64_t arrived = drained().packets.size();
+  const nids_counters counters = program().counters();
+  EXPECT_GT(arrived, 0u);
+  EXPECT_EQ(counters.ring_offered.packets, kSent);
+  EXPECT_EQ(counters.ring_offered.bytes, kSent * kRecordBytes);
+  EXPECT_EQ(counters.ring_lost[NIDS_REASON_CAPTURE].packets, kSent - arrived);
+  EXPECT_EQ(counters.ring_lost[NIDS_REASON_CAPTURE].bytes, (kSent - arrived) * kRecordBytes);
+  EXPECT_EQ(counters.classes[kSsh].packets, kSent);
+  expect_ledger();
+}
+
+TEST_F(FirstPassProgram, FlowWithoutASlotIsUnaccountedWhileTheRingIsFull) {
+  reload({.sets4_per_cpu = 1, .ring_bytes = 4096});
+  for (int host = 0; host < NIDS_WAYS; ++host) flow_from(host, 22);
+  fill_ring();
+
+  // A record of a flow is smaller than that of a packet: some may still find room.
+  int host = 100;
+  while (program().counters().unaccounted.packets == 0 && host < 120) flow_from(host++, 25);
+  nids_counters counters = program().counters();
+  EXPECT_EQ(counters.unaccounted.packets, 1u);
+  EXPECT_EQ(counters.unaccounted.bytes, 54u);
+  EXPECT_EQ(counters.ring_lost[NIDS_REASON_FLOW_EXPORT].packets, 1u);
+  EXPECT_EQ(counters.ring_lost[NIDS_REASON_FLOW_EXPORT].bytes, sizeof(nids_flow_event));
+  EXPECT_EQ(counters.classes[kCounted].packets, static_cast<std::uint64_t>(host - 100))
+      << "it is still classified";
+  expect_ledger();
+
+  const std::uint64_t created = counters.flows_created;
+  drained();
+  flow_from(host, 25);
+  counters = program().counters();
+  EXPECT_EQ(counters.flows_created, created + 1);
+  EXPECT_EQ(counters.unaccounted.packets, 1u);
+  expect_ledger();
+}
+
+TEST_F(FirstPassProgram, ClosedFlowWhoseRecordFindsNoRoomKeepsItsSlot) {
+  reload({.ring_bytes = 4096});
+  const auto send = [this](std::uint8_t flags) {
+    ingress(PacketBuilder{}.eth().ipv4().tcp({.dst_port = 9, .flags = flags}));
+  };
+  send(kTcpSyn);
+  send(kTcpFin | kTcpAck);
+  fill_ring();
+  for (int i = 0; program().counters().ring_lost[NIDS_REASON_FLOW_EXPORT].packets == 0; ++i) {
+    ASSERT_LT(i, 30);
+    send(kTcpSyn);
+    send(kTcpFin | kTcpAck);
+  }
+  EXPECT_EQ(program().counters().unaccounted.packets, 0u);
+  expect_ledger();
+}
+
+TEST_F(FirstPassProgram, RecordOfEverySizeHoldsTheFramesBytes) {
+  reload({.ring_bytes = 1 << 22});
+  for (const std::size_t length : {54, 256, 257, 2048, 2049, 3500, 9000, 16'384, 16'385, 32'768,
+                                   32'769, 60'000, 65'535, 65'536, 65'600}) {
+    PacketBuilder builder;
+    const std::size_t packet = std::min<std::size_t>(length, 60'000);  // the rest is padding
+    Bytes frame = builder.eth().ipv4().tcp({.dst_port = 22}).payload_bytes(packet - 54).bytes();
+    frame.resize(length);
+    for (std::size_t i = 54; i < frame.size(); ++i) frame[i] = static_cast<std::byte>(i * 31 >> 3);
+    ingress(frame);
+    ASSERT_EQ(drained().packets.size(), 1u) << length;
+    EXPECT_EQ(records_.packets[0].head.frame_len, length);
+    EXPECT_EQ(records_.packets[0].bytes, frame);
+  }
+  EXPECT_EQ(program().counters().copy_failed.packets, 0u);
+}
+
+TEST_F(FirstPassProgram, SnapCutsTheRecordAndNothingElse) {
+  reload({.snap_bytes = 300});
+  const Bytes frame =
+      PacketBuilder{}.eth().ipv4().tcp({.dst_port = 22}).payload_bytes(9000).bytes();
+  ingress(frame);
+  ASSERT_EQ(drained().packets.size(), 1u);
+  const auto& [head, detail, bytes, raw] = records_.packets[0];
+  EXPECT_EQ(head.cap_len, 300u);
+  EXPECT_EQ(head.frame_len, frame.size());
+  EXPECT_EQ(head.wire_len, frame.size());
+  EXPECT_EQ(head.packet.payload_len, 9000u);
+  EXPECT_EQ(bytes, Bytes(frame.begin(), frame.begin() + 300));
+  EXPECT_EQ(program().counters().live.bytes, frame.size());
+}
+
+TEST_F(FirstPassProgram, RecordThatCannotBeFilledIsGivenBackAndCounted) {
+  reload({.snap_bytes = 10});  // a tag does not fit behind the addresses
+  egress(PacketBuilder{}.eth().ipv4().tcp({.dst_port = 22}),
+         {.tag_type = kEtherVlan, .tag_tci = 5});
+  EXPECT_TRUE(drained().packets.empty());
+  const nids_counters counters = program().counters();
+  EXPECT_EQ(counters.copy_failed.packets, 1u);
+  EXPECT_EQ(counters.copy_failed.bytes, kRecordBytes);
+  EXPECT_EQ(counters.ring_offered.packets, 1u);
+  EXPECT_EQ(counters.ring_lost[NIDS_REASON_CAPTURE].packets, 0u);
+}
+
+}  // namespace
+}  // namespace nids
