@@ -80,7 +80,7 @@ static __always_inline void submit_packet(const struct ring_packet *r, const int
 			   pass->frame.wire_len);
 		return;
 	}
-	fill_event(&record->event, NIDS_RECORD_PACKET, pass->frame.direction);
+	fill_event(&record->event, NIDS_RECORD_PACKET, pass->frame.direction, pass_now_ns());
 	record->packet = pass->packet;
 	record->slot.set = r->set;
 	record->slot.generation = pass->verdict.generation;

@@ -55,9 +55,9 @@ static __always_inline void *ring_reserve(void *ring, struct nids_counters *c,
 }
 
 static __always_inline void fill_event(struct nids_event *event, enum nids_record_kind kind,
-				       __u8 direction)
+				       __u8 direction, __u64 now_ns)
 {
-	event->ktime_ns = pass_now_ns();
+	event->ktime_ns = now_ns;
 	event->abi_version = NIDS_ABI_VERSION;
 	event->kind = kind;
 	event->direction = direction;
@@ -90,7 +90,7 @@ static __always_inline int ring_flow(struct nids_counters *c, flow_word *key, co
 		return 0;
 	}
 	__builtin_memset(record, 0, sizeof(*record));
-	fill_event(&record->event, NIDS_RECORD_FLOW_EXPORT, 0);
+	fill_event(&record->event, NIDS_RECORD_FLOW_EXPORT, 0, pass_now_coarse_ns());
 	if (words == FLOW4_WORDS)
 		unpack_flow4_key((const struct nids_flow4_key *)key, &record->flow.key);
 	else

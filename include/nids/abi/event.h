@@ -16,8 +16,8 @@
 enum nids_record_kind { NIDS_RECORD_PACKET, NIDS_RECORD_FLOW_EXPORT };
 
 struct nids_event {
-	__u64 ktime_ns;	   /* bpf_ktime_get_ns(): monotonic, never wall time; replay: the
-			    * packet's time */
+	__u64 ktime_ns;	   /* monotonic, never wall time, a jiffy fine in exports; replay:
+			    * the packet's time */
 	__u16 abi_version; /* NIDS_ABI_VERSION */
 	__u8 kind;	   /* enum nids_record_kind */
 	__u8 direction;	   /* enum nids_direction */
