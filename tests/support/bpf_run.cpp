@@ -151,7 +151,7 @@ nids_counters BpfRun::counters() const {
   return total;
 }
 
-const nids_counters& BpfRun::counters_of(int cpu) const {
+nids_counters& BpfRun::counters_of(int cpu) const {
   return counters_[static_cast<std::size_t>(cpu)];
 }
 

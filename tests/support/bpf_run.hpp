@@ -51,7 +51,7 @@ class BpfRun {
   Result<std::uint32_t> egress(std::span<const std::byte> frame, const SkbFacts& facts = {}) const;
 
   nids_counters counters() const;  // of all CPUs
-  const nids_counters& counters_of(int cpu) const;
+  nids_counters& counters_of(int cpu) const;
   nids_sum live_by_scan() const;  // what the slots of all CPUs hold
   std::span<nids_flow4_set> flows4() const {
     return {&flows4_[0], info().cpus * info().sets4_per_cpu};

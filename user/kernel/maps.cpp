@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <span>
 
 namespace nids {
 namespace {
@@ -24,16 +25,64 @@ Result<T> lookup(int fd, std::uint32_t key, const char* name) {
   return value;
 }
 
+// The values of an array that other CPUs and processes write. False where the map can't be mapped:
+// the kernel maps none that was opened to be read only, as pinned ones are.
+template <class T>
+class SharedArray {
+ public:
+  SharedArray(int fd, std::size_t count)
+      : bytes_(count * sizeof(T)),
+        address_(fd < 0 ? MAP_FAILED : mmap(nullptr, bytes_, PROT_READ, MAP_SHARED, fd, 0)) {}
+  ~SharedArray() {
+    if (address_ != MAP_FAILED) munmap(address_, bytes_);
+  }
+  SharedArray(const SharedArray&) = delete;
+  SharedArray& operator=(const SharedArray&) = delete;
+
+  explicit operator bool() const { return address_ != MAP_FAILED; }
+  std::span<const T> values() const {
+    return {static_cast<const T*>(address_), bytes_ / sizeof(T)};
+  }
+
+ private:
+  std::size_t bytes_;
+  void* address_;
+};
+
+constexpr std::size_t kCounterWords = sizeof(nids_counters) / sizeof(std::uint64_t);
+
+// Returns whether no packet was under way from before the copy until after it: the CPU raises
+// `started` first of all and `finished` last.
+bool copy_block(const nids_counters& shared, nids_counters& copy) {
+  std::array<std::uint64_t, kCounterWords> words;
+  const auto* from = reinterpret_cast<const std::uint64_t*>(&shared);
+  const std::uint64_t finished = __atomic_load_n(&shared.finished, __ATOMIC_ACQUIRE);
+  for (std::size_t i = 0; i < words.size(); ++i)
+    words[i] = __atomic_load_n(from + i, __ATOMIC_RELAXED);
+  __atomic_thread_fence(__ATOMIC_ACQUIRE);
+  std::memcpy(&copy, words.data(), sizeof(copy));
+  return __atomic_load_n(&shared.started, __ATOMIC_RELAXED) == finished;
+}
+
+// A packet takes under a microsecond, and so does a copy, which must fall between two. A CPU that
+// is never found between two is at its limit, and the last copy stands.
+nids_counters read_block(const nids_counters& shared) {
+  constexpr int kTries = 10'000;
+  nids_counters copy;
+  for (int tries = 0; tries < kTries && !copy_block(shared, copy); ++tries) {
+  }
+  return copy;
+}
+
 // Packets that a CPU had counted to the end, or nothing while it is at one.
 std::optional<std::uint64_t> packets_done(const nids_counters& block) {
   if (block.started != block.finished) return std::nullopt;
   return block.finished;
 }
 
-// A block is copied while its CPU may write it, in no order that the kernel promises. A copy is
-// whole where the ones before and after it tell of the same number of packets, all of them done.
-// A packet takes under a microsecond; a CPU that is never found between two is at its limit, and
-// the last copy stands.
+// The same by system call, which copies in no order that the kernel promises: a copy is whole where
+// the ones before and after it tell of the same number of packets, all of them done. Slower, so
+// that a busy CPU is less often found.
 Result<nids_counters> read_block(int fd, std::uint32_t cpu) {
   auto before = lookup<nids_counters>(fd, cpu, "nids_counters");
   for (int tries = 0; before && tries < 1000; ++tries) {
@@ -49,17 +98,14 @@ Result<nids_counters> read_block(int fd, std::uint32_t cpu) {
 
 template <class Set>
 std::optional<nids_sum> live_in(int map, std::size_t sets) {
-  void* address =
-      map < 0 ? MAP_FAILED : mmap(nullptr, sets * sizeof(Set), PROT_READ, MAP_SHARED, map, 0);
-  if (address == MAP_FAILED) return std::nullopt;
+  const SharedArray<Set> table(map, sets);
+  if (!table) return std::nullopt;
   nids_sum live{};
-  const auto* table = static_cast<const Set*>(address);
-  for (std::size_t i = 0; i < sets; ++i)
-    for (const auto& slot : table[i].way) {
+  for (const Set& set : table.values())
+    for (const auto& slot : set.way) {
       live.packets += std::uint64_t{slot.state.packets[0]} + slot.state.packets[1];
       live.bytes += slot.state.bytes[0] + slot.state.bytes[1];
     }
-  munmap(address, sets * sizeof(Set));
   return live;
 }
 
@@ -181,8 +227,10 @@ Result<KernelReading> Maps::read() const {
   auto info_value = info();
   if (!info_value) return info_value.error();
   reading.info = *info_value;
+  const SharedArray<nids_counters> blocks(fd("nids_counters"), reading.info.cpus);
   for (std::uint32_t cpu = 0; cpu < reading.info.cpus; ++cpu) {
-    auto block = read_block(fd("nids_counters"), cpu);
+    auto block = blocks ? Result<nids_counters>(read_block(blocks.values()[cpu]))
+                        : read_block(fd("nids_counters"), cpu);
     if (!block) return block.error();
     add_counters(reading.counters, *block);
   }
@@ -225,7 +273,7 @@ Result<void> write_value(int fd, const void* value, const std::string& map) {
 
 void add_counters(nids_counters& sum, const nids_counters& block) {
   // The struct is 64-bit counters throughout; counters.h asserts its size.
-  std::array<std::uint64_t, sizeof(nids_counters) / sizeof(std::uint64_t)> left, right;
+  std::array<std::uint64_t, kCounterWords> left, right;
   std::memcpy(left.data(), &sum, sizeof(sum));
   std::memcpy(right.data(), &block, sizeof(block));
   for (std::size_t i = 0; i < left.size(); ++i) left[i] += right[i];

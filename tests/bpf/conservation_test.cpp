@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+// No packet and no byte is lost to the ledger while two CPUs run packets at once: tables far too
+// small, rings that nobody empties, flows whose directions or senders change CPUs.
+#include <array>
+#include <atomic>
+#include <map>
+#include <thread>
+
+#include "support/first_pass_program.hpp"
+
+namespace nids {
+namespace {
+
+std::uint32_t ipv4_word(const std::uint8_t (&address)[16]) {
+  std::uint32_t word = 0;
+  std::memcpy(&word, address, sizeof(word));
+  return word;
+}
+
+class Conservation : public FirstPassProgram {
+ protected:
+  void SetUp() override {
+    FirstPassProgram::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
+    const OnOneCpu other(other_cpu());
+    if (!other.is_there()) GTEST_SKIP() << "needs CPUs 0 and 1";
+  }
+
+  // `send` on two CPUs at once, in threads of their own; `meanwhile` here until both are done.
+  template <class Send, class Meanwhile>
+  void on_two_cpus(Send send, Meanwhile meanwhile) {
+    std::atomic<int> running = 2;
+    const auto work = [&](int cpu) {
+      const OnOneCpu pinned(cpu);
+      send(cpu);
+      --running;
+    };
+    std::thread first(work, cpu()), second(work, other_cpu());
+    while (running != 0) {
+      meanwhile();
+      std::this_thread::yield();
+    }
+    first.join();
+    second.join();
+  }
+  template <class Send>
+  void on_two_cpus(Send send) {
+    on_two_cpus(send, [] {});
+  }
+
+  // Counted by the sender: what the ledger must have seen.
+  void send(const Bytes& frame, bool is_egress = false) {
+    const auto action = is_egress ? program().egress(frame) : program().ingress(frame);
+    ASSERT_TRUE(action) << action.error().message();
+    sent_packets_ += 1;
+    sent_bytes_ += frame.size();
+  }
+
+  void drain_more() { program().drain(records_); }
+
+  // To the packet and to the byte, with everything drained.
+  void expect_all_conserved() {
+    drain_more();
+    const nids_counters c = program().counters();
+    EXPECT_EQ(c.seen[NIDS_INGRESS].packets + c.seen[NIDS_EGRESS].packets, sent_packets_);
+    EXPECT_EQ(c.seen[NIDS_INGRESS].bytes + c.seen[NIDS_EGRESS].bytes, sent_bytes_);
+    expect_ledger();
+    const nids_sum exported = records_.exported();
+    EXPECT_EQ(exported.packets, c.exported.packets);
+    EXPECT_EQ(exported.bytes, c.exported.bytes);
+    expect_ring_conserved(c);
+    expect_classes_conserved(c);
+  }
+
+  // Random flows of both versions of IP, every class, from either end.
+  Bytes frame_of_flow(std::uint32_t flow, std::size_t payload, bool is_reply) {
+    constexpr std::uint16_t kPorts[] = {22, 7070, 25, 8443, 9};
+    const std::uint16_t port = kPorts[flow % std::size(kPorts)];
+    const std::string client = std::to_string(flow % 250), net = std::to_string(flow / 250);
+    const std::uint16_t from = is_reply ? port : 40'000, to = is_reply ? 40'000 : port;
+    PacketBuilder builder;
+    if (flow % 2 == 0) {
+      const std::string a = "10." + net + ".1." + client, b = "10.9.9.9";
+      builder.eth().ipv4({.src = is_reply ? b : a, .dst = is_reply ? a : b});
+    } else {
+      const std::string a = "2001:db8:" + net + "::" + client, b = "2001:db8::9";
+      builder.eth().ipv6({.src = is_reply ? b : a, .dst = is_reply ? a : b});
+    }
+    return builder.tcp({.src_port = from, .dst_port = to}).payload_bytes(payload).bytes();
+  }
+
+  std::vector<Bytes> frames_of_flows(std::uint32_t flows) {
+    std::vector<Bytes> frames;
+    for (std::uint32_t flow = 0; flow < flows; ++flow)
+      for (const bool is_reply : {false, true})
+        frames.push_back(frame_of_flow(flow, flow % 300, is_reply));
+    return frames;
+  }
+
+  std::atomic<std::uint64_t> sent_packets_ = 0;
+  std::atomic<std::uint64_t> sent_bytes_ = 0;
+
+ private:
+  void expect_ring_conserved(const nids_counters& c) {
+    nids_sum lost{};
+    for (const nids_sum& of_reason : c.ring_lost) {
+      lost.packets += of_reason.packets;
+      lost.bytes += of_reason.bytes;
+    }
+    EXPECT_EQ(c.ring_offered.packets, records_.taken + lost.packets + c.copy_failed.packets);
+    EXPECT_EQ(c.ring_offered.bytes, records_.taken_bytes + lost.bytes + c.copy_failed.bytes);
+  }
+
+  // What is wanted whole of a class came up or was lost, and each loss has a class.
+  void expect_classes_conserved(const nids_counters& c) {
+    std::array<std::uint64_t, NIDS_CLASS_MAX> came{};
+    for (const PacketRecord& record : records_.packets)
+      came[record.head.class_id] += record.head.reason == NIDS_REASON_CAPTURE;
+    std::uint64_t lost_by_class = 0, lost_by_reason = 0;
+    for (const nids_class_sum& sum : c.classes) lost_by_class += sum.lost.packets;
+    for (const nids_sum& sum : c.ring_lost) lost_by_reason += sum.packets;
+    EXPECT_EQ(lost_by_class, lost_by_reason);
+    EXPECT_EQ(came[kSsh] + c.ring_lost[NIDS_REASON_CAPTURE].packets, c.classes[kSsh].packets);
+  }
+};
+
+TEST_F(Conservation, TablesOf64SlotsUnderTenTimesAsManyFlows) {
+  reload({.sets4_per_cpu = 8, .sets6_per_cpu = 8, .features = NIDS_FEATURES_ALL});
+  const std::vector<Bytes> frames = frames_of_flows(1280);  // 640 of each version of IP
+  on_two_cpus(
+      [&](int cpu) {
+        for (std::size_t i = 0; i < 30'000; ++i)
+          send(frames[(i * 7 + static_cast<std::size_t>(cpu)) % frames.size()], i % 3 == 0);
+      },
+      [this] { drain_more(); });
+  expect_all_conserved();
+  EXPECT_GT(program().counters().flows_exported, 10'000u);
+}
+
+TEST_F(Conservation, RingThatNobodyEmptiesWhileTablesOverflow) {
+  reload({.sets4_per_cpu = 8, .sets6_per_cpu = 8, .ring_bytes = 64 << 10});
+  const std::vector<Bytes> frames = frames_of_flows(1280);
+  const auto send_all = [&](int cpu) {
+    for (std::size_t i = 0; i < 100'000; ++i)
+      send(frames[(i * 7 + static_cast<std::size_t>(cpu)) % frames.size()], i % 3 == 0);
+  };
+  on_two_cpus(send_all);
+  const nids_counters full = program().counters();
+  EXPECT_GT(full.unaccounted.packets, 0u);
+  EXPECT_GT(full.ring_lost[NIDS_REASON_CAPTURE].packets, 0u);
+  EXPECT_GT(full.ring_lost[NIDS_REASON_FLOW_EXPORT].packets, 0u);
+  expect_all_conserved();
+
+  // With room in the ring again, what comes is accounted again.
+  const std::uint64_t exported = program().counters().flows_exported;
+  for (const Bytes& frame : frames) {
+    send(frame);
+    drain_more();
+  }
+  EXPECT_GT(program().counters().flows_exported, exported);
+  EXPECT_EQ(program().counters().unaccounted.packets, full.unaccounted.packets);
+  expect_all_conserved();
+}
+
+TEST_F(Conservation, DirectionsOnDifferentCpusAreOneFlowOfOneClass) {
+  reload({.sets4_per_cpu = 2048, .ring_bytes = 8 << 20});
+  constexpr int kFlows = 2000;
+  const auto packet = [](int flow, bool is_reply, std::uint8_t flags) {
+    const std::string a = "10.1." + std::to_string(flow / 250) + "." + std::to_string(flow % 250);
+    const auto port = [&](bool is_service) {
+      return static_cast<std::uint16_t>(is_service ? 22 : 7070);
+    };
+    return PacketBuilder{}
+        .eth()
+        .ipv4({.src = is_reply ? "10.9.9.9" : a, .dst = is_reply ? a : "10.9.9.9"})
+        .tcp({.src_port = port(is_reply), .dst_port = port(!is_reply), .flags = flags})
+        .bytes();
+  };
+  // The port of the opener has a class too: only SYN and SYN-ACK tell that it is not meant.
+  on_two_cpus(
+      [&](int cpu) {
+        const bool is_reply = cpu != this->cpu();
+        for (int flow = 0; flow < kFlows; ++flow) {
+          send(packet(flow, is_reply, is_reply ? kTcpSyn | kTcpAck : kTcpSyn));
+          send(packet(flow, is_reply, kTcpAck));
+        }
+      },
+      [this] { drain_more(); });
+  expect_all_conserved();
+  const nids_counters counters = program().counters();
+  EXPECT_EQ(counters.classes[kSsh].flows, kFlows + 0u);
+  EXPECT_EQ(counters.classes[kSsh].packets, 4u * kFlows);
+  EXPECT_EQ(counters.classes[kShallow].packets, 0u);
+  EXPECT_EQ(counters.flows_created, 2u * kFlows);
+  EXPECT_EQ(records_.packets.size(), 4u * kFlows);
+  for (const PacketRecord& record : records_.packets)
+    EXPECT_EQ(record.head.from_opener, record.head.packet.dst_port == 22);
+}
+
+TEST_F(Conservation, SenderThatChangesCpusMidFlowStaysInItsFlow) {
+  reload({.ring_bytes = 8 << 20});
+  const auto packet = [](bool is_reply, std::uint8_t flags) {
+    return PacketBuilder{}
+        .eth()
+        .ipv4(
+            {.src = is_reply ? "10.9.9.9" : "10.1.0.1", .dst = is_reply ? "10.1.0.1" : "10.9.9.9"})
+        .tcp({.src_port = static_cast<std::uint16_t>(is_reply ? 22 : 7070),
+              .dst_port = static_cast<std::uint16_t>(is_reply ? 7070 : 22),
+              .flags = flags})
+        .payload("x")
+        .bytes();
+  };
+  send(packet(false, kTcpSyn));
+  for (int i = 0; i < 200; ++i) {
+    const OnOneCpu somewhere(i % 2 == 0 ? other_cpu() : cpu());
+    for (int j = 0; j < 10; ++j) send(packet(j % 2 == 0, kTcpAck));
+  }
+  expect_all_conserved();
+  const nids_counters counters = program().counters();
+  EXPECT_EQ(counters.classes[kSsh].flows, 1u);
+  EXPECT_EQ(counters.classes[kSsh].packets, 2001u);
+  EXPECT_EQ(counters.classes[kShallow].packets, 0u) << "its ports alone tell another class";
+  EXPECT_EQ(counters.flows_created, 2u) << "a slot on each CPU";
+  for (const PacketRecord& record : records_.packets)
+    EXPECT_EQ(record.head.from_opener, record.head.packet.dst_port == 22);
+}
+
+TEST_F(Conservation, EveryRecordOfAFlowIsInOneRingAndInOrder) {
+  reload({.sets4_per_cpu = 8, .rings = 3, .ring_bytes = 4 << 20});
+  constexpr std::uint32_t kFlows = 300;  // of each CPU: the tables overflow
+  on_two_cpus([&](int cpu) {
+    for (std::uint32_t round = 1; round <= 20; ++round)
+      for (std::uint32_t flow = 0; flow < kFlows; ++flow)
+        send(PacketBuilder{}
+                 .eth()
+                 .ipv4({.src = "10." + std::to_string(50 + cpu) + "." + std::to_string(flow / 250) +
+                               "." + std::to_string(flow % 250)})
+                 .tcp({.dst_port = 22, .seq = round})
+                 .bytes());
+  });
+  std::map<std::uint32_t, std::size_t> ring_of_flow;  // by the sender's address
+  std::size_t rings_in_use = 0;
+  for (std::size_t ring = 0; ring < 3; ++ring) {
+    RingRecords of_ring;
+    std::map<std::uint32_t, std::uint32_t> round_of_flow;
+    program().drain(ring, of_ring);
+    for (const PacketRecord& record : of_ring.packets) {
+      const std::uint32_t flow = ipv4_word(record.head.packet.src);
+      EXPECT_EQ(ring_of_flow.emplace(flow, ring).first->second, ring);
+      const auto round = std::to_integer<std::uint32_t>(record.bytes.at(41));  // the last of seq
+      EXPECT_EQ(round, ++round_of_flow[flow]);
+    }
+    for (const nids_flow_event& event : of_ring.flows) {
+      const auto lo = ring_of_flow.find(ipv4_word(event.flow.key.lo_addr));
+      const auto found =
+          lo != ring_of_flow.end() ? lo : ring_of_flow.find(ipv4_word(event.flow.key.hi_addr));
+      ASSERT_NE(found, ring_of_flow.end());
+      EXPECT_EQ(found->second, ring);
+    }
+    rings_in_use += !of_ring.packets.empty();
+    EXPECT_FALSE(of_ring.flows.empty());
+    records_.taken += of_ring.taken;
+    records_.taken_bytes += of_ring.taken_bytes;
+    records_.flows.insert(records_.flows.end(), of_ring.flows.begin(), of_ring.flows.end());
+    records_.packets.insert(records_.packets.end(), of_ring.packets.begin(), of_ring.packets.end());
+  }
+  EXPECT_EQ(rings_in_use, 3u);
+  EXPECT_EQ(ring_of_flow.size(), 2 * kFlows);
+  EXPECT_EQ(records_.packets.size(), 2u * 20 * kFlows);
+  expect_all_conserved();
+}
+
+TEST_F(Conservation, CountersReadWhilePacketsRunAlwaysBalance) {
+  reload({.sets4_per_cpu = 8, .sets6_per_cpu = 8, .ring_bytes = 64 << 10});
+  const std::vector<Bytes> frames = frames_of_flows(1280);
+  const Maps maps = program().maps();
+  int whole = 0, torn = 0;
+  std::atomic<bool> is_done = false;
+  std::thread sender([&] {
+    const OnOneCpu pinned(other_cpu());
+    for (std::size_t i = 0; i < 200'000; ++i) send(frames[i % frames.size()]);
+    is_done = true;
+  });
+  while (!is_done) {
+    const auto reading = maps.read();
+    ASSERT_TRUE(reading);
+    // Where the host takes the sender's CPU away in the middle of a packet, there is no moment to
+    // be had, and the reading says so.
+    if (reading->counters.started != reading->counters.finished) {
+      ++torn;
+      continue;
+    }
+    expect_balance(reading->counters);
+    ++whole;
+  }
+  sender.join();
+  EXPECT_GT(whole, 10);
+  EXPECT_LT(torn, 1 + whole / 100);
+  expect_all_conserved();
+}
+
+}  // namespace
+}  // namespace nids

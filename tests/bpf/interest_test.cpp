@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// How much of a flow goes up: by its class, by the agent's word on it, and for what it did.
+#include "firstpass/first_pass.hpp"
+#include "kernel/commands.hpp"
+#include "support/first_pass_program.hpp"
+
+namespace nids {
+namespace {
+
+constexpr std::uint16_t kIdentifiedPort = 8443;
+constexpr std::uint8_t kXmas = 0x29;
+
+class Interest : public FirstPassProgram {
+ protected:
+  void SetUp() override {
+    FirstPassProgram::SetUp();
+    if (!IsSkipped() && !HasFatalFailure()) commands_.emplace(program().maps());
+  }
+
+  void reload(const BpfSetup& setup) {
+    FirstPassProgram::reload(setup);
+    if (!IsSkipped() && !HasFatalFailure()) commands_.emplace(program().maps());
+  }
+
+  static PacketBuilder packet(const std::string& payload, std::uint8_t flags = kTcpAck,
+                              std::uint16_t port = kIdentifiedPort) {
+    return PacketBuilder{}.eth().ipv4().tcp({.dst_port = port, .flags = flags}).payload(payload);
+  }
+
+  // The agent's word on the flow of a packet; returns how many slots it reached.
+  std::uint32_t tell(const PacketRecord& record, nids_interest interest) {
+    nids_flow_key key{};
+    nids_twin_flow_key(&record.head.packet, &key);
+    return commands_->give(key, record.head.slot, interest);
+  }
+
+  nids_flow_state& only_slot() {
+    nids_flow_state* found = nullptr;
+    for (nids_flow4_set& set : program().flows4())
+      for (nids_flow4& slot : set.way)
+        if (slot.state.generation != 0) {
+          EXPECT_EQ(found, nullptr) << "more than one slot is in use";
+          found = &slot.state;
+        }
+    EXPECT_NE(found, nullptr);
+    return *found;
+  }
+
+  std::optional<FlowCommands> commands_;
+};
+
+TEST_F(Interest, FirstPacketsWithPayloadGoUpToBeIdentifiedAndTheirFirstBytes) {
+  reload({.sample_bytes = 100});
+  ingress(packet("", kTcpSyn));
+  for (int i = 0; i < 6; ++i) ingress(packet(std::string(200, 'x')));
+  ingress(packet(""));
+  ASSERT_EQ(drained().packets.size(), 4u) << "as many as the class says, none without payload";
+  for (const PacketRecord& record : records_.packets) {
+    EXPECT_EQ(record.head.reason, NIDS_REASON_IDENTIFY);
+    EXPECT_EQ(record.head.class_id, kIdentified);
+    EXPECT_EQ(record.head.cap_len, 100u);
+    EXPECT_EQ(record.head.frame_len, 254u);
+  }
+  EXPECT_EQ(program().counters().classes[kIdentified].packets, 8u);
+  expect_ledger();
+}
+
+TEST_F(Interest, CaptureOfAnIdentifiedFlowBeginsAtTheAgentsWord) {
+  for (int i = 0; i < 6; ++i) ingress(packet("hello"));
+  ASSERT_EQ(drained().packets.size(), 4u);
+  EXPECT_EQ(tell(records_.packets[0], NIDS_INTEREST_CAPTURE), 1u);
+  const Bytes whole = packet(std::string(3000, 'x')).bytes();
+  ingress(whole);
+  ingress(packet(""));
+  ASSERT_EQ(drained().packets.size(), 2u);
+  EXPECT_EQ(records_.packets[0].head.reason, NIDS_REASON_CAPTURE);
+  EXPECT_EQ(records_.packets[0].bytes, whole);
+
+  EXPECT_EQ(tell(records_.packets[0], NIDS_INTEREST_COUNT), 1u);
+  ingress(packet("hello"));
+  EXPECT_TRUE(drained().packets.empty());
+  expect_ledger();
+}
+
+TEST_F(Interest, WordReachesTheSlotsOfAllCpusAndOfNoOtherFlow) {
+  ingress(packet("hello"));
+  {
+    const OnOneCpu elsewhere(other_cpu());
+    if (!elsewhere.is_there()) GTEST_SKIP() << "needs CPUs 0 and 1";
+    ingress(packet("hello"));
+  }
+  ASSERT_EQ(drained().packets.size(), 2u);
+  EXPECT_EQ(tell(records_.packets[0], NIDS_INTEREST_CAPTURE), 2u);
+  PacketRecord other = records_.packets[0];
+  other.head.packet.src_port ^= 1;
+  EXPECT_EQ(tell(other, NIDS_INTEREST_CAPTURE), 0u);
+  other = records_.packets[0];
+  other.head.slot.set = 0xffffffff;
+  EXPECT_EQ(tell(other, NIDS_INTEREST_CAPTURE), 0u);
+}
+
+TEST_F(Interest, WordOnAFlowOfIpv6IsObeyed) {
+  const PacketBuilder frame =
+      PacketBuilder{}.eth().vlan(7).ipv6().udp({.dst_port = kIdentifiedPort}).payload("hello");
+  for (int i = 0; i < 6; ++i) ingress(frame);
+  ASSERT_EQ(drained().packets.size(), 4u);
+  EXPECT_EQ(tell(records_.packets[0], NIDS_INTEREST_CAPTURE), 1u);
+  ingress(frame);
+  EXPECT_EQ(drained().packets.size(), 1u);
+}
+
+TEST_F(Interest, WordOnAFlowThatEndedIsNotObeyedByTheNextInItsSlot) {
+  ingress(packet("hello", kTcpSyn));
+  ASSERT_EQ(drained().packets.size(), 1u);
+  EXPECT_EQ(tell(records_.packets[0], NIDS_INTEREST_BYPASS), 1u);
+  ingress(packet("", kTcpFin | kTcpAck));
+  ingress(packet("hello", kTcpSyn));  // begins anew in the same slot
+  ASSERT_EQ(drained().packets.size(), 1u);
+  EXPECT_EQ(records_.packets[0].head.slot.generation, 2u);
+  EXPECT_EQ(only_slot().command >> NIDS_COMMAND_BITS, 1u) << "the old word still stands there";
+
+  // Nor is a word that comes late, with the generation that was.
+  only_slot().command = 1u << NIDS_COMMAND_BITS | NIDS_INTEREST_CAPTURE;
+  ingress(packet(""));
+  EXPECT_TRUE(drained().packets.empty());
+  expect_ledger();
+}
+
+TEST_F(Interest, WordIsNotObeyedWhereCommandsAreLeftOut) {
+  reload({.features = NIDS_FEATURES_ALL & ~NIDS_FEATURE_COMMANDS});
+  ingress(packet("hello"));
+  ASSERT_EQ(drained().packets.size(), 1u);
+  EXPECT_EQ(tell(records_.packets[0], NIDS_INTEREST_CAPTURE), 1u);
+  ingress(packet(""));
+  EXPECT_TRUE(drained().packets.empty());
+}
+
+TEST_F(Interest, BypassEndsSamplesTooAndNoCounting) {
+  ingress(packet("hello"));
+  ASSERT_EQ(drained().packets.size(), 1u);
+  const PacketRecord first = records_.packets[0];
+  ingress(packet("", kXmas));
+  ASSERT_EQ(drained().packets.size(), 1u);
+  EXPECT_EQ(records_.packets[0].head.reason, NIDS_REASON_FINDING);
+  EXPECT_EQ(records_.packets[0].head.findings, 1u << NIDS_FINDING_XMAS);
+
+  EXPECT_EQ(tell(first, NIDS_INTEREST_BYPASS), 1u);
+  ingress(packet("", kXmas));
+  ingress(packet("hello"));
+  EXPECT_TRUE(drained().packets.empty());
+  const nids_counters counters = program().counters();
+  EXPECT_EQ(counters.findings[NIDS_FINDING_XMAS], 2u);
+  EXPECT_EQ(counters.not_sampled.packets, 0u) << "it was not left out for its rate";
+  EXPECT_EQ(counters.classes[kIdentified].packets, 4u);
+  expect_ledger();
+}
+
+TEST_F(Interest, FindingsGoUpAsSamplesAndTheRestIsCounted) {
+  reload({.is_timeless = true});
+  constexpr std::uint64_t kSent = 100, kSamples = 16;
+  for (std::uint64_t i = 0; i < kSent; ++i) ingress(packet("", kXmas, 9));
+  for (std::uint64_t i = 0; i < kSent; ++i) ingress(packet("", 0, 9));
+  std::array<std::uint64_t, 2> came{};
+  for (const PacketRecord& record : drained().packets) {
+    EXPECT_EQ(record.head.reason, NIDS_REASON_FINDING);
+    came[0] += record.head.findings == 1u << NIDS_FINDING_XMAS;
+    came[1] += record.head.findings == 1u << NIDS_FINDING_NULL;
+  }
+  EXPECT_EQ(came[0], kSamples);
+  EXPECT_EQ(came[1], kSamples);
+  const nids_counters counters = program().counters();
+  EXPECT_EQ(counters.findings[NIDS_FINDING_XMAS], kSent);
+  EXPECT_EQ(counters.findings[NIDS_FINDING_NULL], kSent);
+  EXPECT_EQ(counters.not_sampled.packets, 2 * (kSent - kSamples));
+  EXPECT_EQ(counters.not_sampled.bytes, 2 * (kSent - kSamples) * 54);
+  expect_ledger();
+}
+
+}  // namespace
+}  // namespace nids
