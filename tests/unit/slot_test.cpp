@@ -217,6 +217,9 @@ TEST_F(Slot, FlowWhoseKeyIsAllZeroIsAFlow) {
   EXPECT_EQ(counters().flows_created, 1u);
   EXPECT_EQ(slot().packets[0], 2u);
   EXPECT_EQ(slot(1).generation, 0u);
+  nids_flow_key key{};
+  key.ip_version = 4;
+  EXPECT_EQ(nids_twin_command(twin_.get(), &key, 0, NIDS_INTEREST_COUNT), 1u);
 }
 
 TEST_F(Slot, Ipv4AndIpv6HaveTablesOfTheirOwn) {
