@@ -115,24 +115,25 @@ static __always_inline __u64 account_ipv4(struct nids_counters *counters,
 	return nids_account4(pack_flow_packet(&f));
 }
 
-/* A key of five words is better kept in memory. */
 static __always_inline __u64 account_ipv6(struct nids_counters *counters,
 					  const struct nids_packet *p,
 					  const struct first_pass_frame *frame)
 {
-	struct pass *pass = pass_of_this_cpu();
-	struct flow_packet f;
+	struct nids_flow6_key key;
+	struct flow_packet f = flow_packet_of(p, frame, flow6_key(p, &key));
+	struct pass *pass;
 	__u32 index;
 
-	if (!pass)
-		return 0;
-	f = flow_packet_of(p, frame, flow6_key(p, &pass->key6));
-	f.key = (const flow_word *)&pass->key6;
+	f.key = (const flow_word *)&key;
 	f.words = FLOW6_WORDS;
-	f.hash = flow6_hash(&pass->key6, nids_hash_keys);
+	f.hash = flow6_hash(&key, nids_hash_keys);
 	index = set_of(f.hash, nids_sets6_per_cpu);
 	if (counters && count_here(counters, bpf_map_lookup_elem(&nids_flows6, &index), &f))
 		return 0;
+	pass = pass_of_this_cpu();
+	if (!pass)
+		return 0;
+	pass->key6 = key;
 	return nids_account6(pack_flow_packet(&f));
 }
 

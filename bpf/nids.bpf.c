@@ -2,34 +2,26 @@
 /* The first pass: a packet's way through the kernel, in order. Every frame is
  * passed on, whatever it holds.
  *
- * Nearly all traffic is read in place and accounted here. What is out of the
- * ordinary takes the same stages again with another reading (parse/cursor.h), in
- * a function of its own: the verifier checks each global function once, where
+ * Nearly all traffic is read in place and accounted in the entry points. What is out
+ * of the ordinary takes the same stages with another reading (parse/cursor.h), in
+ * functions of their own: the verifier checks each global function once, where
  * inlined every way through one would multiply every way through the next.
  */
 #include "maps.h"
 #include "read.h"
 
-#include "account.h"
-#include "parse/detail.h"
-#include "ring/packet.h"
+#include "plain.h"
 #include "send.h"
+#include "whole.h"
 
 #include <linux/pkt_cls.h>
 #include <xdp/xdp_helpers.h>
 
-/* parse, for a frame that is read by helper; its hook is in the pass. */
-static __always_inline int parse_whole(void *ctx, struct pass *pass, int is_xdp)
+__noinline int nids_tagged_xdp(struct xdp_md *ctx)
 {
-	struct cursor cursor;
+	struct nids_counters *counters = counters_of_this_cpu();
 
-	if (!pass)
-		return 0;
-	cursor = helper_cursor(ctx, &pass->hook, is_xdp);
-	clear_packet(pass, &cursor);
-	pass->packet.result =
-	    parse_frame(&cursor, &pass->packet, &pass->detail.outer, pass->hook.is_ethernet);
-	return 0;
+	return counters ? plain_xdp(ctx, counters, 1) : PASS_DONE;
 }
 
 __noinline int nids_parse_xdp(struct xdp_md *ctx)
@@ -42,120 +34,16 @@ __noinline int nids_parse_skb(struct __sk_buff *skb)
 	return parse_whole(skb, pass_of_this_cpu(), 0);
 }
 
-/* All stages behind parse, for a frame that was read by helper. */
-static __always_inline int pass_whole(struct pass *pass, struct gso gso)
-{
-	struct nids_counters *counters = counters_of_this_cpu();
-
-	if (!counters)
-		return 0;
-	hook_shift_offsets(&pass->hook, &pass->packet, &pass->detail.outer);
-	expand_gso(&pass->frame, &pass->packet, gso);
-	stats_packet(counters, &pass->packet, &pass->frame);
-	if (pass->packet.flags & NIDS_PACKET_IS_FLOW) {
-		pass->verdict = account(0, &pass->packet, &pass->frame);
-	} else {
-		pass->verdict = (struct first_pass_verdict){};
-		add_sum(&counters->no_flow, pass->frame.wire_packets, pass->frame.wire_len);
-	}
-	account_findings(pass);
-	return pass->verdict.goes_up;
-}
-
-struct plain {
-	struct nids_counters *counters;
-	struct cursor cursor;
-	struct hook hook;
-	struct first_pass_frame frame;
-	struct gso gso;
-	struct nids_packet packet;
-	int is_done; /* where not, the frame is to be read by helper */
-	int goes_up;
-};
-
-/* From the network header on, with the EtherType as a constant: what the packet holds
- * then never leaves the registers.
- */
-static __always_inline void pass_ip(struct plain *l, const __u16 ether_type)
-{
-	struct nids_packet *packet = &l->packet;
-	struct nids_outer none = {};
-	struct first_pass_verdict verdict;
-	struct pass *pass;
-
-	packet->ether_type = ether_type;
-	if (parse_network(&l->cursor, packet) != NIDS_PARSE_OK)
-		return;
-	if (nids_features & NIDS_FEATURE_FINDINGS && findings_of(packet))
-		return;
-	hook_shift_offsets(&l->hook, packet, &none);
-	expand_gso(&l->frame, packet, l->gso);
-	stats_packet(l->counters, packet, &l->frame);
-	verdict = account(l->counters, packet, &l->frame);
-	l->is_done = 1;
-	if (!verdict.goes_up)
-		return;
-	pass = pass_of_this_cpu();
-	if (!pass)
-		return;
-	pass->frame = l->frame;
-	pass->verdict = verdict;
-	pass->hook = l->hook;
-	pass->findings = 0;
-	l->goes_up = 1;
-}
-
-/* All stages over a frame that is read in place. */
-static __always_inline void pass_plain(struct plain *l)
-{
-	hook_give_tag(&l->hook, &l->packet);
-	hook_give_link(&l->hook, &l->cursor, &l->packet);
-	if (parse_link(&l->cursor, &l->packet, l->hook.is_ethernet) != NIDS_PARSE_OK)
-		return;
-	if (l->packet.ether_type == ETHER_IPV4)
-		pass_ip(l, ETHER_IPV4);
-	else if (l->packet.ether_type == ETHER_IPV6)
-		pass_ip(l, ETHER_IPV6);
-}
-
-/* The few packets that go up are parsed again, to memory. */
-static __always_inline int parse_again(struct pass *pass, const void *data, const void *end)
-{
-	struct cursor cursor;
-
-	if (!pass)
-		return 0;
-	cursor = plain_cursor(data, end, &pass->hook);
-	clear_packet(pass, &cursor);
-	pass->packet.result =
-	    parse_frame(&cursor, &pass->packet, &pass->detail.outer, pass->hook.is_ethernet);
-	hook_shift_offsets(&pass->hook, &pass->packet, &pass->detail.outer);
-	return 0;
-}
-
-__noinline int nids_again_xdp(struct xdp_md *ctx)
-{
-	return parse_again(pass_of_this_cpu(), (void *)(long)ctx->data + pass_lead(),
-			   (void *)(long)ctx->data_end);
-}
-
-__noinline int nids_again_skb(struct __sk_buff *skb)
-{
-	return parse_again(pass_of_this_cpu(), (void *)(long)skb->data,
-			   (void *)(long)skb->data_end);
-}
-
 __noinline int nids_whole_xdp(struct xdp_md *ctx)
 {
 	struct pass *pass = pass_of_this_cpu();
 
 	if (!pass)
-		return 0;
+		return PASS_DONE;
 	pass->hook = hook_of_xdp(ctx);
-	pass->frame =
-	    (struct first_pass_frame){.frame_len = pass->hook.wire_len, .direction = NIDS_INGRESS};
 	nids_parse_xdp(ctx);
-	return pass_whole(pass, (struct gso){});
+	pass->frame = frame_of(&pass->hook, (struct gso){}, &pass->packet, NIDS_INGRESS);
+	return pass_whole(pass);
 }
 
 __noinline int nids_whole_skb(struct __sk_buff *skb)
@@ -163,13 +51,33 @@ __noinline int nids_whole_skb(struct __sk_buff *skb)
 	struct pass *pass = pass_of_this_cpu();
 
 	if (!pass)
+		return PASS_DONE;
+	pass->hook = hook_of_skb(skb);
+	nids_parse_skb(skb);
+	pass->frame = frame_of(&pass->hook, gso_of_skb(skb), &pass->packet, NIDS_EGRESS);
+	return pass_whole(pass);
+}
+
+__noinline int nids_again_xdp(struct xdp_md *ctx)
+{
+	struct pass *pass = pass_of_this_cpu();
+
+	if (!pass)
+		return 0;
+	pass->hook = hook_of_xdp(ctx);
+	return parse_again(pass, (void *)(long)ctx->data + pass_lead(), (void *)(long)ctx->data_end,
+			   (struct gso){}, NIDS_INGRESS);
+}
+
+__noinline int nids_again_skb(struct __sk_buff *skb)
+{
+	struct pass *pass = pass_of_this_cpu();
+
+	if (!pass)
 		return 0;
 	pass->hook = hook_of_skb(skb);
-	pass->frame = (struct first_pass_frame){.frame_len = pass->hook.buffer_len +
-							     hook_tag_bytes(&pass->hook),
-						.direction = NIDS_EGRESS};
-	nids_parse_skb(skb);
-	return pass_whole(pass, gso_of_skb(skb));
+	return parse_again(pass, (void *)(long)skb->data, (void *)(long)skb->data_end,
+			   gso_of_skb(skb), NIDS_EGRESS);
 }
 
 struct {
@@ -180,47 +88,42 @@ struct {
 SEC("xdp.frags")
 int nids_ingress(struct xdp_md *ctx)
 {
-	struct plain l = {.counters = counters_of_this_cpu()};
+	struct nids_counters *counters = counters_of_this_cpu();
+	int outcome;
 
-	if (!l.counters)
+	if (!counters)
 		return XDP_PASS;
-	l.hook = hook_of_xdp(ctx);
-	l.frame.frame_len = l.hook.wire_len;
-	l.frame.direction = NIDS_INGRESS;
-	l.cursor = plain_cursor((void *)(long)ctx->data + pass_lead(), (void *)(long)ctx->data_end,
-				&l.hook);
-	stats_start(l.counters);
-	pass_plain(&l);
-	if (!l.is_done)
-		l.goes_up = nids_whole_xdp(ctx);
-	else if (l.goes_up)
+	stats_start(counters);
+	outcome = plain_xdp(ctx, counters, 0);
+	if (outcome == PASS_TAGGED)
+		outcome = nids_tagged_xdp(ctx);
+	if (outcome == PASS_UP)
 		nids_again_xdp(ctx);
-	if (l.goes_up)
+	else if (outcome == PASS_WHOLE)
+		outcome = nids_whole_xdp(ctx);
+	if (outcome == PASS_UP)
 		nids_send_xdp(ctx);
-	stats_finish(l.counters);
+	stats_finish(counters);
 	return XDP_PASS;
 }
 
 SEC("tc")
 int nids_egress(struct __sk_buff *skb)
 {
-	struct plain l = {.counters = counters_of_this_cpu(), .hook = hook_of_skb(skb)};
+	struct nids_counters *counters = counters_of_this_cpu();
+	int outcome;
 
-	if (!l.counters)
+	if (!counters)
 		return TC_ACT_UNSPEC;
-	l.frame.frame_len = l.hook.wire_len + hook_tag_bytes(&l.hook);
-	l.frame.direction = NIDS_EGRESS;
-	l.gso = gso_of_skb(skb);
-	l.cursor = plain_cursor((void *)(long)skb->data, (void *)(long)skb->data_end, &l.hook);
-	stats_start(l.counters);
-	pass_plain(&l);
-	if (!l.is_done)
-		l.goes_up = nids_whole_skb(skb);
-	else if (l.goes_up)
+	stats_start(counters);
+	outcome = plain_skb(skb, counters);
+	if (outcome == PASS_UP)
 		nids_again_skb(skb);
-	if (l.goes_up)
+	else if (outcome != PASS_DONE) /* here a tag in the frame is a second one */
+		outcome = nids_whole_skb(skb);
+	if (outcome == PASS_UP)
 		nids_send_skb(skb);
-	stats_finish(l.counters);
+	stats_finish(counters);
 	return TC_ACT_UNSPEC; /* later filters still run */
 }
 

@@ -37,13 +37,4 @@ static __always_inline struct pass *pass_of_this_cpu(void)
 	return bpf_map_lookup_elem(&nids_passes, &cpu);
 }
 
-/* For parse: all zero, but for what the hook says of the frame's beginning. */
-static __always_inline void clear_packet(struct pass *pass, struct cursor *c)
-{
-	__builtin_memset(&pass->packet, 0, sizeof(pass->packet));
-	__builtin_memset(&pass->detail.outer, 0, sizeof(pass->detail.outer));
-	hook_give_tag(&pass->hook, &pass->packet);
-	hook_give_link(&pass->hook, c, &pass->packet);
-}
-
 #endif

@@ -8,14 +8,50 @@
 #include <bpf/bpf_helpers.h>
 
 #include "clock.h"
+#include "nids/abi/packet.h"
 
 #define cursor_load(c, to, bytes)                                                                  \
 	((c)->is_xdp ? bpf_xdp_load_bytes((c)->load_from, (c)->offset + pass_lead(), to, bytes)    \
 		     : bpf_skb_load_bytes((c)->load_from, (c)->offset, to, bytes))
 
+#define parse_network_whole(c, p)                                                                  \
+	(enum nids_parse_result)(                                                                  \
+	    (c)->is_xdp ? nids_network_xdp((c)->load_from, p, (c)->offset, (c)->wire_len)          \
+			: nids_network_skb((c)->load_from, p, (c)->offset, (c)->wire_len))
+
+int nids_network_xdp(struct xdp_md *ctx, struct nids_packet *p, __u32 offset, __u32 wire_len);
+int nids_network_skb(struct __sk_buff *skb, struct nids_packet *p, __u32 offset, __u32 wire_len);
+
 #include "frame.h"
 #include "hook.h"
 #include "parse/parse.h"
+
+static __always_inline int read_network(struct cursor *c, struct nids_packet *p)
+{
+	return p ? parse_network(c, p) : NIDS_PARSE_NOT_IP;
+}
+
+__noinline int nids_network_xdp(struct xdp_md *ctx, struct nids_packet *p, __u32 offset,
+				__u32 wire_len)
+{
+	return read_network(&(struct cursor){.load_from = ctx,
+					     .offset = offset,
+					     .wire_len = wire_len,
+					     .reading = WHOLE,
+					     .is_xdp = 1},
+			    p);
+}
+
+__noinline int nids_network_skb(struct __sk_buff *skb, struct nids_packet *p, __u32 offset,
+				__u32 wire_len)
+{
+	return read_network(&(struct cursor){.load_from = skb,
+					     .offset = offset,
+					     .wire_len = wire_len,
+					     .reading = WHOLE,
+					     .is_xdp = 0},
+			    p);
+}
 
 static __always_inline struct cursor helper_cursor(void *ctx, const struct hook *h, int is_xdp)
 {

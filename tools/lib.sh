@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What tools/run and tools/test share. Sourced from the project's root.
+# What tools/run, tools/test and tools/bench share. Sourced from the project's root.
 
 BUILD_PACKAGES="g++ cmake ninja-build clang bpftool pkg-config libbpf-dev libxdp-dev libc6-dev
   linux-libc-dev libspdlog-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libpcap-dev
@@ -10,9 +10,10 @@ TEST_PACKAGES="git clang-format libclang-rt-dev openssh-server openssh-client
 
 say() { printf '%s\n' "$*" >&2; }
 
+# need_root [WHAT FOR]
 need_root() {
   [[ $(id -u) == 0 ]] && return
-  say 'this needs root: it installs packages and attaches to an interface; try: sudo '"$0"
+  say "this needs root: ${1:-it installs packages and attaches to an interface}; try: sudo $0"
   exit 1
 }
 

@@ -21,10 +21,12 @@ static __always_inline int is_ipv4_multicast(__u32 address)
 	return (address & 0xf0) == 0xe0 || address == 0xffffffff; /* network order */
 }
 
-/* To many: by its address, or, as a directed broadcast, by its MAC address. */
+/* To many: by its address, or, as a directed broadcast, by its MAC address. Not by a
+ * multicast one, which clusters use for one address.
+ */
 static __always_inline int is_to_many(const struct nids_packet *p)
 {
-	if (p->flags & NIDS_PACKET_TO_GROUP)
+	if (p->flags & NIDS_PACKET_TO_BROADCAST)
 		return 1;
 	return p->ip_version == 4 ? is_ipv4_multicast(*(const finding_half *)p->dst)
 				  : p->dst[0] == 0xff;

@@ -5,6 +5,12 @@
 
 #include "extension.h"
 
+/* A table and not a branch: the verifier would follow each walk that has met one. */
+static const __u8 ipv4_option_quirk[256] = {
+    [IPV4_OPTION_LSRR] = NIDS_QUIRK_SOURCE_ROUTE,
+    [IPV4_OPTION_SSRR] = NIDS_QUIRK_SOURCE_ROUTE,
+};
+
 /* RFC 791 section 3.1: the options that lead a packet elsewhere, and lengths that
  * lie. Hosts take such packets or drop them; either way they are read on.
  * Returns NIDS_QUIRK_*.
@@ -27,11 +33,12 @@ NIDS_CHECKED_ONCE int nids_ipv4_option_quirks(const struct ip_options *options, 
 		next = forget(i + 1, any);
 		if (kind == IP_OPTION_NOP)
 			continue;
-		if (kind == IPV4_OPTION_LSRR || kind == IPV4_OPTION_SSRR)
-			quirks |= NIDS_QUIRK_SOURCE_ROUTE;
+		quirks |= ipv4_option_quirk[kind];
 		next = forget(i + option_len, any);
-		if (option_len < 2 || next > len)
-			return quirks | NIDS_QUIRK_BAD_OPTIONS;
+		if (option_len < 2 || next > len) {
+			quirks |= NIDS_QUIRK_BAD_OPTIONS;
+			break;
+		}
 	}
 	return quirks;
 }
@@ -62,7 +69,7 @@ static __always_inline enum nids_parse_result parse_ipv4(struct cursor *c, struc
 	if (ip.version_ihl >> 4 != 4 || hdr_len < sizeof(ip))
 		return NIDS_PARSE_BAD_HEADER;
 	/* A GSO packet too long for the field (BIG TCP) carries 0; none on a wire does. */
-	if (total_len == 0 && rest > IP_DATAGRAM_MAX)
+	if (c->reading == WHOLE && total_len == 0 && rest > IP_DATAGRAM_MAX)
 		total_len = rest;
 	if (total_len < hdr_len || (total_len > rest && hdr_len <= rest))
 		return NIDS_PARSE_BAD_LENGTH;

@@ -26,7 +26,7 @@ static __always_inline enum nids_parse_result parse_ipv6(struct cursor *c, struc
 
 	if (be32(ip.version_class_label) >> 28 != 6)
 		return NIDS_PARSE_BAD_HEADER;
-	if (payload_len == 0 && rest > IP_DATAGRAM_MAX)
+	if (c->reading == WHOLE && payload_len == 0 && rest > IP_DATAGRAM_MAX)
 		payload_len = rest; /* BIG TCP, or a jumbogram (RFC 2675) */
 	if (payload_len > rest)
 		return NIDS_PARSE_BAD_LENGTH;

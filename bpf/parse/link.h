@@ -11,12 +11,14 @@ static __always_inline enum nids_parse_result parse_ethernet(struct cursor *c,
 {
 	struct wire_ethernet eth;
 	enum nids_parse_result result = cursor_peek(c, &eth, sizeof(eth));
+	__u64 dst = 0;
 
 	if (result != NIDS_PARSE_OK)
 		return result;
 	p->ether_type = be16(eth.type);
-	if (eth.dst[0] & ETHER_GROUP)
-		p->flags |= NIDS_PACKET_TO_GROUP;
+	__builtin_memcpy(&dst, eth.dst, sizeof(eth.dst));
+	if (dst == ETHER_BROADCAST)
+		p->flags |= NIDS_PACKET_TO_BROADCAST;
 	c->offset += sizeof(eth);
 	return NIDS_PARSE_OK;
 }

@@ -66,6 +66,14 @@ static __always_inline enum nids_parse_result parse_network(struct cursor *c, st
 	return NIDS_PARSE_NOT_IP;
 }
 
+/* The same, where it is read whole: a program may define it as a function that the
+ * verifier checks once for the packet and for what is inside. The cursor's place
+ * is of no use afterwards.
+ */
+#ifndef parse_network_whole
+#define parse_network_whole(c, p) parse_network(c, p)
+#endif
+
 /* The packet inside becomes the packet; what counts the outermost stays. */
 static __always_inline void enter_tunnel(struct nids_packet *p, const struct nids_packet *inner)
 {
@@ -115,7 +123,7 @@ static __always_inline enum nids_parse_result parse_inside(struct cursor *c, str
 	inner.ether_type = tunnel.ether_type;
 	result = parse_link(c, &inner, tunnel.ether_type == ETHER_BRIDGED);
 	if (result == NIDS_PARSE_OK)
-		result = parse_network(c, &inner);
+		result = parse_network_whole(c, &inner);
 	p->quirks |= inner.quirks;
 	if (inner.flags & NIDS_PACKET_IS_FLOW)
 		enter_tunnel(p, &inner);
@@ -130,10 +138,10 @@ static __always_inline enum nids_parse_result parse_frame(struct cursor *c, stru
 
 	if (result != NIDS_PARSE_OK)
 		return result;
-	result = parse_network(c, p);
-	if (c->reading == PLAIN || !(p->flags & NIDS_PACKET_IS_FLOW))
-		return result;
-	return parse_inside(c, p, outer);
+	if (c->reading == PLAIN)
+		return parse_network(c, p);
+	result = parse_network_whole(c, p);
+	return p->flags & NIDS_PACKET_IS_FLOW ? parse_inside(c, p, outer) : result;
 }
 
 #endif

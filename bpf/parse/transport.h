@@ -64,7 +64,7 @@ static __always_inline enum nids_parse_result parse_udp(struct cursor *c, struct
 
 	__u32 len = be16(udp.len);
 
-	if (len == 0 && l4_len > 0xffff)
+	if (c->reading == WHOLE && len == 0 && l4_len > 0xffff)
 		len = l4_len; /* RFC 2675 section 4 */
 	if (len < sizeof(udp))
 		return NIDS_PARSE_BAD_LENGTH;

@@ -23,8 +23,8 @@
 #define ETHER_MPLS	     0x8847
 #define ETHER_MPLS_MULTICAST 0x8848
 #define ETHER_PPPOE_SESSION  0x8864
+#define ETHER_BROADCAST	     0xffffffffffffull
 #define ETHER_BRIDGED	     0x6558 /* an Ethernet frame, in GRE or Geneve */
-#define ETHER_GROUP	     0x01   /* in the first byte of an address: multicast, broadcast */
 
 struct wire_ethernet { /* IEEE 802.3 clause 3 */
 	__u8 dst[6];

@@ -13,7 +13,7 @@
 #define NIDS_PACKET_FIRST_FRAGMENT 0x01 /* fragmented, and this is the part with the ports */
 #define NIDS_PACKET_HAS_PORTS	   0x02 /* ports are TCP, UDP or SCTP ports */
 #define NIDS_PACKET_IS_FLOW	   0x04 /* parsed far enough to belong to a flow */
-#define NIDS_PACKET_TO_GROUP	   0x08 /* to a broadcast or multicast MAC address */
+#define NIDS_PACKET_TO_BROADCAST   0x08 /* to the broadcast MAC address */
 #define NIDS_PACKET_IS_ICMP_ERROR  0x10 /* carries the packet that it is about */
 
 /* nids_packet.quirks: what headers hold that no honest one does. */
