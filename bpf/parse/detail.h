@@ -122,10 +122,12 @@ static __always_inline void parse_detail(struct cursor *c, const struct nids_pac
 {
 	__u32 payload = p->payload_offset - shift;
 
-	if (p->flags & NIDS_PACKET_IS_ICMP_ERROR)
+	if (p->flags & NIDS_PACKET_IS_ICMP_ERROR) {
+		c->wire_len = payload + p->payload_len; /* what pads the frame is no packet */
 		parse_embedded(c, payload, &d->embedded);
-	else if (p->l4_proto == PROTO_TCP && p->flags & NIDS_PACKET_IS_FLOW)
+	} else if (p->l4_proto == PROTO_TCP && p->flags & NIDS_PACKET_IS_FLOW) {
 		parse_tcp_options(c, p->l4_offset - shift, payload, &d->tcp_options);
+	}
 }
 
 #endif

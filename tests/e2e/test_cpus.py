@@ -85,13 +85,13 @@ class Cpus(lab.LabCase):
         alerts = self.watch(lambda client, server, address, cpus, number: peers.udp_talk(
             client, server, address, 53, *peers.dns(number), source_port=53413, cpus=cpus))
         self.assertEqual(alerts, [])
-        self.assertEqual(self.stats["classes"]["netis"], {"flows": 0, "packets": 0, "bytes": 0})
+        self.assertEqual(set(self.stats["classes"]["netis"].values()), {0})
 
     def test_a_query_from_port_53413_to_a_high_port_is_not_netis_on_any_cpu(self):
         alerts = self.watch(lambda client, server, address, cpus, number: peers.udp_talk(
             client, server, address, 5353 + number, b"query", b"reply", source_port=53413, cpus=cpus))
         self.assertEqual(alerts, [])
-        self.assertEqual(self.stats["classes"]["netis"], {"flows": 0, "packets": 0, "bytes": 0})
+        self.assertEqual(set(self.stats["classes"]["netis"].values()), {0})
 
 
 def wait_settled(laboratory):

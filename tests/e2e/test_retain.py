@@ -161,8 +161,12 @@ class Overload(SinkCase):
         stats = self.lab.wait_counted(ingress=COUNT)
         self.assert_balanced(stats)
         self.check_packets_add_up(stats)
-        self.assertEqual(stats["classes"]["netis"], {"flows": COUNT, "packets": COUNT,
-                                                     "bytes": stats["ingress"]["bytes"]})
+        netis_sum, ring = stats["classes"]["netis"], stats["ring"]
+        self.assertEqual((netis_sum["flows"], netis_sum["packets"]), (COUNT, COUNT))
+        self.assertEqual(netis_sum["bytes"], stats["ingress"]["bytes"])
+        self.assertEqual(netis_sum["lost"], ring["lost"])
+        self.assertEqual(netis_sum["lost_bytes"] * COUNT, netis_sum["bytes"] * ring["lost"])
+        self.assertEqual(ring["lost_by_reason"]["inspect"]["packets"], ring["lost"])
         self.assertEqual(stats["retained"]["lost_by_overload"], stats["ring"]["lost"])
         self.assertEqual(watch.stop(), 4, watch.err)
         self.assertRegex(watch.out, r"lost +.*ring")

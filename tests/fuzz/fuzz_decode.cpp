@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hostile ring records: whatever decode accepts, later stages may index with.
+#include <cstdio>
 #include <cstdlib>
 #include <string_view>
 
@@ -8,8 +9,10 @@
 
 namespace {
 
-void require(bool holds) {
-  if (!holds) std::abort();
+void require(bool holds, int line = __builtin_LINE()) {
+  if (holds) return;
+  std::fprintf(stderr, "%s:%d does not hold\n", __FILE__, line);
+  std::abort();
 }
 
 // Written by the table of RFC 3629 section 4, unlike printable() itself.
@@ -42,7 +45,12 @@ void check(const nids::Packet& packet) {
   for (const std::size_t offset :
        {packet.headers.l3_offset, packet.headers.l4_offset, packet.headers.payload_offset})
     require(offset <= packet.bytes.size());
-  require(packet.class_id > 0 && packet.class_id < NIDS_CLASS_MAX);
+  require(packet.class_id < NIDS_CLASS_MAX && packet.findings >> NIDS_FINDING_COUNT == 0);
+  require(packet.reason < NIDS_REASON_FLOW_EXPORT && packet.headers.tunnel < NIDS_TUNNEL_COUNT);
+  require(packet.headers.result < NIDS_PARSE_RESULT_COUNT && packet.wire_packets != 0);
+  for (const unsigned version : {packet.headers.ip_version, packet.detail.outer.ip_version,
+                                 packet.detail.embedded.ip_version})
+    require(version == 0 || version == 4 || version == 6);
   require(packet.headers.vlan_count <= NIDS_VLAN_MAX);
 
   const auto payload = packet.payload();
@@ -53,18 +61,24 @@ void check(const nids::Packet& packet) {
   require(is_clean_utf8(nids::printable(text)));
 }
 
+void check(const nids::ExportedFlow& flow) {
+  require(flow.key.ip_version == 4 || flow.key.ip_version == 6);
+  require(flow.key.vlan[0] < 4096 && flow.key.vlan[1] < 4096);
+  require(flow.state.class_id < NIDS_CLASS_MAX && flow.cause <= NIDS_EXPORT_FULL);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static nids::Packet packet;
-  nids_flow_slot slot{};
+  nids::ExportedFlow flow;
   const auto record = std::as_bytes(std::span(data, size));
-  switch (nids::decode(record, {}, packet, slot)) {
+  switch (nids::decode(record, {}, packet, flow)) {
     case nids::DecodeResult::kPacket:
       check(packet);
       break;
     case nids::DecodeResult::kFlowExport:
-      require(slot.class_id < NIDS_CLASS_MAX && slot.opener <= NIDS_FROM_HI);
+      check(flow);
       break;
     case nids::DecodeResult::kInvalid:
       break;

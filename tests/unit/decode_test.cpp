@@ -33,6 +33,9 @@ nids_packet_event packet_event() {
   record.cap_len = kCapLen;
   record.class_id = 1;
   record.from_opener = 1;
+  record.reason = NIDS_REASON_INSPECT;
+  record.findings = 1u << NIDS_FINDING_XMAS;
+  record.slot = {.set = 12, .generation = 34};
   return record;
 }
 
@@ -86,6 +89,10 @@ TEST_F(Decode, PacketArrivesWithAllItsFields) {
   EXPECT_EQ(packet_.frame_len, 1'500u);
   EXPECT_EQ(packet_.class_id, 1);
   EXPECT_TRUE(packet_.from_opener);
+  EXPECT_EQ(packet_.reason, NIDS_REASON_INSPECT);
+  EXPECT_EQ(packet_.findings, 1u << NIDS_FINDING_XMAS);
+  EXPECT_EQ(packet_.slot.set, 12u);
+  EXPECT_EQ(packet_.slot.generation, 34u);
   EXPECT_EQ(packet_.headers.l4_offset, 34);
   EXPECT_EQ(packet_.bytes, Bytes(kCapLen, std::byte{0xaa}));
   EXPECT_EQ(packet_.payload().size(), 10u);
@@ -223,7 +230,82 @@ TEST_F(Decode, PayloadLengthNeverExceedsTheWire) {
   EXPECT_EQ(packet_.headers.payload_len, 3'000u);
 }
 
+TEST_F(Decode, ReasonFindingsAndTunnelAreThoseThatThereAre) {
+  EXPECT_EQ(told([](auto& r) { r.reason = NIDS_REASON_FINDING; }), DecodeResult::kPacket);
+  EXPECT_EQ(told([](auto& r) { r.reason = NIDS_REASON_FLOW_EXPORT; }), DecodeResult::kInvalid);
+  EXPECT_EQ(told([](auto& r) { r.reason = 255; }), DecodeResult::kInvalid);
+  EXPECT_EQ(told([](auto& r) { r.findings = (1u << NIDS_FINDING_COUNT) - 1; }),
+            DecodeResult::kPacket);
+  EXPECT_EQ(told([](auto& r) { r.findings = 1u << NIDS_FINDING_COUNT; }), DecodeResult::kInvalid);
+  EXPECT_EQ(told([](auto& r) { r.findings = 1u << 31; }), DecodeResult::kInvalid);
+  EXPECT_EQ(told([](auto& r) { r.packet.tunnel = NIDS_TUNNEL_COUNT - 1; }), DecodeResult::kPacket);
+  EXPECT_EQ(told([](auto& r) { r.packet.tunnel = NIDS_TUNNEL_COUNT; }), DecodeResult::kInvalid);
+}
+
+TEST_F(Decode, DetailStandsBeforeTheBytesAndIsThereWholeOrNotAtAll) {
+  nids_packet_event record = packet_event();
+  record.detail_len = sizeof(nids_packet_detail);
+  nids_packet_detail detail{};
+  detail.outer.key = 77;
+  detail.outer.ip_version = 4;
+  detail.embedded.ip_version = 6;
+  detail.tcp_options.mss = 1460;
+  Bytes bytes = bytes_of(record, sizeof(detail) + kCapLen);
+  std::memcpy(bytes.data() + sizeof(record), &detail, sizeof(detail));
+
+  ASSERT_EQ(run(bytes), DecodeResult::kPacket);
+  EXPECT_EQ(packet_.detail.outer.key, 77u);
+  EXPECT_EQ(packet_.detail.embedded.ip_version, 6);
+  EXPECT_EQ(packet_.detail.tcp_options.mss, 1460);
+  EXPECT_EQ(packet_.bytes, Bytes(kCapLen, std::byte{0xaa}));
+
+  for (std::size_t size = sizeof(record); size < bytes.size(); ++size) {
+    const Bytes cut(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size));
+    EXPECT_EQ(run(cut), DecodeResult::kInvalid) << size;
+  }
+  for (const std::uint8_t length : {1, 95, 97, 255}) {
+    record.detail_len = length;
+    EXPECT_EQ(run(bytes_of(record, 1000)), DecodeResult::kInvalid) << int{length};
+  }
+  record.detail_len = sizeof(detail);
+  for (const bool is_outer : {true, false}) {
+    nids_packet_detail lie = detail;
+    (is_outer ? lie.outer.ip_version : lie.embedded.ip_version) = 5;
+    std::memcpy(bytes.data() + sizeof(record), &lie, sizeof(lie));
+    EXPECT_EQ(run(bytes), DecodeResult::kInvalid);
+  }
+}
+
+TEST_F(Decode, PacketWithoutADetailHasNoneOfThePacketBefore) {
+  packet_.detail.outer.key = 77;
+  ASSERT_EQ(run(bytes_of(packet_event(), kCapLen)), DecodeResult::kPacket);
+  EXPECT_EQ(packet_.detail.outer.key, 0u);
+}
+
+TEST_F(Decode, TimesOfAFlowAreTicksBeforeItsRecord) {
+  const auto lie = [](std::uint32_t created, std::uint32_t last, std::uint32_t now) {
+    return [=](nids_flow_event& r) {
+      r.event.ktime_ns = 10'000;
+      r.flow.state.created_ticks = created;
+      r.flow.state.last_ticks = last;
+      r.now_ticks = now;
+    };
+  };
+  ASSERT_EQ(told_flow(lie(10, 60, 80)), DecodeResult::kFlowExport);
+  EXPECT_EQ(flow_.created.ns, 3'000u + 500);
+  EXPECT_EQ(flow_.last.ns, 8'000u + 500);
+  ASSERT_EQ(told_flow(lie(0xfffffff0, 2, 4)), DecodeResult::kFlowExport);
+  EXPECT_EQ(flow_.created.ns, 8'000u + 500) << "ticks wrap";
+  ASSERT_EQ(told_flow(lie(81, 80, 80)), DecodeResult::kFlowExport);
+  EXPECT_EQ(flow_.created.ns, 500u) << "never before the clock began";
+  EXPECT_EQ(told_flow([](auto& r) { r.tick_ns = 0xffffffff; }), DecodeResult::kFlowExport);
+}
+
 TEST_F(Decode, FlowExportWithAFieldOutOfRangeIsRefused) {
+  EXPECT_EQ(told_flow([](auto& r) { r.tick_ns = 0; }), DecodeResult::kInvalid);
+  EXPECT_EQ(told_flow([](auto& r) { r.cause = NIDS_EXPORT_FULL; }), DecodeResult::kFlowExport);
+  EXPECT_EQ(told_flow([](auto& r) { r.cause = NIDS_EXPORT_FULL + 1; }), DecodeResult::kInvalid);
+  EXPECT_EQ(told_flow([](auto& r) { r.flow.key.ip_version = 5; }), DecodeResult::kInvalid);
   EXPECT_EQ(told_flow([](auto& r) { r.flow.key.ip_version = 0; }), DecodeResult::kInvalid);
   EXPECT_EQ(told_flow([](auto& r) { r.flow.state.class_id = NIDS_CLASS_MAX; }),
             DecodeResult::kInvalid);

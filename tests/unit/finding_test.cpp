@@ -146,11 +146,12 @@ TEST(Finding, SynToManyIsNamedAndOtherPacketsToManyAreNot) {
   EXPECT_EQ(syn_to("255.255.255.255", kTcpSyn), "syn_multicast");
   EXPECT_EQ(found(PacketBuilder{}.eth().ipv6({.dst = "ff0e::1"}).tcp({.flags = kTcpSyn})),
             "syn_multicast");
-  EXPECT_EQ(found(PacketBuilder{}.eth({.dst = "ff:ff:ff:ff:ff:ff"}).ipv4().tcp({.flags = kTcpSyn})),
-            "syn_multicast");
-  // A cluster may share one address behind a multicast MAC address.
-  EXPECT_EQ(found(PacketBuilder{}.eth({.dst = "03:bf:0a:00:00:02"}).ipv4().tcp({.flags = kTcpSyn})),
-            "");
+  const auto syn_by_mac = [](const char* mac) {
+    return found(PacketBuilder{}.eth({.dst = mac}).ipv4().tcp({.flags = kTcpSyn}));
+  };
+  EXPECT_EQ(syn_by_mac("ff:ff:ff:ff:ff:ff"), "syn_multicast");
+  EXPECT_EQ(syn_by_mac("01:00:5e:00:00:05"), "") << "clusters use these for one address";
+  EXPECT_EQ(syn_by_mac("ff:ff:ff:ff:ff:fe"), "");
   EXPECT_EQ(syn_to("10.0.0.5", kTcpSyn), "");
   EXPECT_EQ(syn_to("224.0.0.5", kTcpRst), "");
 }

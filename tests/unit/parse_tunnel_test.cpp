@@ -250,6 +250,22 @@ TEST_F(IcmpError, TellsNoMoreThanItHolds) {
   EXPECT_EQ(embedded(about().ipv4({.fragment_offset_bytes = 8}).udp()).has_ports, 0);
 }
 
+TEST_F(IcmpError, WhatPadsTheFrameIsNotThePacketThatItIsAbout) {
+  const auto padded = [](std::uint16_t total_len) {
+    return embedded(PacketBuilder{}
+                        .eth()
+                        .ipv4({.total_len = total_len})
+                        .icmp({.type = kIcmpUnreachable})
+                        .ipv4()
+                        .udp());
+  };
+  EXPECT_EQ(padded(28).ip_version, 0);
+  EXPECT_EQ(padded(47).ip_version, 0);
+  EXPECT_EQ(padded(48).ip_version, 4);
+  EXPECT_EQ(padded(55).has_ports, 0);
+  EXPECT_EQ(padded(56).has_ports, 1);
+}
+
 TEST_F(IcmpError, AnotherMessageIsAboutNoPacket) {
   for (const std::uint8_t type : {kIcmpEcho, kIcmpTimestamp}) {
     const auto [packet, detail] = parse(about(type).ipv4().udp());

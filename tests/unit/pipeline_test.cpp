@@ -21,13 +21,13 @@ class PipelineTest : public ::testing::Test {
   void send(const PacketBuilder& packet, std::uint64_t time_ns) {
     const auto bytes = packet.bytes();
     const auto length = static_cast<std::uint32_t>(bytes.size());
-    first_pass.packet({.bytes = bytes.data(),
-                       .captured_len = length,
-                       .wire_len = length,
-                       .time_ns = time_ns,
-                       .l3_offset = 0,
-                       .ether_type = 0,
-                       .is_ethernet = 1});
+    first_pass->packet({.bytes = bytes.data(),
+                        .captured_len = length,
+                        .wire_len = length,
+                        .time_ns = time_ns,
+                        .l3_offset = 0,
+                        .ether_type = 0,
+                        .is_ethernet = 1});
     pipeline->flush(counters);
   }
 
@@ -43,15 +43,23 @@ class PipelineTest : public ::testing::Test {
     pipeline = std::make_unique<Pipeline>(config, std::map<std::uint32_t, std::string>{{0, "v0"}},
                                           std::move(sinks));
   }
-  void SetUp() override { start({}); }
+  void SetUp() override {
+    restart_first_pass();
+    start({});
+  }
+  // With the configuration as it is now.
+  void restart_first_pass() {
+    first_pass = std::make_unique<FirstPass>(
+        FirstPass::Setup{.slots = 64, .slots_ipv6 = 64, .features = abi_features(config)},
+        abi_classes(config), *abi_ports(config),
+        [this](auto record) { pipeline->record(record, ClockOffset{}, counters); });
+  }
 
   std::vector<Alert> alerts;
   Config config = default_config();
   nids_agent_counters counters{};
   std::unique_ptr<Pipeline> pipeline;
-  FirstPass first_pass{{.slots = 64}, abi_classes(config), *abi_ports(config), [this](auto record) {
-                         pipeline->record(record, ClockOffset{}, counters);
-                       }};
+  std::unique_ptr<FirstPass> first_pass;
 };
 
 TEST_F(PipelineTest, OneAlertAFlowHoweverManyPackets) {
@@ -113,6 +121,103 @@ TEST_F(PipelineTest, WhereTheSinksCouldNotBeOpenedEachPacketAndEachAlertIsCounte
   EXPECT_EQ(counters.not_kept_by_error.packets, 1u);
   EXPECT_EQ(counters.eve_lost, 1u);
   EXPECT_EQ(counters.degraded, std::uint64_t{NIDS_DEGRADED_EVE | NIDS_DEGRADED_RETAIN});
+}
+
+TEST_F(PipelineTest, ASampleOfAFindingIsAnAlertOfItsOwnAndItsClassIsNotFlagged) {
+  config.classes[0].interest = NIDS_INTEREST_COUNT;  // ssh
+  restart_first_pass();
+  send(tcp(40000, 22, 0), 1 * kSecond);
+  send(tcp(40000, 22, 0), 2 * kSecond);
+
+  ASSERT_EQ(alerts.size(), 1u) << "the second is suppressed";
+  EXPECT_EQ(alerts[0].signature_id, 2003u);
+  EXPECT_EQ(alerts[0].ends.server_port, 22);
+  EXPECT_EQ(alerts[0].interface, "v0");
+  EXPECT_TRUE(alerts[0].to_server);
+  EXPECT_EQ(counters.alerts_suppressed, 1u);
+  EXPECT_EQ(counters.consumed.packets, 2u);
+}
+
+TEST_F(PipelineTest, AFindingInAFlaggedConnectionIsASecondAlert) {
+  send(tcp(40000, 22, 0), 1 * kSecond);
+
+  ASSERT_EQ(alerts.size(), 2u);
+  EXPECT_EQ(alerts[0].signature_id, 1001u);
+  EXPECT_EQ(alerts[1].signature_id, 2003u);
+  EXPECT_EQ(alerts[0].flow_id, alerts[1].flow_id);
+}
+
+TEST_F(PipelineTest, AFindingInAPacketOfNoFlowIsAnAlertToo) {
+  send(PacketBuilder{}.eth().ipv4({.version = 5}).tcp(), 1 * kSecond);
+
+  ASSERT_EQ(alerts.size(), 1u);
+  EXPECT_EQ(alerts[0].signature_id, 2016u);
+  EXPECT_EQ(alerts[0].flow_id, 0u);
+  EXPECT_EQ(alerts[0].community_id, "");
+  EXPECT_EQ(counters.flows_tracked, 0u);
+}
+
+TEST_F(PipelineTest, WhatWasToBeIdentifiedIsCapturedOnceItIsFlagged) {
+  config.classes[0].interest = NIDS_INTEREST_IDENTIFY;
+  config.classes[0].identify_packets = 1;
+  restart_first_pass();
+  std::vector<nids_interest> told;
+  Sinks sinks;
+  sinks.steer = [&](std::uint32_t ifindex, const nids_flow_key& key, nids_slot_address slot,
+                    nids_interest interest) {
+    EXPECT_EQ(ifindex, 0u);
+    EXPECT_EQ(slot.generation, 1u);
+    told.push_back(interest);
+    return first_pass->command(key, slot.set, interest);
+  };
+  start(std::move(sinks));
+  send(tcp(40000, 22, kTcpSyn), 1 * kSecond);
+  EXPECT_TRUE(alerts.empty()) << "nothing to identify it by yet";
+  send(tcp(40000, 22, kTcpAck).payload("SSH-2.0-x"), 2 * kSecond);
+  send(tcp(40000, 22, kTcpAck), 3 * kSecond);
+  send(tcp(40000, 22, kTcpAck).payload("kex"), 4 * kSecond);
+
+  EXPECT_EQ(alerts.size(), 1u);
+  EXPECT_EQ(told, std::vector{NIDS_INTEREST_CAPTURE});
+  EXPECT_EQ(counters.commands, 1u);
+  EXPECT_EQ(counters.consumed.packets, 3u);
+}
+
+TEST_F(PipelineTest, WhatGoesUpAnywayIsNotSteered) {
+  Sinks sinks;
+  sinks.steer = [](auto&&...) -> std::uint32_t {
+    ADD_FAILURE() << "told";
+    return 1;
+  };
+  start(std::move(sinks));
+  send(tcp(40000, 22, kTcpSyn), 1 * kSecond);
+  send(tcp(40000, 9999, 0), 2 * kSecond);
+  EXPECT_EQ(alerts.size(), 2u);
+  EXPECT_EQ(counters.commands, 0u);
+}
+
+TEST_F(PipelineTest, WhereTheFirstPassCanNotBeToldTheAlertComesAllTheSame) {
+  config.classes[0].interest = NIDS_INTEREST_IDENTIFY;
+  restart_first_pass();
+  send(tcp(40000, 22, kTcpAck).payload("SSH-2.0-x"), 2 * kSecond);
+  EXPECT_EQ(alerts.size(), 1u);
+  EXPECT_EQ(counters.commands, 0u);
+}
+
+TEST_F(PipelineTest, OfAConnectionInATunnelTheInnerEndsAreTold) {
+  send(PacketBuilder{}
+           .eth()
+           .ipv4({.src = "192.0.2.1", .dst = "192.0.2.2"})
+           .udp({.dst_port = kVxlanPort})
+           .vxlan()
+           .eth()
+           .ipv4({.src = "10.0.0.2", .dst = "10.0.0.1"})
+           .tcp({.src_port = 40'000, .dst_port = 22, .flags = kTcpSyn}),
+       1 * kSecond);
+
+  ASSERT_EQ(alerts.size(), 1u);
+  EXPECT_EQ(alerts[0].observed, "a connection to tcp/22");
+  EXPECT_EQ(address_text(alerts[0].ends.client, 4), "10.0.0.2");
 }
 
 TEST_F(PipelineTest, ARecordThatIsNoneIsCountedAndLeftAlone) {

@@ -219,26 +219,31 @@ void nids_twin_packet(struct nids_twin* twin, const struct nids_twin_frame* fram
 
 static __u32 command(struct nids_flow_state* state, const struct nids_flow_key* known,
                      const struct nids_flow_key* key, enum nids_interest interest) {
-  if (memcmp(known, key, sizeof(*known)) != 0) return 0;
+  /* A slot that was never used is all zero, and so may be a key. */
+  if (state->generation == 0 || memcmp(known, key, sizeof(*known)) != 0) return 0;
   state->command = state->generation << NIDS_COMMAND_BITS | interest;
   return 1;
 }
 
 __u32 nids_twin_command(struct nids_twin* twin, const struct nids_flow_key* key, __u32 set,
                         enum nids_interest interest) {
-  struct nids_flow4_set* set4 = &twin->sets4[set & (twin->set4_count - 1)];
-  struct nids_flow6_set* set6 = &twin->sets6[set & (twin->set6_count - 1)];
+  const int is_ipv4 = key->ip_version == 4;
   __u32 told = 0;
 
+  if (set >= (is_ipv4 ? twin->set4_count : twin->set6_count)) return 0;
   for (int way = 0; way < NIDS_WAYS; way++) {
     struct nids_flow_key known = {};
 
-    if (key->ip_version == 4) {
-      unpack_flow4_key(&set4->way[way].key, &known);
-      told += command(&set4->way[way].state, &known, key, interest);
+    if (is_ipv4) {
+      struct nids_flow4* slot = &twin->sets4[set].way[way];
+
+      unpack_flow4_key(&slot->key, &known);
+      told += command(&slot->state, &known, key, interest);
     } else {
-      unpack_flow6_key(&set6->way[way].key, &known);
-      told += command(&set6->way[way].state, &known, key, interest);
+      struct nids_flow6* slot = &twin->sets6[set].way[way];
+
+      unpack_flow6_key(&slot->key, &known);
+      told += command(&slot->state, &known, key, interest);
     }
   }
   return told;

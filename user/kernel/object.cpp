@@ -107,28 +107,30 @@ Result<void> fill_settings(nids_bpf& bpf, const nids_info& info, const ProgramSe
   return {};
 }
 
-// All rings exist before the first packet does. The outer map keeps the inner ones.
-Result<Fd> make_rings(nids_bpf& bpf, const ProgramSetup& setup) {
-  Fd outer;
+// All rings exist before the first packet does.
+Result<void> make_rings(Object& object, const ProgramSetup& setup) {
+  bpf_map* map = object.skeleton->maps.nids_rings;
   for (std::uint32_t i = 0; i < setup.rings; ++i) {
-    const Fd ring{bpf_map_create(BPF_MAP_TYPE_RINGBUF, "nids_ring", 0, 0,
-                                 static_cast<std::uint32_t>(setup.ring_bytes), nullptr)};
-    if (!ring) return Error{.action = "create a ring buffer", .error_number = errno};
-    if (!outer) {
+    object.rings.emplace_back(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "nids_ring", 0, 0,
+                                             static_cast<std::uint32_t>(setup.ring_bytes),
+                                             nullptr));
+    const int ring = object.rings.back().get();
+    if (ring < 0) return Error{.action = "create a ring buffer", .error_number = errno};
+    if (!object.ring_map) {
       bpf_map_create_opts options{};
       options.sz = sizeof(options);
-      options.inner_map_fd = static_cast<std::uint32_t>(ring.get());
-      outer = Fd{bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "nids_rings", sizeof(std::uint32_t),
-                                sizeof(std::uint32_t), NIDS_RINGS_MAX, &options)};
-      if (!outer) return Error{.action = "create map nids_rings", .error_number = errno};
+      options.inner_map_fd = static_cast<std::uint32_t>(ring);
+      object.ring_map =
+          Fd{bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "nids_rings", sizeof(std::uint32_t),
+                            sizeof(std::uint32_t), NIDS_RINGS_MAX, &options)};
+      if (!object.ring_map) return Error{.action = "create map nids_rings", .error_number = errno};
     }
-    const int fd = ring.get();
-    if (bpf_map_update_elem(outer.get(), &i, &fd, BPF_ANY) != 0)
+    if (bpf_map_update_elem(object.ring_map.get(), &i, &ring, BPF_ANY) != 0)
       return Error{.action = "write map nids_rings", .error_number = errno};
   }
-  if (const int error = bpf_map__reuse_fd(bpf.maps.nids_rings, outer.get()); error != 0)
+  if (const int error = bpf_map__reuse_fd(map, object.ring_map.get()); error != 0)
     return Error{.action = "use map nids_rings", .error_number = -error};
-  return outer;
+  return {};
 }
 
 }  // namespace
@@ -150,12 +152,10 @@ Result<Object> open_object(int ifindex, const std::string& ifname, const Program
   if (!ports) return ports.error();
   auto info = make_filled(bpf.maps.nids_info, &object.info);
   if (!info) return info.error();
-  auto rings = make_rings(bpf, setup);
-  if (!rings) return rings.error();
+  if (auto made = make_rings(object, setup); !made) return made.error();
   object.classes = std::move(*classes);
   object.ports = std::move(*ports);
   object.info_map = std::move(*info);
-  object.outer_ring = std::move(*rings);
   return object;
 }
 

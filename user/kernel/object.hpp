@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "kernel/handle.hpp"
 #include "nids/abi/event.h"
@@ -44,7 +45,8 @@ struct Object {
   std::unique_ptr<nids_bpf, SkeletonDeleter> skeleton;
   // Filled before the program runs, so that the first packet is classified: the object uses these
   // and makes none of its own.
-  Fd classes, ports, info_map, outer_ring;
+  Fd classes, ports, info_map, ring_map;
+  std::vector<Fd> rings;
   nids_info info{};
 };
 

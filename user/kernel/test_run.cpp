@@ -39,9 +39,7 @@ Result<TestRun> TestRun::load(const ProgramSetup& setup, RingReader::Sink sink) 
   run.clock_ = Mapped<nids_clock>{run.maps_.fd("nids_clock")};
   if (!run.clock_) return Error{.action = "map the packets' clock", .error_number = errno};
   run.commands_.emplace(run.maps_);
-  const auto rings = run.maps_.rings();
-  if (!rings) return rings.error();
-  if (auto added = run.ring_.add(rings->front().get(), std::move(sink)); !added)
+  if (auto added = run.ring_.add(run.object_.rings.front().get(), std::move(sink)); !added)
     return added.error();
   return run;
 }

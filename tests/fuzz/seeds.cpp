@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes the seeds of tests/fuzz/corpus: a few small inputs for each fuzzer, in the form that it
+// reads, made of this house's own packets. Run it again where a form or a layout has changed.
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <string>
+
+#include "config/config.hpp"
+#include "firstpass/first_pass.hpp"
+#include "support/class_tables.hpp"
+#include "support/sample_packets.hpp"
+
+namespace nids {
+namespace {
+
+std::filesystem::path root;
+
+void write(const std::string& fuzzer, const std::string& name, std::span<const std::byte> bytes) {
+  std::filesystem::create_directories(root / fuzzer);
+  std::ofstream file(root / fuzzer / name, std::ios::binary);
+  file.write(reinterpret_cast<const char*>(bytes.data()),
+             static_cast<std::streamsize>(bytes.size()));
+  if (!file) std::cerr << "cannot write " << name << '\n';
+}
+
+class Little {
+ public:
+  Little& u8(std::uint32_t value) { return bytes_.push_back(std::byte(value & 0xff)), *this; }
+  Little& u16(std::uint32_t value) { return u8(value).u8(value >> 8); }
+  Little& u32(std::uint32_t value) { return u16(value).u16(value >> 16); }
+  Little& append(std::span<const std::byte> more) {
+    bytes_.insert(bytes_.end(), more.begin(), more.end());
+    return *this;
+  }
+  Little& padded() {
+    bytes_.resize((bytes_.size() + 3) / 4 * 4);
+    return *this;
+  }
+  const Bytes& bytes() const { return bytes_; }
+
+ private:
+  Bytes bytes_;
+};
+
+// As fuzz_parse.cpp reads it.
+class Row {
+ public:
+  explicit Row(std::uint8_t features = NIDS_FEATURES_ALL) { out_.u8(features); }
+  Row& frame(const Bytes& frame, std::uint8_t time = 0, std::uint8_t command = 0) {
+    out_.u8(0).u8(0).u16(static_cast<std::uint32_t>(frame.size())).u8(time).u8(command);
+    out_.append(frame);
+    return *this;
+  }
+  Row& raw_ipv4(const Bytes& datagram) {
+    out_.u8(1).u8(0).u16(static_cast<std::uint32_t>(datagram.size())).u8(0).u8(0);
+    out_.append(datagram);
+    return *this;
+  }
+  const Bytes& bytes() const { return out_.bytes(); }
+
+ private:
+  Little out_;
+};
+
+void seed_parse() {
+  // A file for each handful, below libFuzzer's default of 4096 bytes.
+  const auto handfuls = [](const std::string& name, const auto& packets) {
+    constexpr std::size_t kMost = 2000;
+    Row row;
+    int part = 0;
+    for (const auto& packet : packets) {
+      if (packet.frame.size() > kMost) continue;
+      if (row.bytes().size() + packet.frame.size() > kMost) {
+        write("fuzz_parse", name + std::to_string(part++), row.bytes());
+        row = Row();
+      }
+      row.frame(packet.frame);
+    }
+    write("fuzz_parse", name + std::to_string(part), row.bytes());
+  };
+  handfuls("honest", honest_packets());
+  handfuls("lying", lying_packets());
+
+  const auto tcp = [](bool there, std::uint8_t flags, std::size_t payload) {
+    return PacketBuilder{}
+        .eth()
+        .ipv4({.src = there ? "10.0.0.1" : "10.0.0.2", .dst = there ? "10.0.0.2" : "10.0.0.1"})
+        .tcp({.src_port = there ? std::uint16_t{40'001} : std::uint16_t{22},
+              .dst_port = there ? std::uint16_t{22} : std::uint16_t{40'001},
+              .flags = flags})
+        .payload_bytes(payload)
+        .bytes();
+  };
+  Row session;
+  session.frame(tcp(true, kTcpSyn, 0)).frame(tcp(false, kTcpSyn | kTcpAck, 0));
+  for (std::uint8_t interest = 0; interest < NIDS_INTEREST_KINDS; ++interest)
+    session.frame(tcp(true, kTcpAck, 80), 1, 0x80 | interest).frame(tcp(false, kTcpAck, 20));
+  session.frame(tcp(true, kTcpAck | kTcpFin, 0)).frame(tcp(true, kTcpSyn, 0), 255);
+  write("fuzz_parse", "session", session.bytes());
+  write("fuzz_parse", "without_ethernet",
+        Row(0).raw_ipv4(PacketBuilder{}.ipv4().udp().payload("x").bytes()).bytes());
+}
+
+void seed_decode() {
+  const ClassTables tables{{.name = "ssh", .tcp = {22}}};
+  std::string name;
+  FirstPass pass({.slots = NIDS_WAYS, .slots_ipv6 = NIDS_WAYS}, tables.classes, *tables.ports,
+                 [&name](auto record) { write("fuzz_decode", name, record); });
+  const auto send = [&](const std::string& as, const PacketBuilder& builder) {
+    const Bytes frame = builder.bytes();
+    const auto length = static_cast<std::uint32_t>(frame.size());
+    name = as;
+    pass.packet({.bytes = frame.data(),
+                 .captured_len = length,
+                 .wire_len = length,
+                 .time_ns = 1'000'000'000,
+                 .l3_offset = 0,
+                 .ether_type = 0,
+                 .is_ethernet = 1});
+  };
+  send("packet", PacketBuilder{}.eth().vlan(7).ipv4().tcp({.dst_port = 22}).payload("SSH-2.0-x"));
+  send("finding_in_a_tunnel", in_vxlan().eth().ipv4().tcp({.flags = 0}));
+  send("syn_with_detail", PacketBuilder{}.eth().ipv6().tcp(
+                              {.dst_port = 22, .flags = kTcpSyn, .options = {2, 4, 5, 180}}));
+  send("without_a_flow", PacketBuilder{}.eth().ipv4({.version = 5}).udp());
+  for (std::uint16_t port = 1; port <= NIDS_WAYS; ++port)
+    send("flow_export", PacketBuilder{}.eth().ipv4().udp({.src_port = port, .dst_port = 9}));
+}
+
+void seed_config() {
+  const auto text = [](const std::string& name, const std::string& toml) {
+    write("fuzz_config", name, std::as_bytes(std::span(toml)));
+  };
+  Config config = default_config();
+  config.classes.resize(2);  // a short one
+  text("written", dump_config(config));
+  text("all_kinds",
+       "[flow]\nunclassified = \"identify\"\nslots_per_cpu = 64\n[ring]\nsize = '1MiB'\n"
+       "[findings]\nenabled = false\n[alert]\nsuppress = '5m'\n"
+       "[classes.mine]\nports = ['tcp/1-20', 'udp/7']\ninterest = 'bypass'\ndepth = '1KiB'\n");
+  text("wrong", "[flow]\nslots_per_cpu = '64'\n[classes.ssh]\nports = ['tcp/0']\n[nothing]\n");
+}
+
+void seed_capture_file() {
+  const Bytes frame = PacketBuilder{}.eth().ipv4().udp().payload("x").bytes();
+  const auto length = static_cast<std::uint32_t>(frame.size());
+  Little pcap;
+  pcap.u32(0xa1b2c3d4).u16(2).u16(4).u32(0).u32(0).u32(65'535).u32(1);
+  pcap.u32(1).u32(2).u32(length).u32(length).append(frame);
+  pcap.u32(3).u32(4).u32(20).u32(length).append(std::span(frame).first(20));
+  write("fuzz_capture_file", "pcap", pcap.bytes());
+
+  Little pcapng;
+  pcapng.u32(0x0a0d0d0a).u32(28).u32(0x1a2b3c4d).u16(1).u16(0).u32(~0u).u32(~0u).u32(28);
+  pcapng.u32(1).u32(20).u16(1).u16(0).u32(65'535).u32(20);
+  const std::uint32_t block = 32 + (length + 3) / 4 * 4;
+  pcapng.u32(6).u32(block).u32(0).u32(0).u32(1).u32(length).u32(length).append(frame).padded();
+  pcapng.u32(block);
+  write("fuzz_capture_file", "pcapng", pcapng.bytes());
+
+  const Bytes datagram = PacketBuilder{}.ipv4().icmp().bytes();
+  const auto cooked_len = static_cast<std::uint32_t>(16 + datagram.size());
+  Little cooked;  // LINKTYPE_LINUX_SLL, whose EtherType is in network order
+  cooked.u32(0xa1b2c3d4).u16(2).u16(4).u32(0).u32(0).u32(65'535).u32(113);
+  cooked.u32(1).u32(2).u32(cooked_len).u32(cooked_len).u32(0).u32(0).u32(0).u16(0).u16(0x0008);
+  cooked.append(datagram);
+  write("fuzz_capture_file", "cooked", cooked.bytes());
+}
+
+}  // namespace
+}  // namespace nids
+
+int main(int count, char** arguments) {
+  if (count != 2) {
+    std::cerr << "usage: fuzz_seeds DIRECTORY\n";
+    return 2;
+  }
+  nids::root = arguments[1];
+  nids::seed_parse();
+  nids::seed_decode();
+  nids::seed_config();
+  nids::seed_capture_file();
+  return 0;
+}
