@@ -152,6 +152,19 @@ static __always_inline int choose_class(const struct first_pass_tables *t,
 	return 1;
 }
 
+/* A flow of known class and opener begins again. Its opener's packet makes the cell's
+ * history a new one; the other direction's, maybe on another CPU, leaves it.
+ */
+static __always_inline int begin_cell_anew(const struct first_pass_tables *t,
+					   const struct flow_packet *f, __u8 class_id, __u8 flags)
+{
+	struct nids_flow_cell *cell = flow_cell(t->host, f->hash);
+
+	if (cell && (flags & NIDS_FLOW_OPENER_HI) == f->sender)
+		t->counters->cells_replaced += remember_opener(cell, f->hash, class_id, flags);
+	return 1;
+}
+
 /* What the slot holds goes up, and out of the sum of what is live. */
 static __always_inline int export_slot(const struct first_pass_tables *t,
 				       const struct flow_packet *f, const struct slot_place *place,
@@ -171,7 +184,7 @@ static __always_inline int take_slot(const struct first_pass_tables *t, const st
 				     struct slot_place *place, int *is_new)
 {
 	int is_found = place->search == SLOT_FOUND;
-	__u8 class_id = 0, flags = 0;
+	__u8 class_id = place->state->class_id, flags = place->state->flags & NIDS_FLOW_OPENER_HI;
 
 	if (is_found && !begins_anew(place->state, f, t->now_ticks, t->idle_ticks))
 		return 1;
@@ -180,7 +193,11 @@ static __always_inline int take_slot(const struct first_pass_tables *t, const st
 			return is_found;
 		t->counters->flows_exported += 1;
 	}
-	*is_new = choose_class(t, f, &class_id, &flags);
+	/* A SYN tells who opens; without TCP the same ports mean the same. */
+	if (is_found && key_l4_proto(f) != PROTO_TCP)
+		*is_new = begin_cell_anew(t, f, class_id, flags);
+	else
+		*is_new = choose_class(t, f, &class_id, &flags);
 	t->counters->flows_created += 1;
 	open_slot(place, f, class_id, flags, t->now_ticks);
 	return 1;
@@ -271,6 +288,7 @@ static __always_inline void judge_without_slot(const struct first_pass_tables *t
 	choose_class(t, f, &v->class_id, &flags);
 	v->from_opener = (flags & NIDS_FLOW_OPENER_HI) == f->sender;
 	interest = t->classes[class_index(v->class_id)].interest;
+	v->is_bypassed = interest == NIDS_INTEREST_BYPASS;
 	/* Where no depth can be measured, what is of interest is of interest. */
 	if (interest == NIDS_INTEREST_CAPTURE && t->features & NIDS_FEATURE_CAPTURE) {
 		v->goes_up = 1;

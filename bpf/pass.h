@@ -22,7 +22,7 @@ struct pass {
 	__u32 findings; /* a bit each, by enum nids_finding */
 };
 
-/* 312 bytes a possible CPU, at load. */
+/* 280 bytes a possible CPU, at load. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

@@ -51,7 +51,7 @@ static __always_inline enum outcome pass_whole(struct pass *pass)
 	if (pass->packet.flags & NIDS_PACKET_IS_FLOW) {
 		pass->verdict = account_pass(pass);
 	} else {
-		pass->verdict = (struct first_pass_verdict){};
+		pass->verdict = (struct first_pass_verdict){.from_opener = 1}; /* who else */
 		add_sum(&counters->no_flow, pass->frame.wire_packets, pass->frame.wire_len);
 	}
 	account_findings(pass);

@@ -56,6 +56,16 @@ static __always_inline int remember_opener(struct nids_flow_cell *cell, __u64 ha
 #define HISTORY_LOW_BITS 0x111111111111ull /* the lowest of each event */
 #define HISTORY_BITS	 (NIDS_HISTORY_EVENTS * NIDS_HISTORY_EVENT_BITS)
 
+/* Another CPU may have seen the same first: a zero among the differences, by the
+ * well-known test of all parts of a word at once.
+ */
+static __always_inline int history_has(__u64 history, __u64 event)
+{
+	__u64 differs = history ^ event * HISTORY_LOW_BITS;
+
+	return ((differs - HISTORY_LOW_BITS) & ~differs & HISTORY_LOW_BITS << 3) != 0;
+}
+
 /* The history with the events behind it: a bit each by NIDS_EVENT_* of one sender,
  * whose SYN is the event `syn`, lowest first.
  */
@@ -68,7 +78,7 @@ NIDS_CHECKED_ONCE __u64 nids_history_with(__u64 history, __u32 events, __u32 syn
 
 	NIDS_UNROLL
 	for (int i = 0; i < NIDS_EVENTS_PER_SENDER; i++) {
-		if (!(events >> i & 1) || shift >= HISTORY_BITS)
+		if (!(events >> i & 1) || shift >= HISTORY_BITS || history_has(history, syn + i))
 			continue;
 		history |= (__u64)(syn + i) << shift;
 		shift += NIDS_HISTORY_EVENT_BITS;

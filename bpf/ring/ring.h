@@ -85,10 +85,8 @@ static __always_inline int ring_flow(struct nids_counters *c, flow_word *key, co
 	if (!ring)
 		return 0;
 	record = ring_reserve(ring, c, NIDS_REASON_FLOW_EXPORT, sizeof(*record));
-	if (!record) {
-		stats_lost(c, state->class_id, 1, sizeof(*record));
+	if (!record)
 		return 0;
-	}
 	__builtin_memset(record, 0, sizeof(*record));
 	fill_event(&record->event, NIDS_RECORD_FLOW_EXPORT, 0, pass_now_coarse_ns());
 	if (words == FLOW4_WORDS)

@@ -24,7 +24,7 @@ struct ClassSpec {
   std::initializer_list<std::uint16_t> udp{};
   nids_interest interest = NIDS_INTEREST_CAPTURE;
   std::uint32_t depth_bytes = kNoDepthLimit;  // of what is inspected
-  std::uint8_t identify_packets = 8;          // of what is identified
+  std::uint8_t identify_packets = 4;          // of what is identified
 };
 
 struct ClassTables {

@@ -163,18 +163,19 @@ TEST(FlowCell, HistoryIsItsFlowsAlone) {
   EXPECT_EQ(test_recall_history(&cell, ~kHash), 0u) << "it begins with none";
 }
 
-TEST(FlowCell, HistoryHoldsTwelveEventsAndDropsWhatComesAfter) {
+TEST(FlowCell, HistoryHoldsEachOfTwelveEventsOnce) {
   std::uint64_t history = 0;
-  for (int i = 0; i < NIDS_HISTORY_EVENTS; ++i) {
-    history = test_history_with(history, NIDS_EVENT_RST, NIDS_FROM_HI);
-    EXPECT_EQ(history, 0xcccc'cccc'ccccull >> (4 * (NIDS_HISTORY_EVENTS - 1 - i)));
+  for (std::uint64_t i = 0; i < NIDS_HISTORY_EVENTS; ++i) {
+    const auto sender = i < NIDS_EVENTS_PER_SENDER ? NIDS_FROM_HI : NIDS_FROM_LO;
+    const auto event = static_cast<std::uint32_t>(1u << i % NIDS_EVENTS_PER_SENDER);
+    const std::uint64_t longer = test_history_with(history, event, sender);
+    EXPECT_EQ(longer >> (4 * i), 1 + i % 6 + (sender == NIDS_FROM_HI ? 6 : 0));
+    EXPECT_EQ(longer & ((1ull << (4 * i)) - 1), history) << "what came before stays";
+    history = longer;
+    EXPECT_EQ(test_history_with(history, event, sender), history) << "as another CPU may see it";
   }
+  EXPECT_EQ(history, 0x6543'21cb'a987ull);
   EXPECT_EQ(test_history_with(history, 0x3f, NIDS_FROM_LO), history);
-
-  const std::uint64_t eleven = history >> NIDS_HISTORY_EVENT_BITS;
-  EXPECT_EQ(test_history_with(eleven, NIDS_EVENT_SYN | NIDS_EVENT_FIN, NIDS_FROM_LO),
-            eleven | 1ull << 44)
-      << "of two only the first has room";
   EXPECT_EQ(test_history_with(0, 0x3f, NIDS_FROM_LO), 0x654321u);
   EXPECT_EQ(test_history_with(0x654321, 0x3f, NIDS_FROM_HI), 0xcba987654321u);
 }

@@ -36,7 +36,8 @@ void count_error(nids_agent_counters& counters, const Packet& packet) {
 Pipeline::Pipeline(const Config& config, std::map<std::uint32_t, std::string> interfaces,
                    Sinks sinks)
     : interfaces_(std::move(interfaces)),
-      depths_{0},
+      depths_{ProtocolClass{}.depth_bytes},  // of flows without a class
+
       flows_({.max_flows = config.flow.max_tracked_flows,
               .community_id_seed = config.community_id_seed}),
       suppression_({.window = std::chrono::seconds(config.alert.suppress_seconds),
@@ -78,6 +79,7 @@ void Pipeline::packet(const Packet& packet, nids_agent_counters& counters) {
 
   RaisedAlerts raised;
   for (const auto& analyser : analysers_) analyser->inspect(packet, flow, raised);
+  if (!raised.alerts.empty()) steer(packet, flow, counters);
 
   std::erase_if(raised.alerts, [&](Alert& alert) {
     const auto named = interfaces_.find(packet.ifindex);
@@ -90,15 +92,14 @@ void Pipeline::packet(const Packet& packet, nids_agent_counters& counters) {
   counters.suppressions_evicted +=
       suppression_.evictions() - std::exchange(suppression_evictions_, suppression_.evictions());
 
-  steer(packet, raised.alerts, flow, counters);
   const auto evidence = retain(packet, raised.alerts, flow, counters);
   for (const Alert& alert : raised.alerts) log(alert, evidence, counters);
 }
 
-// What was only to be identified is wanted whole once it is known for something.
-void Pipeline::steer(const Packet& packet, const std::vector<Alert>& alerts, const Flow& flow,
-                     nids_agent_counters& counters) {
-  if (alerts.empty() || packet.reason != NIDS_REASON_IDENTIFY || !sinks_.steer) return;
+// What was only to be identified is wanted whole once it is known for something, be that news or
+// not.
+void Pipeline::steer(const Packet& packet, const Flow& flow, nids_agent_counters& counters) {
+  if (packet.reason != NIDS_REASON_IDENTIFY || !sinks_.steer) return;
   counters.commands += sinks_.steer(packet.ifindex, flow.key, packet.slot, NIDS_INTEREST_CAPTURE);
 }
 

@@ -53,8 +53,7 @@ class Pipeline {
  private:
   class RaisedAlerts;
   void packet(const Packet& packet, nids_agent_counters& counters);
-  void steer(const Packet& packet, const std::vector<Alert>& alerts, const Flow& flow,
-             nids_agent_counters& counters);
+  void steer(const Packet& packet, const Flow& flow, nids_agent_counters& counters);
   std::optional<Evidence> retain(const Packet& packet, const std::vector<Alert>& alerts, Flow& flow,
                                  nids_agent_counters& counters);
   void log(const Alert& alert, const std::optional<Evidence>& evidence,

@@ -275,7 +275,9 @@ void Supervisor::run_child(const Fd& control) {
     auto rings = one.maps.rings();
     if (!rings) result = rings.error();
     if (rings) watched.push_back({&one, std::move(*rings)});
-    commands.emplace(static_cast<std::uint32_t>(one.ifindex), FlowCommands(one.maps));
+    // Tables that it has nothing to say to it can't write to.
+    if ((abi_features(request_.config) & NIDS_FEATURE_COMMANDS) != 0)
+      commands.emplace(static_cast<std::uint32_t>(one.ifindex), FlowCommands(one.maps));
     one.maps.keep_only({"nids_agent"});
   }
   sinks_->steer = [&](std::uint32_t ifindex, const nids_flow_key& key, nids_slot_address slot,

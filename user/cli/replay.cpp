@@ -36,7 +36,7 @@ nlohmann::ordered_json replay_json(const ReplayOutcome& outcome, const StatsRepo
 Error not_taken(std::uint64_t packets) {
   return {.action = "run " + std::to_string(packets) + (packets == 1 ? " packet" : " packets") +
                     " through the program in the kernel",
-          .reason = "a header lies beyond the first 3072 bytes, or the kernel did not take them",
+          .reason = "the kernel takes no frames as long as these",
           .hint = "no counter has them; a replay without --kernel takes them all"};
 }
 

@@ -38,7 +38,7 @@ struct Config {
     std::uint32_t slots_per_cpu = 65'536;       // IPv4, 64 bytes each; a power of two, at least 64
     std::uint32_t ipv6_slots_per_cpu = 65'536;  // 128 bytes each; likewise
     nids_interest unclassified = NIDS_INTEREST_COUNT;  // in flows of no class
-    std::uint32_t max_tracked_flows = 65'536;          // flagged flows the agent remembers
+    std::uint32_t max_tracked_flows = 65'536;  // flows of what came up that the agent remembers
     bool operator==(const Flow&) const = default;
   } flow;
   struct Ring {

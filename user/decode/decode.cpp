@@ -107,7 +107,8 @@ void fill(Packet& packet, const nids_packet_event& record, ClockOffset clock,
   packet.findings = record.findings;
   packet.reason = static_cast<nids_reason>(record.reason);
   packet.slot = record.slot;
-  packet.from_opener = record.from_opener == 1;
+  // What belongs to no flow has no opener but its sender.
+  packet.from_opener = record.from_opener == 1 || (record.packet.flags & NIDS_PACKET_IS_FLOW) == 0;
   packet.bytes.assign(captured.begin(), captured.end());
 }
 

@@ -88,7 +88,8 @@ bool can_be_taken_apart(const Packet& packet) {
   const nids_packet& h = packet.headers;
   const bool has_transport = h.transport == NIDS_TRANSPORT_TCP || h.transport == NIDS_TRANSPORT_UDP;
   // In a tunnel `transport` is the outermost's, whose headers would have to be cut too.
-  return packet.segment_len != 0 && has_transport && h.tunnel == NIDS_TUNNEL_NONE && h.l3_offset != 0 && h.l4_offset != 0 &&
+  return packet.segment_len != 0 && has_transport && h.tunnel == NIDS_TUNNEL_NONE &&
+         h.l3_offset != 0 && h.l4_offset != 0 &&
          h.payload_offset >= h.l4_offset + (h.transport == NIDS_TRANSPORT_TCP ? 20 : 8) &&
          h.l4_offset >= h.l3_offset + (h.ip_version == 6 ? 40 : 20) &&
          h.payload_offset <= packet.bytes.size() &&

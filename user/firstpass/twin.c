@@ -184,7 +184,7 @@ void nids_twin_packet(struct nids_twin* twin, const struct nids_twin_frame* fram
   struct nids_packet packet;
   struct nids_packet_detail detail = {};
   struct nids_slot_address slot = {};
-  struct first_pass_verdict verdict = {};
+  struct first_pass_verdict verdict = {.from_opener = 1};
   struct first_pass_frame facts = {.frame_len = frame->wire_len,
                                    .wire_len = frame->wire_len,
                                    .wire_packets = 1,

@@ -13,7 +13,6 @@
 namespace nids {
 namespace {
 
-constexpr std::size_t kKeyWords = sizeof(nids_flow_key) / sizeof(std::uint64_t);
 constexpr std::uint64_t kJsonSafe = (1ull << 53) - 1;
 // The kernel's slots count in jiffies: at most one of HZ=100 behind.
 constexpr std::uint64_t kCoarse_ns = 10'000'000;
@@ -23,27 +22,41 @@ constexpr std::uint8_t kFin = 0x01, kSyn = 0x02, kRst = 0x04, kAck = 0x10;
 
 // The kernel says so too, but each CPU only of what it saw itself.
 bool begins_anew(const Flow& flow, const Packet& packet) {
-  const bool is_opening = packet.headers.l4_proto == IPPROTO_TCP &&
-                          (packet.headers.tcp_flags & (kSyn | kAck)) == kSyn;
+  const bool is_opening =
+      packet.headers.l4_proto == IPPROTO_TCP && (packet.headers.tcp_flags & (kSyn | kAck)) == kSyn;
   return is_opening && (flow.is_closed || packet.time.ns > flow.last.ns + kIdle_ns);
 }
 
-std::uint64_t mix(const nids_flow_key& key, std::uint64_t state) {
-  std::array<std::uint64_t, kKeyWords> words;
+using KeyWords = std::array<std::uint32_t, sizeof(nids_flow_key) / sizeof(std::uint32_t)>;
+
+KeyWords words_of(const nids_flow_key& key) {
+  KeyWords words;
   std::memcpy(words.data(), &key, sizeof(key));
-  for (const std::uint64_t word : words) {
-    state = (state ^ word) * 0x9e3779b97f4a7c15;
-    state ^= state >> 32;
-  }
-  return state;
+  return words;
 }
 
-std::uint64_t secret() {
-  static const std::uint64_t value = [] {
+// Says the same of the same flow in every replay; nothing depends on nobody guessing it.
+std::uint64_t id_of(const nids_flow_key& key, WallTime start) {
+  std::uint64_t state = start.ns;
+  for (const std::uint32_t word : words_of(key)) {
+    state = (state ^ word) * 0x9e3779b97f4a7c15;
+    state ^= state >> 29;
+  }
+  return state & kJsonSafe;
+}
+
+// Attackers choose addresses: strongly universal under secret random numbers, as in alert/.
+std::size_t secret_hash(const nids_flow_key& key) {
+  static const auto secrets = [] {
+    std::array<std::uint64_t, std::tuple_size_v<KeyWords> + 1> numbers;
     std::random_device random;
-    return std::uint64_t{random()} << 32 | random();
+    for (std::uint64_t& number : numbers) number = std::uint64_t{random()} << 32 | random();
+    return numbers;
   }();
-  return value;
+  const KeyWords words = words_of(key);
+  std::uint64_t sum = secrets.back();
+  for (std::size_t i = 0; i < words.size(); ++i) sum += secrets[i] * words[i];
+  return sum >> 32;  // only the upper half is universal
 }
 
 // Who opened it, as the kernel saw it; by the first packet that came up.
@@ -63,8 +76,8 @@ Ends ends_of(const Packet& packet) {
 }
 
 std::string community_id_of(const Packet& packet, const Ends& ends, std::uint16_t seed) {
-  const bool is_icmp = packet.headers.l4_proto == IPPROTO_ICMP ||
-                       packet.headers.l4_proto == IPPROTO_ICMPV6;
+  const bool is_icmp =
+      packet.headers.l4_proto == IPPROTO_ICMP || packet.headers.l4_proto == IPPROTO_ICMPV6;
   if (is_icmp)
     return community_id(packet.headers.src, packet.headers.dst, packet.headers.icmp_type,
                         packet.headers.icmp_code, ends.l4_proto, ends.ip_version, seed);
@@ -75,7 +88,7 @@ std::string community_id_of(const Packet& packet, const Ends& ends, std::uint16_
 }  // namespace
 
 std::size_t FlowTable::KeyHash::operator()(const nids_flow_key& key) const noexcept {
-  return mix(key, secret());
+  return secret_hash(key);
 }
 
 bool FlowTable::KeyEqual::operator()(const nids_flow_key& a,
@@ -109,7 +122,7 @@ Flow& FlowTable::open(const nids_flow_key& key, const Packet& packet) {
   Flow flow{.key = key, .ends = ends_of(packet), .start = packet.time};
   flow.class_id = packet.class_id;
   flow.community_id = community_id_of(packet, flow.ends, limits_.community_id_seed);
-  flow.id = mix(key, packet.time.ns) & kJsonSafe;
+  flow.id = id_of(key, packet.time);
   silent_first_.push_back(std::move(flow));
   index_.emplace(key, std::prev(silent_first_.end()));
   return silent_first_.back();
