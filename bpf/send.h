@@ -30,7 +30,7 @@ static __always_inline int send(void *ctx, int is_xdp)
 		hash = packet_hash(&pass->packet, &r.set);
 	r.ring_index = ring_of(hash);
 	r.ring = ring_map(r.ring_index);
-	if (!r.ring)
+	if (!r.ring) /* never: all are made before the program is loaded */
 		return 0;
 	if (has_detail(&pass->packet)) {
 		read_detail(ctx, pass, is_xdp);

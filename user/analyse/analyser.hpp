@@ -11,6 +11,17 @@
 
 namespace nids {
 
+// An alert with all that it takes from the packet and its flow; what it is about is left open.
+inline Alert alert_about(const Packet& packet, const Flow& flow) {
+  Alert alert;
+  alert.time = packet.time;
+  alert.ends = flow.ends;
+  alert.flow_id = flow.id;
+  alert.community_id = flow.community_id;
+  alert.to_server = packet.from_opener;
+  return alert;
+}
+
 class AlertSink {
  public:
   virtual ~AlertSink() = default;

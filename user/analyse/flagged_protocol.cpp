@@ -11,8 +11,7 @@ void FlaggedProtocol::inspect(const Packet& packet, Flow& flow, AlertSink& sink)
   flow.is_flagged = true;
 
   const Class& flagged = classes_[flow.class_id];
-  Alert alert;
-  alert.time = packet.time;
+  Alert alert = alert_about(packet, flow);
   alert.signature_id = flagged.signature_id;
   alert.severity = flagged.severity;
   alert.signature = "flagged protocol " + flagged.name;
@@ -24,10 +23,6 @@ void FlaggedProtocol::inspect(const Packet& packet, Flow& flow, AlertSink& sink)
                    std::to_string(flow.ends.server_port);
   alert.expected = "none of class " + flagged.name;
   alert.threshold = "1 connection";
-  alert.ends = flow.ends;
-  alert.flow_id = flow.id;
-  alert.community_id = flow.community_id;
-  alert.to_server = packet.from_opener;
   sink.raise(std::move(alert));
 }
 

@@ -73,8 +73,7 @@ void StatelessFinding::inspect(const Packet& packet, Flow& flow, AlertSink& sink
   for (std::uint32_t i = 0; i < kKinds.size(); ++i) {
     if ((packet.findings >> i & 1) == 0) continue;
     const Kind& kind = kKinds[i];
-    Alert alert;
-    alert.time = packet.time;
+    Alert alert = alert_about(packet, flow);
     alert.signature_id = kFirstSignature + i;
     alert.severity = kind.severity;
     alert.signature = kind.title;
@@ -83,10 +82,6 @@ void StatelessFinding::inspect(const Packet& packet, Flow& flow, AlertSink& sink
     alert.observed = kind.meaning;
     alert.expected = kind.expected;
     alert.threshold = "1 packet";
-    alert.ends = flow.ends;
-    alert.flow_id = flow.id;
-    alert.community_id = flow.community_id;
-    alert.to_server = packet.from_opener;
     sink.raise(std::move(alert));
   }
 }

@@ -21,8 +21,16 @@ void append_count(std::string& list, const char* name, std::uint64_t count) {
   if (count != 0) list += fmt::format("{}{} {}", list.empty() ? "" : ", ", name, count);
 }
 
+std::string findings_text(const nids_counters& c) {
+  std::string findings;
+#define NIDS_COUNT(name, key, meaning) append_count(findings, key, c.findings[NIDS_FINDING_##name]);
+  NIDS_FINDINGS(NIDS_COUNT)
+#undef NIDS_COUNT
+  return counters_line("findings", findings);
+}
+
 std::string headers_text(const nids_counters& c) {
-  std::string parse, network, transport, tunnel, findings;
+  std::string parse, network, transport, tunnel;
 #define NIDS_COUNT(name, key, meaning) append_count(parse, key, c.parse[NIDS_PARSE_##name]);
   NIDS_PARSE_RESULTS(NIDS_COUNT)
 #undef NIDS_COUNT
@@ -35,12 +43,8 @@ std::string headers_text(const nids_counters& c) {
 #define NIDS_COUNT(name, key) append_count(tunnel, key, c.tunnel[NIDS_TUNNEL_##name]);
   NIDS_TUNNELS(NIDS_COUNT)
 #undef NIDS_COUNT
-#define NIDS_COUNT(name, key, meaning) append_count(findings, key, c.findings[NIDS_FINDING_##name]);
-  NIDS_FINDINGS(NIDS_COUNT)
-#undef NIDS_COUNT
   return counters_line("parse", parse) + counters_line("network", network) +
-         counters_line("transport", transport) + counters_line("tunnel", tunnel) +
-         counters_line("findings", findings);
+         counters_line("transport", transport) + counters_line("tunnel", tunnel) + findings_text(c);
 }
 
 std::string classes_text(const StatsReport& report) {
@@ -119,7 +123,8 @@ std::string summary_text(const StatsReport& report) {
   return fmt::format("{}\nseen    {} packets, {} bytes; ledger {}\nflagged\n",
                      printable(report.interface), seen.packets, seen.bytes,
                      is_balanced(report) ? "balanced" : "DOES NOT BALANCE") +
-         classes_text(report) + kept_text(report) + lost_text(report);
+         classes_text(report) + findings_text(report.counters) + kept_text(report) +
+         lost_text(report);
 }
 
 }  // namespace nids
