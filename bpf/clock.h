@@ -27,10 +27,26 @@ static __always_inline __u64 pass_now_ns(void)
 	return bpf_ktime_get_ns();
 }
 
-/* The same, a jiffy fine and 5 ns: no slot's time is finer. */
-static __always_inline __u64 pass_now_coarse_ns(void)
+/* The same, a jiffy fine, as no slot's time is finer: asked once a jiffy and CPU, since
+ * each call of a helper costs some 10 ns.
+ */
+struct coarse_clock {
+	__u64 now_ns;
+	__u64 jiffy; /* when it was asked */
+};
+
+static __always_inline __u64 pass_now_coarse_ns(struct coarse_clock *clock)
 {
-	return nids_packet_time ? pass_now_ns() : bpf_ktime_get_coarse_ns();
+	__u64 jiffy;
+
+	if (nids_packet_time)
+		return pass_now_ns();
+	jiffy = bpf_jiffies64();
+	if (clock->jiffy != jiffy) {
+		clock->jiffy = jiffy;
+		clock->now_ns = bpf_ktime_get_coarse_ns();
+	}
+	return clock->now_ns;
 }
 
 /* For accounting: it costs nothing to read. */

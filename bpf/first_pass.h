@@ -13,10 +13,10 @@
 #include "stats.h"
 
 #ifndef export_flow
-#error "define export_flow(host, flow_packet, place, cause): non-zero where the record went up"
+#error "define export_flow(tables, flow_packet, place, cause): non-zero where the record went up"
 #endif
 #ifndef flow_cell
-#error "define flow_cell(host, hash): the cell of a flow"
+#error "define flow_cell(tables, hash): the cell of a flow"
 #endif
 
 #define GSO_SEGMENTS_MAX 0xffff /* of struct sk_buff */
@@ -50,8 +50,8 @@ struct first_pass_tables {
 	const struct nids_class *classes; /* NIDS_CLASS_MAX of them */
 	__u32 features;			  /* NIDS_FEATURE_* */
 	__u32 now_ticks;
-	__u32 idle_ticks;
-	void *host; /* for the includer's macros */
+	const volatile __u32 *idle_ticks; /* few packets ask how long silence may be */
+	void *host;			  /* for the includer's macros */
 };
 
 /* What becomes of a packet that has a flow. */
@@ -64,52 +64,6 @@ struct first_pass_verdict {
 	__u8 is_bypassed; /* the agent wants nothing of it */
 };
 
-/* A verdict in one register, which is all that the verifier lets a global function
- * give back.
- */
-static __always_inline __u64 pack_verdict(const struct first_pass_verdict *v)
-{
-	return (__u64)v->generation << 32 | v->class_id | v->from_opener << 8 | v->goes_up << 9 |
-	       v->is_bypassed << 10 | v->reason << 16;
-}
-
-static __always_inline struct first_pass_verdict unpack_verdict(__u64 packed)
-{
-	return (struct first_pass_verdict){.generation = packed >> 32,
-					   .class_id = packed,
-					   .from_opener = packed >> 8 & 1,
-					   .goes_up = packed >> 9 & 1,
-					   .is_bypassed = packed >> 10 & 1,
-					   .reason = packed >> 16};
-}
-
-/* All but the key, its hash, and its length. */
-static __always_inline struct flow_packet
-flow_packet_of(const struct nids_packet *p, const struct first_pass_frame *f, __u8 sender)
-{
-	return (struct flow_packet){.wire_len = f->wire_len,
-				    .wire_packets = f->wire_packets,
-				    .tcp_flags = p->tcp_flags,
-				    .has_payload = p->payload_len != 0,
-				    .sender = sender};
-}
-
-/* The same in one register too. */
-static __always_inline __u64 pack_flow_packet(const struct flow_packet *f)
-{
-	return (__u64)f->wire_len << 32 | (__u64)(f->wire_packets & 0xffff) << 16 |
-	       f->tcp_flags << 8 | f->has_payload << 1 | f->sender;
-}
-
-static __always_inline struct flow_packet unpack_flow_packet(__u64 packed)
-{
-	return (struct flow_packet){.wire_len = packed >> 32,
-				    .wire_packets = packed >> 16 & 0xffff,
-				    .tcp_flags = packed >> 8,
-				    .has_payload = packed >> 1 & 1,
-				    .sender = packed & 1};
-}
-
 static __always_inline struct port_pair ports_of(const struct flow_packet *f)
 {
 	__u64 word = key_ports_and_tail(f);
@@ -118,7 +72,7 @@ static __always_inline struct port_pair ports_of(const struct flow_packet *f)
 
 	return (struct port_pair){.src = is_lo ? lo : hi,
 				  .dst = is_lo ? hi : lo,
-				  .l4_proto = key_l4_proto(f),
+				  .l4_proto = f->l4_proto,
 				  .tcp_flags = f->tcp_flags};
 }
 
@@ -132,9 +86,9 @@ static __always_inline __u8 opener_flag(const struct flow_packet *f, int is_from
  * flow from one that has come over from another CPU.
  */
 static __always_inline int choose_class(const struct first_pass_tables *t,
-					const struct flow_packet *f, __u8 *class_id, __u8 *flags)
+					const struct flow_packet *f, struct nids_flow_cell *cell,
+					__u8 *class_id, __u8 *flags)
 {
-	struct nids_flow_cell *cell = flow_cell(t->host, f->hash);
 	struct port_pair ports = ports_of(f);
 	struct class_choice choice;
 
@@ -156,10 +110,9 @@ static __always_inline int choose_class(const struct first_pass_tables *t,
  * history a new one; the other direction's, maybe on another CPU, leaves it.
  */
 static __always_inline int begin_cell_anew(const struct first_pass_tables *t,
-					   const struct flow_packet *f, __u8 class_id, __u8 flags)
+					   const struct flow_packet *f, struct nids_flow_cell *cell,
+					   __u8 class_id, __u8 flags)
 {
-	struct nids_flow_cell *cell = flow_cell(t->host, f->hash);
-
 	if (cell && (flags & NIDS_FLOW_OPENER_HI) == f->sender)
 		t->counters->cells_replaced += remember_opener(cell, f->hash, class_id, flags);
 	return 1;
@@ -168,68 +121,45 @@ static __always_inline int begin_cell_anew(const struct first_pass_tables *t,
 /* What the slot holds goes up, and out of the sum of what is live. */
 static __always_inline int export_slot(const struct first_pass_tables *t,
 				       const struct flow_packet *f, const struct slot_place *place,
-				       enum nids_export cause)
+				       __u8 cause)
 {
-	if (!export_flow(t->host, f, place, cause))
+	if (!export_flow(t, f, place, cause))
 		return 0;
 	stats_export(t->counters, place->state);
 	return 1;
 }
 
-/* The slot for the packet of a flow: found, or opened. A flow that is replaced, or
- * ends because the same ends begin anew, goes up first. Returns whether there is
- * one; without room in the ring a victim stays, and an ended flow counts on.
- */
-static __always_inline int take_slot(const struct first_pass_tables *t, const struct flow_packet *f,
-				     struct slot_place *place, int *is_new)
+/* A slot becomes the packet's flow's. Returns whether the flow is new to all CPUs. */
+static __always_inline int begin_flow(const struct first_pass_tables *t,
+				      const struct flow_packet *f, struct nids_flow_cell *cell,
+				      const struct slot_place *place)
 {
-	int is_found = place->search == SLOT_FOUND;
 	__u8 class_id = place->state->class_id, flags = place->state->flags & NIDS_FLOW_OPENER_HI;
+	int is_new;
 
-	if (is_found && !begins_anew(place->state, f, t->now_ticks, t->idle_ticks))
-		return 1;
-	if (place->search != SLOT_FREE) {
-		if (!export_slot(t, f, place, is_found ? NIDS_EXPORT_ENDED : NIDS_EXPORT_EVICTED))
-			return is_found;
-		t->counters->flows_exported += 1;
-	}
 	/* A SYN tells who opens; without TCP the same ports mean the same. */
-	if (is_found && key_l4_proto(f) != PROTO_TCP)
-		*is_new = begin_cell_anew(t, f, class_id, flags);
+	if (place->search == SLOT_FOUND && f->l4_proto != PROTO_TCP)
+		is_new = begin_cell_anew(t, f, cell, class_id, flags);
 	else
-		*is_new = choose_class(t, f, &class_id, &flags);
+		is_new = choose_class(t, f, cell, &class_id, &flags);
+	if (class_id || t->features & NIDS_FEATURE_UNCLASSIFIED)
+		flags |= NIDS_FLOW_WATCHED;
 	t->counters->flows_created += 1;
 	open_slot(place, f, class_id, flags, t->now_ticks);
-	return 1;
+	return is_new;
 }
 
-/* Makes room in a slot whose count is full. Returns 0 where its record found none. */
-static __always_inline int continue_slot(const struct first_pass_tables *t,
-					 const struct flow_packet *f,
-					 const struct slot_place *place)
+static __always_inline void note_events(const struct flow_packet *f, struct nids_flow_cell *cell,
+					struct nids_flow_state *state)
 {
-	if (!export_slot(t, f, place, NIDS_EXPORT_FULL))
-		return 0;
-	reset_counts(place->state);
-	place->state->flags |= NIDS_FLOW_CONTINUES;
-	return 1;
-}
-
-/* First events are rare; only they touch the cell that all CPUs share. */
-static __always_inline void note_events(const struct first_pass_tables *t,
-					const struct flow_packet *f, struct nids_flow_state *state)
-{
-	__u32 events = events_of(f);
-	__u32 first = events << (f->sender & 1) * NIDS_EVENTS_PER_SENDER & ~state->events;
-	struct nids_flow_cell *cell;
+	__u32 shift = (f->sender & 1) * NIDS_EVENTS_PER_SENDER;
+	__u32 first = events_of(f) << shift & ~state->events;
 
 	if (!first)
 		return;
 	state->events |= first;
-	cell = flow_cell(t->host, f->hash);
 	if (cell)
-		append_history(cell, f->hash, first >> (f->sender & 1) * NIDS_EVENTS_PER_SENDER,
-			       f->sender);
+		append_history(cell, f->hash, first >> shift, f->sender);
 }
 
 static __always_inline int has_command(const struct nids_flow_state *state)
@@ -279,74 +209,125 @@ static __always_inline void choose_interest(const struct first_pass_tables *t,
 }
 
 /* A packet without a slot is still classified, by what it tells itself. */
-static __always_inline void judge_without_slot(const struct first_pass_tables *t,
-					       const struct flow_packet *f,
-					       struct first_pass_verdict *v)
+static __always_inline struct first_pass_verdict
+judge_without_slot(const struct first_pass_tables *t, const struct flow_packet *f,
+		   struct nids_flow_cell *cell)
 {
+	struct first_pass_verdict v = {};
 	__u8 flags, interest;
 
-	choose_class(t, f, &v->class_id, &flags);
-	v->from_opener = (flags & NIDS_FLOW_OPENER_HI) == f->sender;
-	interest = t->classes[class_index(v->class_id)].interest;
-	v->is_bypassed = interest == NIDS_INTEREST_BYPASS;
+	choose_class(t, f, cell, &v.class_id, &flags);
+	v.from_opener = (flags & NIDS_FLOW_OPENER_HI) == f->sender;
+	interest = t->classes[class_index(v.class_id)].interest;
+	v.is_bypassed = interest == NIDS_INTEREST_BYPASS;
 	/* Where no depth can be measured, what is of interest is of interest. */
 	if (interest == NIDS_INTEREST_CAPTURE && t->features & NIDS_FEATURE_CAPTURE) {
-		v->goes_up = 1;
-		v->reason = NIDS_REASON_CAPTURE;
+		v.goes_up = 1;
+		v.reason = NIDS_REASON_CAPTURE;
 	} else if (interest == NIDS_INTEREST_INSPECT && t->features & NIDS_FEATURE_INSPECT) {
-		v->goes_up = 1;
-		v->reason = NIDS_REASON_INSPECT;
+		v.goes_up = 1;
+		v.reason = NIDS_REASON_INSPECT;
 	}
 	add_sum(&t->counters->unaccounted, f->wire_packets, f->wire_len);
-	stats_class(t->counters, v->class_id, f->wire_packets, f->wire_len, 0);
+	stats_class(t->counters, v.class_id, f->wire_packets, f->wire_len, 0);
+	return v;
 }
 
-/* flow, for nearly every packet: one of a flow that has a slot and no class, without an
- * event or a command. Returns 0, with nothing done, for any other.
+/* Whether a packet in that slot is counted, and that is all. A word of the agent may be an old
+ * one, for a flow before: that is seen later.
  */
-static __always_inline int count_in_known_flow(const struct first_pass_tables *t,
-					       const struct flow_packet *f)
+static __always_inline int is_counted_only(const struct nids_flow_state *state)
 {
-	struct nids_flow_state *state;
+	return !(state->flags & NIDS_FLOW_WATCHED) && !*(const volatile __u32 *)&state->command;
+}
+
+/* What is known of the packet's flow says what becomes of it. */
+static __always_inline struct first_pass_verdict judge_in_slot(const struct first_pass_tables *t,
+							       const struct flow_packet *f,
+							       struct nids_flow_state *state,
+							       __u64 bytes_before, int opens_flow)
+{
+	struct first_pass_verdict v = {.generation = state->generation,
+				       .class_id = state->class_id};
+
+	v.from_opener = (state->flags & NIDS_FLOW_OPENER_HI) == f->sender;
+	if (is_counted_only(state))
+		return v;
+	stats_class(t->counters, v.class_id, f->wire_packets, f->wire_len,
+		    opens_flow && v.from_opener);
+	choose_interest(t, f, state, bytes_before, &v);
+	return v;
+}
+
+static __always_inline __u64 count_in_flow(const struct first_pass_tables *t,
+					   const struct flow_packet *f,
+					   struct nids_flow_state *state)
+{
+	add_sum(&t->counters->live, f->wire_packets, f->wire_len);
+	return count_in_slot(state, f, t->now_ticks);
+}
+
+/* flow, for nearly every packet: the slot of one that tells nothing new of a flow that is
+ * known. Null, with nothing done, for any other.
+ */
+static __always_inline struct nids_flow_state *known_slot(const struct first_pass_tables *t,
+							  struct flow_packet *f)
+{
+	struct nids_flow_state *state = find_known_slot(t->set, f);
 	__u32 events = events_of(f) << (f->sender & 1) * NIDS_EVENTS_PER_SENDER;
 
-	if (t->features & NIDS_FEATURE_UNCLASSIFIED)
-		return 0;
-	state = find_known_slot(t->set, f);
-	if (!state || events & ~state->events || state->class_id ||
+	f->is_absent = !state;
+	if (!state || events & ~state->events ||
 	    begins_anew(state, f, t->now_ticks, t->idle_ticks) || is_count_full(state, f->sender))
 		return 0;
-	if (t->features & NIDS_FEATURE_COMMANDS && has_command(state))
-		return 0;
-	count_in_slot(state, f, t->now_ticks);
-	add_sum(&t->counters->live, f->wire_packets, f->wire_len);
-	return 1;
+	return state;
 }
 
-/* classify and flow, for a packet that has a flow. */
+#define NO_EXPORT 0xff /* beside enum nids_export */
+
+/* Why a slot's counts must leave before a packet is counted there. */
+static __always_inline __u8 why_export(const struct first_pass_tables *t,
+				       const struct flow_packet *f, const struct slot_place *place)
+{
+	if (place->search == SLOT_FREE)
+		return NO_EXPORT;
+	if (place->search == SLOT_VICTIM)
+		return NIDS_EXPORT_EVICTED;
+	if (begins_anew(place->state, f, t->now_ticks, t->idle_ticks))
+		return NIDS_EXPORT_ENDED;
+	return is_count_full(place->state, f->sender) ? NIDS_EXPORT_FULL : NO_EXPORT;
+}
+
+/* classify and flow, for a packet that has a flow. A flow that is replaced, or ends because
+ * the same ends begin anew, goes up first. Without room in the ring a victim stays,
+ * and an ended flow counts on.
+ */
 static __always_inline struct first_pass_verdict account_flow(const struct first_pass_tables *t,
 							      const struct flow_packet *f)
 {
-	struct first_pass_verdict v = {};
-	struct slot_place place = find_slot(t->set, f);
-	__u64 bytes_before;
+	struct nids_flow_cell *cell = flow_cell(t, f->hash);
+
+	/* Read now, its line is on its way while the set is searched: both are far from here. */
+	if (cell)
+		(void)*(const volatile __u64 *)&cell->opener;
+
+	struct slot_place place = find_slot(t->set, f, t->now_ticks);
+	__u8 cause = why_export(t, f, &place);
+	int is_gone = cause != NO_EXPORT && export_slot(t, f, &place, cause);
 	int is_new = 0;
 
-	if (!take_slot(t, f, &place, &is_new) ||
-	    (is_count_full(place.state, f->sender) && !continue_slot(t, f, &place))) {
-		judge_without_slot(t, f, &v);
-		return v;
+	if (place.search == SLOT_FREE || (is_gone && cause != NIDS_EXPORT_FULL)) {
+		t->counters->flows_exported += is_gone;
+		is_new = begin_flow(t, f, cell, &place);
+	} else if (is_gone) {
+		continue_flow(place.state);
+	} else if (place.search == SLOT_VICTIM || is_count_full(place.state, f->sender)) {
+		return judge_without_slot(t, f, cell);
 	}
-	bytes_before = count_in_slot(place.state, f, t->now_ticks);
-	note_events(t, f, place.state);
-	add_sum(&t->counters->live, f->wire_packets, f->wire_len);
+	__u64 bytes_before = count_in_flow(t, f, place.state);
 
-	v.generation = place.state->generation;
-	v.class_id = place.state->class_id;
-	v.from_opener = (place.state->flags & NIDS_FLOW_OPENER_HI) == f->sender;
-	stats_class(t->counters, v.class_id, f->wire_packets, f->wire_len, is_new && v.from_opener);
-	choose_interest(t, f, place.state, bytes_before, &v);
-	return v;
+	note_events(f, cell, place.state);
+	return judge_in_slot(t, f, place.state, bytes_before, is_new);
 }
 
 struct finding_tables {

@@ -41,16 +41,18 @@ struct {
 	__type(value, struct nids_agent_counters);
 } nids_agent SEC(".maps");
 
-/* 64 bytes an IPv4 slot, 65,536 slots a CPU by default, at load. Index = CPU x sets
- * + set. Mmapable: values then start on cache lines, and the agent reads them
- * and writes its commands without a system call.
+/* 64 bytes an IPv4 slot, 65,536 slots a CPU by default, at load. One value is all sets
+ * of a CPU: its address is known before the packet is read, and a set is an offset
+ * from there, where an index would go through memory, which each packet waits for.
+ * Mmapable: slots then start on cache lines, and the agent reads them and writes
+ * its commands without a system call.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__type(key, __u32);
-	__type(value, struct nids_flow4_set);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct nids_flow4_set));
 } nids_flows4 SEC(".maps");
 
 /* 128 bytes an IPv6 slot, as many by default, at load. */
@@ -58,8 +60,8 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__type(key, __u32);
-	__type(value, struct nids_flow6_set);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct nids_flow6_set));
 } nids_flows6 SEC(".maps");
 
 /* 16 bytes a flow, as many as one CPU's slots, at load: bpf/flow/cell.h. */

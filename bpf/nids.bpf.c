@@ -17,11 +17,20 @@
 #include <linux/pkt_cls.h>
 #include <xdp/xdp_helpers.h>
 
-__noinline int nids_tagged_xdp(struct xdp_md *ctx)
+__noinline int nids_rare_xdp(struct xdp_md *ctx)
 {
-	struct nids_counters *counters = counters_of_this_cpu();
+	__u32 cpu = pass_cpu();
+	struct nids_counters *counters = counters_of(cpu);
 
-	return counters ? plain_xdp(ctx, counters, 1) : PASS_DONE;
+	return counters ? plain_xdp(ctx, counters, cpu, 1, nids_packet_time) : PASS_DONE;
+}
+
+__noinline int nids_rare_skb(struct __sk_buff *skb)
+{
+	__u32 cpu = pass_cpu();
+	struct nids_counters *counters = counters_of(cpu);
+
+	return counters ? plain_skb(skb, counters, cpu, 1) : PASS_DONE;
 }
 
 /* Parse and what follows it are called one after the other: no function calls another
@@ -34,8 +43,8 @@ __noinline int nids_parse_xdp(struct xdp_md *ctx)
 
 	if (!pass)
 		return 0;
-	pass->hook = hook_of_xdp(ctx);
-	return parse_whole(ctx, pass, (struct gso){}, 1);
+	pass->hook = hook_of_xdp(ctx, nids_packet_time);
+	return parse_whole(ctx, pass, 1);
 }
 
 __noinline int nids_parse_skb(struct __sk_buff *skb)
@@ -45,7 +54,7 @@ __noinline int nids_parse_skb(struct __sk_buff *skb)
 	if (!pass)
 		return 0;
 	pass->hook = hook_of_skb(skb);
-	return parse_whole(skb, pass, gso_of_skb(skb), 0);
+	return parse_whole(skb, pass, 0);
 }
 
 __noinline int nids_whole(void)
@@ -55,26 +64,21 @@ __noinline int nids_whole(void)
 	return pass ? pass_whole(pass) : PASS_DONE;
 }
 
-__noinline int nids_again_xdp(struct xdp_md *ctx)
+__noinline int nids_judge(void)
 {
 	struct pass *pass = pass_of_this_cpu();
 
-	if (!pass)
-		return 0;
-	pass->hook = hook_of_xdp(ctx);
-	return parse_again(pass, (void *)(long)ctx->data + pass_lead(), (void *)(long)ctx->data_end,
-			   (struct gso){}, NIDS_INGRESS);
+	return pass ? judge_whole(pass) : PASS_DONE;
 }
 
-__noinline int nids_again_skb(struct __sk_buff *skb)
+/* The same for both hooks. Findings of a packet read in place were none. */
+static __always_inline int account(int outcome, int is_whole)
 {
-	struct pass *pass = pass_of_this_cpu();
-
-	if (!pass)
-		return 0;
-	pass->hook = hook_of_skb(skb);
-	return parse_again(pass, (void *)(long)skb->data, (void *)(long)skb->data_end,
-			   gso_of_skb(skb), NIDS_EGRESS);
+	if (outcome == PASS_FLOW4)
+		outcome = nids_account4();
+	if (outcome == PASS_FLOW6)
+		outcome = nids_account6();
+	return is_whole ? nids_judge() : outcome;
 }
 
 struct {
@@ -82,48 +86,70 @@ struct {
 	__uint(XDP_PASS, 1);
 } XDP_RUN_CONFIG(nids_ingress);
 
-SEC("xdp.frags")
-int nids_ingress(struct xdp_md *ctx)
+static __always_inline int first_pass_xdp(struct xdp_md *ctx, const int in_packet_time)
 {
-	struct nids_counters *counters = counters_of_this_cpu();
-	int outcome;
+	__u32 cpu = in_packet_time ? 0 : bpf_get_smp_processor_id();
+	struct nids_counters *counters = counters_of(cpu);
+	int outcome, is_whole;
 
 	if (!counters)
 		return XDP_PASS;
 	stats_start(counters);
-	outcome = plain_xdp(ctx, counters, 0);
-	if (outcome == PASS_TAGGED)
-		outcome = nids_tagged_xdp(ctx);
-	if (outcome == PASS_UP)
-		nids_again_xdp(ctx);
-	if (outcome == PASS_WHOLE) {
+	outcome = plain_xdp(ctx, counters, cpu, 0, in_packet_time);
+	if (outcome == PASS_DONE)
+		goto done;
+	if (outcome == PASS_RARE)
+		outcome = nids_rare_xdp(ctx);
+	is_whole = outcome == PASS_WHOLE;
+	if (is_whole) {
 		nids_parse_xdp(ctx);
 		outcome = nids_whole();
 	}
+	outcome = account(outcome, is_whole);
 	if (outcome == PASS_UP)
 		nids_send_xdp(ctx);
+done:
 	stats_finish(counters);
 	return XDP_PASS;
+}
+
+SEC("xdp.frags")
+int nids_ingress(struct xdp_md *ctx)
+{
+	return first_pass_xdp(ctx, 0);
+}
+
+/* The same for a replay's frames, on no interface: with nids_packet_time only. */
+SEC("xdp.frags")
+int nids_replay(struct xdp_md *ctx)
+{
+	return first_pass_xdp(ctx, 1);
 }
 
 SEC("tc")
 int nids_egress(struct __sk_buff *skb)
 {
-	struct nids_counters *counters = counters_of_this_cpu();
-	int outcome;
+	__u32 cpu = pass_cpu();
+	struct nids_counters *counters = counters_of(cpu);
+	int outcome, is_whole;
 
 	if (!counters)
 		return TC_ACT_UNSPEC;
 	stats_start(counters);
-	outcome = plain_skb(skb, counters);
-	if (outcome == PASS_UP) {
-		nids_again_skb(skb);
-	} else if (outcome != PASS_DONE) { /* here a tag in the frame is a second one */
+	outcome = plain_skb(skb, counters, cpu, 0);
+	if (outcome == PASS_DONE)
+		goto done;
+	if (outcome == PASS_RARE)
+		outcome = nids_rare_skb(skb);
+	is_whole = outcome == PASS_WHOLE;
+	if (is_whole) {
 		nids_parse_skb(skb);
 		outcome = nids_whole();
 	}
+	outcome = account(outcome, is_whole);
 	if (outcome == PASS_UP)
 		nids_send_skb(skb);
+done:
 	stats_finish(counters);
 	return TC_ACT_UNSPEC; /* later filters still run */
 }

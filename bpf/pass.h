@@ -16,13 +16,26 @@ struct pass {
 	struct nids_packet_detail detail;
 	struct nids_flow4_key key4; /* of its flow: the one that its IP version says */
 	struct nids_flow6_key key6;
+	struct flow_packet flow; /* but for the key's address */
 	struct first_pass_frame frame;
 	struct first_pass_verdict verdict;
 	struct hook hook;
+	struct coarse_clock clock;
 	__u32 findings; /* a bit each, by enum nids_finding */
+	__u8 is_plain;	/* read in place: `packet` is not filled yet */
 };
 
-/* 280 bytes a possible CPU, at load. */
+/* What has become of a packet, or is still to do. */
+enum outcome {
+	PASS_DONE,  /* accounted, and that is all */
+	PASS_UP,    /* accounted, and it goes up: the verdict is in the pass */
+	PASS_FLOW4, /* its flow is not known, or needs more than counting; all is in the pass */
+	PASS_FLOW6,
+	PASS_RARE, /* for the reading in place that knows VLAN tags, and more than TCP and UDP */
+	PASS_WHOLE /* for the reading by helper */
+};
+
+/* 336 bytes a possible CPU, at load. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

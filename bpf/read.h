@@ -65,23 +65,18 @@ static __always_inline struct cursor plain_cursor(const void *data, const void *
 	return (struct cursor){.base = data, .end = end, .wire_len = h->wire_len, .reading = PLAIN};
 }
 
-static __always_inline struct hook hook_of_xdp(struct xdp_md *ctx)
+static __always_inline struct hook hook_of_xdp(struct xdp_md *ctx, int in_packet_time)
 {
-	struct hook hook = {.buffer_len = bpf_xdp_get_buff_len(ctx) - pass_lead(),
-			    .is_ethernet = 1};
+	const struct nids_clock *clock = in_packet_time ? pass_clock() : 0;
+	__u32 len = bpf_xdp_get_buff_len(ctx);
 
-	hook.wire_len = hook.buffer_len;
-	if (nids_packet_time) {
-		const struct nids_clock *clock = pass_clock();
-
-		if (!clock)
-			return hook;
-		hook.wire_len = clock->wire_len;
-		hook.ether_type = clock->ether_type;
-		hook.l3_offset = clock->l3_offset & NIDS_CLOCK_LINK_MAX;
-		hook.is_ethernet = clock->is_ethernet;
-	}
-	return hook;
+	if (!clock)
+		return (struct hook){.buffer_len = len, .wire_len = len, .is_ethernet = 1};
+	return (struct hook){.buffer_len = len - NIDS_CLOCK_LEAD,
+			     .wire_len = clock->wire_len,
+			     .ether_type = clock->ether_type,
+			     .l3_offset = clock->l3_offset & NIDS_CLOCK_LINK_MAX,
+			     .is_ethernet = clock->is_ethernet};
 }
 
 static __always_inline struct hook hook_of_skb(const struct __sk_buff *skb)
@@ -93,6 +88,18 @@ static __always_inline struct hook hook_of_skb(const struct __sk_buff *skb)
 		hook.tag_tci = skb->vlan_tci;
 	}
 	return hook;
+}
+
+/* parse, with what the hook says. */
+static __always_inline void parse_hooked(struct cursor *c, const struct hook *h,
+					 struct nids_packet *p, struct nids_outer *outer)
+{
+	__builtin_memset(p, 0, sizeof(*p));
+	__builtin_memset(outer, 0, sizeof(*outer));
+	hook_give_tag(h, p);
+	hook_give_link(h, c, p);
+	p->result = parse_frame(c, p, outer, h->is_ethernet);
+	hook_shift_offsets(h, p, outer);
 }
 
 static __always_inline struct gso gso_of_skb(const struct __sk_buff *skb)

@@ -5,6 +5,7 @@
 
 #include "account.h"
 #include "parse/detail.h"
+#include "read.h"
 #include "ring/packet.h"
 
 static __always_inline void read_detail(void *ctx, struct pass *pass, int is_xdp)
@@ -17,18 +18,24 @@ static __always_inline void read_detail(void *ctx, struct pass *pass, int is_xdp
 	parse_detail(&cursor, &pass->packet, tag_bytes, &pass->detail);
 }
 
-static __always_inline int send(void *ctx, int is_xdp)
+/* Of the flow, in each CPU's table. */
+static __always_inline __u32 set_number(const struct pass *pass)
 {
-	struct pass *pass = pass_of_this_cpu();
+	__u32 sets = pass->packet.ip_version == 4 ? nids_sets4_per_cpu : nids_sets6_per_cpu;
+
+	return pass->flow.hash >> 32 & (sets - 1);
+}
+
+static __always_inline int send(void *ctx, struct pass *pass, int is_xdp)
+{
 	struct ring_packet r = {
 	    .ctx = ctx, .pass = pass, .counters = counters_of_this_cpu(), .is_xdp = is_xdp};
-	__u64 hash = 0;
+	int is_flow = pass->packet.flags & NIDS_PACKET_IS_FLOW;
 
-	if (!r.counters || !pass)
+	if (!r.counters)
 		return 0;
-	if (pass->packet.flags & NIDS_PACKET_IS_FLOW)
-		hash = packet_hash(&pass->packet, &r.set);
-	r.ring_index = ring_of(hash);
+	r.set = is_flow ? set_number(pass) : 0;
+	r.ring_index = ring_of(is_flow ? pass->flow.hash : 0);
 	r.ring = ring_map(r.ring_index);
 	if (!r.ring) /* never: all are made before the program is loaded */
 		return 0;
@@ -41,14 +48,38 @@ static __always_inline int send(void *ctx, int is_xdp)
 	return 0;
 }
 
-__noinline int nids_send_xdp(struct xdp_md *ctx)
+/* A packet that was read in place is read once more, now to memory: few go up, and what
+ * need not be remembered makes the rest faster.
+ */
+static __always_inline void parse_again(struct pass *pass, const void *data, const void *end)
 {
-	return send(ctx, 1);
+	struct cursor cursor = plain_cursor(data, end, &pass->hook);
+
+	parse_hooked(&cursor, &pass->hook, &pass->packet, &pass->detail.outer);
+	pass->findings = 0;
 }
 
-__noinline int nids_send_skb(struct __sk_buff *ctx)
+__noinline int nids_send_xdp(struct xdp_md *ctx)
 {
-	return send(ctx, 0);
+	struct pass *pass = pass_of_this_cpu();
+
+	if (!pass)
+		return 0;
+	if (pass->is_plain)
+		parse_again(pass, (void *)(long)ctx->data + pass_lead(),
+			    (void *)(long)ctx->data_end);
+	return send(ctx, pass, 1);
+}
+
+__noinline int nids_send_skb(struct __sk_buff *skb)
+{
+	struct pass *pass = pass_of_this_cpu();
+
+	if (!pass)
+		return 0;
+	if (pass->is_plain)
+		parse_again(pass, (void *)(long)skb->data, (void *)(long)skb->data_end);
+	return send(skb, pass, 0);
 }
 
 #endif

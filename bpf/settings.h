@@ -14,12 +14,18 @@ const volatile __u32 nids_snap_bytes = NIDS_SNAP_MAX; /* of what is captured or 
 const volatile __u32 nids_sample_bytes = 512;	      /* of what is identified, or a sample */
 const volatile __u32 nids_sets4_per_cpu = 1;	      /* powers of two */
 const volatile __u32 nids_sets6_per_cpu = 1;
-const volatile __u32 nids_cells_mask = 0;
+const volatile __u32 nids_cells_bits = 3; /* of the number of a cell */
 const volatile __u32 nids_ring_count = 1;
 const volatile __u32 nids_tick_ns = 1000000;
 const volatile __u32 nids_idle_ticks = 60000;
 const volatile __u32 nids_second_ticks = 1000;
 const volatile __u8 nids_packet_time = 0; /* 1: a replay's copy, see clock.h */
 const volatile __u64 nids_hash_keys[NIDS_HASH_KEYS] = {};
+
+/* What the values of the flow tables hold, which their maps, sized at load, do not say: for who
+ * reads this object's BTF. Null.
+ */
+const struct nids_flow4_set *const volatile nids_flows4_are = 0;
+const struct nids_flow6_set *const volatile nids_flows6_are = 0;
 
 #endif

@@ -15,6 +15,16 @@
 #define CELL_FLAGS_SHIFT 8
 #define CELL_HISTORY_TAG 0xffff000000000000ull
 
+/* The 8 cells of one set of slots are neighbours, where sets are as many as the cells
+ * provide for: a new flow and the one that it drives out then share a cache line or two.
+ */
+static __always_inline __u32 cell_index(__u64 hash, __u32 bits)
+{
+	__u32 number = hash >> 32;
+
+	return (number << 3 | (number >> (bits - 3) & 7)) & ((1u << bits) - 1);
+}
+
 /* 0 means empty, so no tag is 0. */
 static __always_inline __u64 cell_tag(__u64 hash)
 {
@@ -86,6 +96,12 @@ NIDS_CHECKED_ONCE __u64 nids_history_with(__u64 history, __u32 events, __u32 syn
 	return history;
 }
 
+/* The number of the one bit that is set. */
+static const __u8 event_number[NIDS_EVENT_RST * 2] = {
+    [NIDS_EVENT_SYN_ACK] = 1, [NIDS_EVENT_ACK] = 2, [NIDS_EVENT_DATA] = 3,
+    [NIDS_EVENT_FIN] = 4,     [NIDS_EVENT_RST] = 5,
+};
+
 /* Where another CPU appends at the same moment one of the two may be lost to the
  * order; both slots still have it.
  */
@@ -93,13 +109,17 @@ static __always_inline void append_history(struct nids_flow_cell *cell, __u64 ha
 					   __u8 sender)
 {
 	__u64 history = *(const volatile __u64 *)&cell->history;
+	__u32 syn = 1 + (sender & 1) * NIDS_EVENTS_PER_SENDER;
 
 	if ((history ^ cell_tag(hash)) & CELL_HISTORY_TAG)
 		return;
-	*(volatile __u64 *)&cell->history =
-	    nids_history_with(history & ~CELL_HISTORY_TAG, events,
-			      1 + (sender & 1) * NIDS_EVENTS_PER_SENDER) |
-	    (history & CELL_HISTORY_TAG);
+	/* Of a new flow it is the first, and alone: no call, which costs as much as all this. */
+	if (!(history & ~CELL_HISTORY_TAG) && !(events & (events - 1)))
+		history |= syn + event_number[events & (NIDS_EVENT_RST * 2 - 1)];
+	else
+		history = (history & CELL_HISTORY_TAG) |
+			  nids_history_with(history & ~CELL_HISTORY_TAG, events, syn);
+	*(volatile __u64 *)&cell->history = history;
 }
 
 /* Without its tag; 0 where the flow was forgotten. */
@@ -115,15 +135,17 @@ static __always_inline __u64 recall_history(const struct nids_flow_cell *cell, _
 /* Zeek's history letters, by what one packet shows. */
 static __always_inline __u32 events_of(const struct flow_packet *f)
 {
-	__u32 events = f->has_payload ? NIDS_EVENT_DATA : 0;
-	__u8 flags = f->tcp_flags;
+	__u32 events = NIDS_EVENT_DATA * f->has_payload;
+	__u8 flags = f->tcp_flags & (TCP_SYN | TCP_ACK | TCP_FIN | TCP_RST);
 
-	if (key_l4_proto(f) != PROTO_TCP)
+	if (f->l4_proto != PROTO_TCP)
 		return events;
+	if (flags == TCP_ACK)				 /* nearly all */
+		return NIDS_EVENT_ACK << f->has_payload; /* DATA is the next */
+	if (flags == TCP_SYN)
+		return events | NIDS_EVENT_SYN;
 	if (flags & TCP_SYN)
 		events |= flags & TCP_ACK ? NIDS_EVENT_SYN_ACK : NIDS_EVENT_SYN;
-	else if (flags & TCP_ACK && !f->has_payload && !(flags & (TCP_FIN | TCP_RST)))
-		events |= NIDS_EVENT_ACK;
 	if (flags & TCP_FIN)
 		events |= NIDS_EVENT_FIN;
 	if (flags & TCP_RST)

@@ -5,6 +5,7 @@
 #ifndef NIDS_FLOW_SLOT_H
 #define NIDS_FLOW_SLOT_H
 
+#include "frame.h"
 #include "key.h"
 
 enum slot_search { SLOT_FOUND, SLOT_FREE, SLOT_VICTIM };
@@ -12,7 +13,6 @@ enum slot_search { SLOT_FOUND, SLOT_FREE, SLOT_VICTIM };
 struct slot_place {
 	struct nids_flow_state *state;
 	flow_word *key; /* of the slot */
-	__u32 way;	/* of the set */
 	enum slot_search search;
 };
 
@@ -23,20 +23,30 @@ struct flow_packet {
 	__u32 words; /* of the key: FLOW4_WORDS or FLOW6_WORDS, a constant */
 	__u32 wire_packets;
 	__u32 wire_len;
-	__u8 sender; /* enum nids_sender */
+	__u32 sender; /* enum nids_sender */
+	__u8 l4_proto;
 	__u8 tcp_flags;
 	__u8 has_payload;
+	__u8 is_absent; /* it has been looked for in its set, and has no slot there */
 };
+
+/* All but the key and its hash. */
+static __always_inline struct flow_packet
+flow_packet_of(const struct nids_packet *p, const struct first_pass_frame *frame, __u32 sender)
+{
+	return (struct flow_packet){.wire_packets = frame->wire_packets,
+				    .wire_len = frame->wire_len,
+				    .sender = sender,
+				    .l4_proto = p->l4_proto,
+				    .tcp_flags = p->tcp_flags,
+				    /* the sign of what is below 2^32 */
+				    .has_payload = unforeseen(0 - (__u64)p->payload_len) >> 63};
+}
 
 /* The last word of either key. */
 static __always_inline __u64 key_ports_and_tail(const struct flow_packet *f)
 {
 	return f->key[f->words - 1];
-}
-
-static __always_inline __u8 key_l4_proto(const struct flow_packet *f)
-{
-	return key_ports_and_tail(f) >> 56;
 }
 
 /* Ticks wrap, so that only differences mean anything. */
@@ -65,54 +75,80 @@ static __always_inline struct nids_flow_state *slot_state(flow_word *key, const 
 	return (struct nids_flow_state *)(key + words);
 }
 
+/* Larger means older, by a number below 2^63; of two as old, the first way. */
+static __always_inline __u64 slot_age(const struct nids_flow_state *state, __u32 way,
+				      __u32 now_ticks)
+{
+	__u32 age = now_ticks - state->last_ticks + (1u << 31);
+
+	return (__u64)age << 3 | (NIDS_WAYS - 1 - way);
+}
+
+/* Without a branch: which of two slots is older can't be foretold. */
+static __always_inline __u64 older(__u64 age, __u64 other)
+{
+	return age ^ ((age ^ other) & (0 - (unforeseen(age - other) >> 63)));
+}
+
+/* The slot of a flow, its state; null where it has none. The first way is apart: the address
+ * of its state waits for nothing.
+ */
+static __always_inline struct nids_flow_state *find_known_slot(void *set,
+							       const struct flow_packet *f)
+{
+	struct nids_flow_state *state = slot_state(set, f->words);
+	__u32 way = NIDS_WAYS;
+
+	if (!slot_key_equal(set, f->key, f->words)) {
+		NIDS_UNROLL
+		for (int i = 1; i < NIDS_WAYS; i++)
+			if (slot_key_equal(set + i * slot_bytes(f->words), f->key, f->words)) {
+				way = i;
+				break;
+			}
+		if (way == NIDS_WAYS)
+			return 0;
+		way = forget(way, f->hash) & (NIDS_WAYS - 1);
+		state = slot_state(set + way * slot_bytes(f->words), f->words);
+	}
+	/* A slot that was never used is all zero; a key with a protocol is not. */
+	return f->l4_proto || state->generation ? state : 0;
+}
+
 /* The flow's slot; else a free one; else the one that was idle longest. Slots fill
  * in order and are never freed: nothing stands behind a free one.
  */
-static __always_inline struct slot_place find_slot(void *set, const struct flow_packet *f)
+static __always_inline struct slot_place find_slot(void *set, const struct flow_packet *f,
+						   __u32 now_ticks)
 {
 	struct slot_place place = {.search = SLOT_VICTIM};
-	__u32 oldest_ticks = 0, way = 0;
+	__u32 way = NIDS_WAYS;
+	__u64 oldest = 0;
 
+	place.state = f->is_absent ? 0 : find_known_slot(set, f);
+	if (place.state) {
+		place.search = SLOT_FOUND;
+		place.key = (flow_word *)place.state - f->words;
+		return place;
+	}
 	NIDS_UNROLL
 	for (int i = 0; i < NIDS_WAYS; i++) {
 		flow_word *key = set + i * slot_bytes(f->words);
 		const struct nids_flow_state *state = slot_state(key, f->words);
 
-		/* A slot that was never used is all zero, and so may be a key. */
-		if (slot_key_equal(key, f->key, f->words) || state->generation == 0) {
-			place.search = state->generation == 0 ? SLOT_FREE : SLOT_FOUND;
+		if (state->generation == 0) {
+			place.search = SLOT_FREE;
 			way = i;
 			break;
 		}
-		if (i == 0 || is_before(state->last_ticks, oldest_ticks)) {
-			oldest_ticks = state->last_ticks;
-			way = i;
-		}
+		oldest = older(oldest, slot_age(state, i, now_ticks));
 	}
-	place.way = forget(way, f->hash) & (NIDS_WAYS - 1);
-	place.key = set + place.way * slot_bytes(f->words);
+	if (way == NIDS_WAYS)
+		way = NIDS_WAYS - 1 - (oldest & (NIDS_WAYS - 1));
+	way = forget(way, f->hash) & (NIDS_WAYS - 1);
+	place.key = set + way * slot_bytes(f->words);
 	place.state = slot_state(place.key, f->words);
 	return place;
-}
-
-/* The same for a flow that has a slot; null where it has none. */
-static __always_inline struct nids_flow_state *find_known_slot(void *set,
-							       const struct flow_packet *f)
-{
-	struct nids_flow_state *state;
-	__u32 way = NIDS_WAYS;
-
-	NIDS_UNROLL
-	for (int i = 0; i < NIDS_WAYS; i++)
-		if (slot_key_equal(set + i * slot_bytes(f->words), f->key, f->words)) {
-			way = i;
-			break;
-		}
-	if (way == NIDS_WAYS)
-		return 0;
-	way = forget(way, f->hash) & (NIDS_WAYS - 1);
-	state = slot_state(set + way * slot_bytes(f->words), f->words);
-	return state->generation ? state : 0;
 }
 
 /* Whether the packet begins a new flow between the same ends: a SYN after the old one
@@ -121,15 +157,14 @@ static __always_inline struct nids_flow_state *find_known_slot(void *set,
  */
 static __always_inline int begins_anew(const struct nids_flow_state *state,
 				       const struct flow_packet *f, __u32 now_ticks,
-				       __u32 idle_ticks)
+				       const volatile __u32 *idle_ticks)
 {
-	int is_idle = is_before(state->last_ticks + idle_ticks, now_ticks);
-
-	if (key_l4_proto(f) != PROTO_TCP)
-		return is_idle;
-	if (!(f->tcp_flags & TCP_SYN))
+	if (f->l4_proto == PROTO_TCP && !(f->tcp_flags & TCP_SYN))
 		return 0;
-	return is_idle || ((state->tcp_flags[0] | state->tcp_flags[1]) & (TCP_FIN | TCP_RST));
+	if (is_before(state->last_ticks + *idle_ticks, now_ticks))
+		return 1;
+	return f->l4_proto == PROTO_TCP &&
+	       (state->tcp_flags[0] | state->tcp_flags[1]) & (TCP_FIN | TCP_RST);
 }
 
 /* Counts begin anew; the flow stays who it is. */
@@ -139,6 +174,13 @@ static __always_inline void reset_counts(struct nids_flow_state *state)
 	state->bytes[1] = 0;
 	state->packets[0] = 0;
 	state->packets[1] = 0;
+}
+
+/* What was counted has gone up, since a count was full. */
+static __always_inline void continue_flow(struct nids_flow_state *state)
+{
+	reset_counts(state);
+	state->flags |= NIDS_FLOW_CONTINUES;
 }
 
 static __always_inline void open_slot(const struct slot_place *place, const struct flow_packet *f,
@@ -162,7 +204,7 @@ static __always_inline void open_slot(const struct slot_place *place, const stru
 }
 
 /* Packets are counted in 32 bits: half of that is left for those under way. */
-static __always_inline int is_count_full(const struct nids_flow_state *state, __u8 sender)
+static __always_inline int is_count_full(const struct nids_flow_state *state, __u32 sender)
 {
 	return state->packets[sender & 1] >> 31;
 }

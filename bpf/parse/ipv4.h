@@ -62,19 +62,21 @@ static __always_inline enum nids_parse_result parse_ipv4(struct cursor *c, struc
 	__u32 rest = c->wire_len - c->offset;
 
 	if (c->reading == PLAIN) {
-		if (ip.version_ihl != 0x45 || frag & (IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET))
+		if (ip.version_ihl != 0x45 || frag & (IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET) ||
+		    total_len < sizeof(ip) || total_len > rest)
 			return (enum nids_parse_result)NIDS_PARSE_DEFERRED;
 		hdr_len = sizeof(ip); /* a constant: the verifier then knows each offset */
+	} else {
+		if (ip.version_ihl >> 4 != 4 || hdr_len < sizeof(ip))
+			return NIDS_PARSE_BAD_HEADER;
+		/* A GSO packet too long for the field (BIG TCP) carries 0; none on a wire does. */
+		if (total_len == 0 && rest > IP_DATAGRAM_MAX)
+			total_len = rest;
+		if (total_len < hdr_len || (total_len > rest && hdr_len <= rest))
+			return NIDS_PARSE_BAD_LENGTH;
+		if (hdr_len > rest)
+			return NIDS_PARSE_TRUNCATED;
 	}
-	if (ip.version_ihl >> 4 != 4 || hdr_len < sizeof(ip))
-		return NIDS_PARSE_BAD_HEADER;
-	/* A GSO packet too long for the field (BIG TCP) carries 0; none on a wire does. */
-	if (c->reading == WHOLE && total_len == 0 && rest > IP_DATAGRAM_MAX)
-		total_len = rest;
-	if (total_len < hdr_len || (total_len > rest && hdr_len <= rest))
-		return NIDS_PARSE_BAD_LENGTH;
-	if (hdr_len > rest)
-		return NIDS_PARSE_TRUNCATED;
 
 	__builtin_memcpy(p->src, &ip.src, 4);
 	__builtin_memcpy(p->dst, &ip.dst, 4);

@@ -12,22 +12,31 @@
 #include "transport.h"
 #include "tunnel.h"
 
-/* IP and what it carries; p->ether_type says which version. */
-static __always_inline enum nids_parse_result parse_ip(struct cursor *c, struct nids_packet *p)
+/* The IP header and its extensions; p->ether_type says which version. */
+static __always_inline enum nids_parse_result parse_internet(struct cursor *c,
+							     struct nids_packet *p, __u32 *l4_len)
 {
 	enum nids_parse_result result;
-	__u32 l4_len = 0;
 
-	result =
-	    p->ether_type == ETHER_IPV4 ? parse_ipv4(c, p, &l4_len) : parse_ipv6(c, p, &l4_len);
+	if (p->ether_type == ETHER_IPV4) {
+		p->network = NIDS_NETWORK_IPV4;
+		result = parse_ipv4(c, p, l4_len);
+	} else {
+		p->network = NIDS_NETWORK_IPV6;
+		result = parse_ipv6(c, p, l4_len);
+	}
 	if (result == NIDS_PARSE_LATER_FRAGMENT)
 		p->transport = NIDS_TRANSPORT_FRAGMENT;
-	if (result != NIDS_PARSE_OK)
-		return result;
-	result = parse_transport(c, p, l4_len);
-	if (result == NIDS_PARSE_OK)
-		p->flags |= NIDS_PACKET_IS_FLOW;
 	return result;
+}
+
+/* IP and what it carries. */
+static __always_inline enum nids_parse_result parse_ip(struct cursor *c, struct nids_packet *p)
+{
+	__u32 l4_len = 0;
+	enum nids_parse_result result = parse_internet(c, p, &l4_len);
+
+	return result == NIDS_PARSE_OK ? parse_transport(c, p, l4_len) : result;
 }
 
 /* Ethernet, unless p->ether_type says already what stands at c->offset, and its tags. */
@@ -49,10 +58,7 @@ static __always_inline enum nids_parse_result parse_network(struct cursor *c, st
 	p->l3_offset = c->offset;
 	switch (p->ether_type) {
 	case ETHER_IPV4:
-		p->network = NIDS_NETWORK_IPV4;
-		return parse_ip(c, p);
 	case ETHER_IPV6:
-		p->network = NIDS_NETWORK_IPV6;
 		return parse_ip(c, p);
 	case ETHER_ARP:
 		p->network = NIDS_NETWORK_ARP;

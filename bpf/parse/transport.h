@@ -11,12 +11,13 @@
 
 #define IGMP_BYTES_MIN 8 /* RFC 2236 section 2, RFC 9776 section 4 */
 
-/* Ends the walk: all headers are read, the rest is payload. */
+/* Ends the walk: all headers are read, the rest is payload of a flow. */
 static __always_inline enum nids_parse_result parse_payload(struct cursor *c, struct nids_packet *p,
 							    __u32 hdr_len, __u32 l4_len)
 {
 	p->payload_offset = c->offset + hdr_len;
 	p->payload_len = l4_len - hdr_len;
+	p->flags |= NIDS_PACKET_IS_FLOW;
 	return NIDS_PARSE_OK;
 }
 

@@ -58,4 +58,13 @@ static __always_inline __u32 forget(__u32 number, __u64 any)
 	return number;
 }
 
+/* The same number, of which no compiler makes a branch: one on what can't be foretold, such
+ * as which side sends, goes wrong every other time, and costs as much as a key and its hash.
+ */
+static __always_inline __u64 unforeseen(__u64 number)
+{
+	__asm__("" : "+r"(number));
+	return number;
+}
+
 #endif

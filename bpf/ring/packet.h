@@ -102,7 +102,7 @@ static __always_inline void submit_packet(const struct ring_packet *r, const int
 		bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
 		return;
 	}
-	bpf_ringbuf_submit(record, ring_flags(r->ring, r->ring_index));
+	bpf_ringbuf_submit(record, ring_flags(r->ring, r->ring_index, r->counters, size));
 }
 
 /* `has_detail` is a constant. */

@@ -10,6 +10,7 @@
 #include "stats.h"
 
 #define RING_WAKE_BYTES (64 * 1024)
+#define RING_ASK_BYTES	(16 * 1024)
 
 /* One ring a worker, by flow, so that a flow stays in order with one worker. What has
  * no flow goes to the first.
@@ -26,14 +27,19 @@ static __always_inline void *ring_map(__u32 index)
 
 /* A forced wake-up costs 4 us, so it is had at most once a jiffy, and only
  * where the agent's own timer would come late. Two CPUs may both force one in
- * the same jiffy: harmless.
+ * the same jiffy: harmless. To ask what is pending costs 10 ns and more, the line
+ * being the consumer's: a CPU asks once for so many bytes that it offers, of which
+ * `size` are those of the record at hand.
  */
-static __always_inline __u64 ring_flags(void *ring, __u32 index)
+static __always_inline __u64 ring_flags(void *ring, __u32 index, const struct nids_counters *c,
+					const __u32 size)
 {
+	__u64 offered = c->ring_offered.bytes;
 	__u64 *last;
 	__u64 now;
 
-	if (bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) < RING_WAKE_BYTES)
+	if (offered / RING_ASK_BYTES == (offered - size) / RING_ASK_BYTES ||
+	    bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) < RING_WAKE_BYTES)
 		return BPF_RB_NO_WAKEUP;
 	last = bpf_map_lookup_elem(&nids_wakeups, &index);
 	now = bpf_jiffies64();
@@ -64,20 +70,20 @@ static __always_inline void fill_event(struct nids_event *event, enum nids_recor
 	event->ifindex = nids_ifindex;
 }
 
-static __always_inline struct nids_flow_cell *ring_cell(__u64 hash)
+static __always_inline struct nids_flow_cell *cell_of(__u64 hash)
 {
-	__u32 index = hash >> 32 & nids_cells_mask;
+	__u32 index = cell_index(hash, nids_cells_bits);
 
 	return bpf_map_lookup_elem(&nids_cells, &index);
 }
 
 /* A slot leaves the table. Its own hash says which ring it goes to. */
-static __always_inline int ring_flow(struct nids_counters *c, flow_word *key, const __u32 words,
-				     enum nids_export cause)
+static __always_inline int ring_flow(struct nids_counters *c, struct coarse_clock *clock,
+				     flow_word *key, const __u32 words, __u8 cause)
 {
 	const struct nids_flow_state *state = slot_state(key, words);
 	__u64 hash = flow_hash(key, words, nids_hash_keys);
-	const struct nids_flow_cell *cell = ring_cell(hash);
+	const struct nids_flow_cell *cell = cell_of(hash);
 	__u32 index = ring_of(hash);
 	void *ring = ring_map(index);
 	struct nids_flow_event *record;
@@ -88,7 +94,7 @@ static __always_inline int ring_flow(struct nids_counters *c, flow_word *key, co
 	if (!record)
 		return 0;
 	__builtin_memset(record, 0, sizeof(*record));
-	fill_event(&record->event, NIDS_RECORD_FLOW_EXPORT, 0, pass_now_coarse_ns());
+	fill_event(&record->event, NIDS_RECORD_FLOW_EXPORT, 0, pass_now_coarse_ns(clock));
 	if (words == FLOW4_WORDS)
 		unpack_flow4_key((const struct nids_flow4_key *)key, &record->flow.key);
 	else
@@ -98,37 +104,13 @@ static __always_inline int ring_flow(struct nids_counters *c, flow_word *key, co
 	record->now_ticks = pass_now_ticks();
 	record->tick_ns = nids_tick_ns;
 	record->cause = cause;
-	bpf_ringbuf_submit(record, ring_flags(ring, index));
+	bpf_ringbuf_submit(record, ring_flags(ring, index, c, sizeof(*record)));
 	return 1;
 }
 
-/* Once for each table, by indexes: a global function takes no slot of a map. */
-__noinline int nids_export4(__u32 set, __u32 way, __u32 cause)
-{
-	__u32 cpu = pass_cpu();
-	struct nids_counters *c = bpf_map_lookup_elem(&nids_counters, &cpu);
-	struct nids_flow4_set *table = bpf_map_lookup_elem(&nids_flows4, &set);
-
-	if (!c || !table)
-		return 0;
-	return ring_flow(c, (flow_word *)&table->way[way & (NIDS_WAYS - 1)], FLOW4_WORDS, cause);
-}
-
-__noinline int nids_export6(__u32 set, __u32 way, __u32 cause)
-{
-	__u32 cpu = pass_cpu();
-	struct nids_counters *c = bpf_map_lookup_elem(&nids_counters, &cpu);
-	struct nids_flow6_set *table = bpf_map_lookup_elem(&nids_flows6, &set);
-
-	if (!c || !table)
-		return 0;
-	return ring_flow(c, (flow_word *)&table->way[way & (NIDS_WAYS - 1)], FLOW6_WORDS, cause);
-}
-
-/* `host` is the index of the set. */
-#define export_flow(host, f, place, cause)                                                         \
-	((f)->words == FLOW4_WORDS ? nids_export4(*(const __u32 *)(host), (place)->way, cause)     \
-				   : nids_export6(*(const __u32 *)(host), (place)->way, cause))
-#define flow_cell(host, hash) ((void)(host), ring_cell(hash))
+/* The host of the tables is the clock. */
+#define export_flow(t, f, place, cause)                                                            \
+	ring_flow((t)->counters, (t)->host, (place)->key, (f)->words, cause)
+#define flow_cell(t, hash) ((void)(t), cell_of(hash))
 
 #endif

@@ -98,7 +98,7 @@ Bytes picked_frame() {
 Result<Cases::Loaded> Cases::load(const SubjectSize& size, std::uint32_t reference_flows) const {
   auto subject = Subject::load(size);
   if (!subject) return subject.error();
-  auto reference = Reference::load(reference_flows);
+  auto reference = Reference::load(reference_flows, size.slots_per_cpu);
   if (!reference) return reference.error();
   return Loaded{std::move(*subject), std::move(*reference)};
 }
@@ -168,6 +168,7 @@ Result<void> Cases::random(std::uint32_t flows, std::uint32_t slots_per_flow, bo
     if (auto set = reference.set_flows(flows, 0); !set) return set.error();
     if (auto warm = warm_up(reference, lane, flows, kBatch); !warm) return warm.error();
   }
+  lanes.push_back({.name = kLine, .program = reference.line(), .frame = &frame});
   lanes.push_back(pass(*loaded, frame));
   const Plan plan = this->plan(kRandomFlows);
   auto series = measure(reference, Pick::kRandom, lanes, plan);

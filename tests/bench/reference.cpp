@@ -22,7 +22,7 @@ void Reference::Unload::operator()(reference_bpf* skeleton) const noexcept {
   reference_bpf__destroy(skeleton);
 }
 
-Result<Reference> Reference::load(std::uint32_t flows) {
+Result<Reference> Reference::load(std::uint32_t flows, std::uint32_t lines) {
   Reference reference;
   reference.skeleton_.reset(reference_bpf__open());
   if (!reference.skeleton_) return Error{.action = "open reference.bpf.o", .error_number = errno};
@@ -32,6 +32,8 @@ Result<Reference> Reference::load(std::uint32_t flows) {
   for (bpf_map* table : {bpf.maps.bench_hash_flows, bpf.maps.bench_lru_flows,
                          bpf.maps.bench_hash_flows6, bpf.maps.bench_lru_flows6})
     bpf_map__set_max_entries(table, flows == 0 ? 1 : flows);
+  bpf_map__set_max_entries(bpf.maps.bench_lines, lines);
+  bpf.rodata->bench_line_count = lines;
   for (bpf_program* program : {bpf.progs.bench_hash, bpf.progs.bench_lru})
     bpf_program__set_autoload(program, flows != 0);
   if (const int error = reference_bpf__load(reference.skeleton_.get()))
@@ -44,6 +46,7 @@ int Reference::pass() const { return bpf_program__fd(skeleton_->progs.bench_pass
 int Reference::parse() const { return bpf_program__fd(skeleton_->progs.bench_parse); }
 int Reference::hash() const { return bpf_program__fd(skeleton_->progs.bench_hash); }
 int Reference::lru() const { return bpf_program__fd(skeleton_->progs.bench_lru); }
+int Reference::line() const { return bpf_program__fd(skeleton_->progs.bench_line); }
 int Reference::random() const { return bpf_program__fd(skeleton_->progs.bench_random); }
 int Reference::next() const { return bpf_program__fd(skeleton_->progs.bench_next); }
 

@@ -15,13 +15,14 @@ namespace nids::bench {
 
 class Reference {
  public:
-  // `flows` of each table; 0: neither HASH nor LRU is loaded.
-  [[nodiscard]] static Result<Reference> load(std::uint32_t flows);
+  // `flows` of each table; 0: neither HASH nor LRU is loaded. `lines`: a power of two.
+  [[nodiscard]] static Result<Reference> load(std::uint32_t flows, std::uint32_t lines);
 
   int pass() const;
   int parse() const;  // parse and its counters, no flows
   int hash() const;
   int lru() const;
+  int line() const;                          // one cache line of as many, by the flow
   Counted counted(std::uint32_t cpu) const;  // of parse, HASH and LRU together
 
   int random() const;  // goes on in aim()'s program as a flow below `flows`

@@ -17,6 +17,7 @@ inline constexpr std::string_view kHash = "hash";
 inline constexpr std::string_view kLru = "lru";
 inline constexpr std::string_view kPass = "pass";
 inline constexpr std::string_view kParse = "parse";          // parse and its counters, no flows
+inline constexpr std::string_view kLine = "line";            // one cache line of as many, at random
 inline constexpr std::string_view kUnflagged = "unflagged";  // ours, where no record goes up
 
 struct Series {

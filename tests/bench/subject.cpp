@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <string>
 
@@ -52,8 +53,10 @@ Result<Subject> Subject::load(const SubjectSize& size) {
   bpf_map__set_max_entries(bpf.maps.nids_counters, cpus);
   bpf_map__set_max_entries(bpf.maps.nids_budgets, cpus);
   bpf_map__set_max_entries(bpf.maps.nids_passes, cpus);
-  bpf_map__set_max_entries(bpf.maps.nids_flows4, cpus * sets);
-  bpf_map__set_max_entries(bpf.maps.nids_flows6, cpus * sets);
+  bpf_map__set_max_entries(bpf.maps.nids_flows4, cpus);
+  bpf_map__set_value_size(bpf.maps.nids_flows4, sets * sizeof(nids_flow4_set));
+  bpf_map__set_max_entries(bpf.maps.nids_flows6, cpus);
+  bpf_map__set_value_size(bpf.maps.nids_flows6, sets * sizeof(nids_flow6_set));
   bpf_map__set_max_entries(bpf.maps.nids_cells, size.slots_per_cpu);
   bpf_map__set_max_entries(bpf.maps.nids_ring0, size.ring_bytes);
   bpf_map__set_autocreate(bpf.maps.nids_clock, false);
@@ -61,10 +64,11 @@ Result<Subject> Subject::load(const SubjectSize& size) {
   bpf.rodata->nids_features = NIDS_FEATURE_INSPECT | NIDS_FEATURE_FINDINGS;
   bpf.rodata->nids_sets4_per_cpu = sets;
   bpf.rodata->nids_sets6_per_cpu = sets;
-  bpf.rodata->nids_cells_mask = size.slots_per_cpu - 1;
+  bpf.rodata->nids_cells_bits = static_cast<std::uint32_t>(std::bit_width(size.slots_per_cpu) - 1);
   std::ranges::copy(hash_keys_of(kHashSeed), bpf.rodata->nids_hash_keys);
   bpf.rodata->nids_snap_bytes = size.snap_bytes;
   bpf_program__set_autoload(bpf.progs.nids_egress, false);
+  bpf_program__set_autoload(bpf.progs.nids_replay, false);
 
   const std::string what = "nids.bpf.o with " + std::to_string(size.slots_per_cpu) + " slots a CPU";
   if (const int error = nids_bpf__load(subject.skeleton_.get()))

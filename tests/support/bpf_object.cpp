@@ -6,6 +6,7 @@
 #include <bpf/libbpf.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
@@ -89,6 +90,7 @@ Result<BpfObject> BpfObject::load(const BpfSetup& setup, const ClassTables& tabl
   libbpf_set_print(remember);
   libbpf_said().clear();
   object.info_ = describe(setup);
+  object.is_packet_time_ = setup.is_packet_time;
   if (auto opened = object.open(setup); !opened) return opened.error();
   if (auto was_set = object.set(setup); !was_set) return was_set.error();
   if (auto rings = object.make_rings(setup); !rings) return rings.error();
@@ -122,10 +124,17 @@ void BpfObject::set_constant(const char* name, const T& value) {
 Result<void> BpfObject::set(const BpfSetup& setup) {
   for (const char* by_cpu : {"nids_counters", "nids_budgets", "nids_passes"})
     bpf_map__set_max_entries(map_to_set(by_cpu), info_.cpus);
-  bpf_map__set_max_entries(map_to_set("nids_flows4"), info_.cpus * info_.sets4_per_cpu);
-  bpf_map__set_max_entries(map_to_set("nids_flows6"), info_.cpus * info_.sets6_per_cpu);
+  bpf_map__set_max_entries(map_to_set("nids_flows4"), info_.cpus);
+  bpf_map__set_value_size(map_to_set("nids_flows4"), info_.sets4_per_cpu * sizeof(nids_flow4_set));
+  bpf_map__set_max_entries(map_to_set("nids_flows6"), info_.cpus);
+  bpf_map__set_value_size(map_to_set("nids_flows6"), info_.sets6_per_cpu * sizeof(nids_flow6_set));
   bpf_map__set_max_entries(map_to_set("nids_cells"), info_.cells);
   bpf_map__set_autocreate(map_to_set("nids_clock"), setup.is_packet_time);
+
+  bpf_program__set_autoload(
+      bpf_object__find_program_by_name(object_.get(),
+                                       setup.is_packet_time ? "nids_ingress" : "nids_replay"),
+      false);
 
   set_constant("nids_ifindex", setup.ifindex);
   set_constant("nids_features", setup.features);
@@ -133,7 +142,7 @@ Result<void> BpfObject::set(const BpfSetup& setup) {
   set_constant("nids_sample_bytes", setup.sample_bytes);
   set_constant("nids_sets4_per_cpu", info_.sets4_per_cpu);
   set_constant("nids_sets6_per_cpu", info_.sets6_per_cpu);
-  set_constant("nids_cells_mask", info_.cells - 1);
+  set_constant("nids_cells_bits", static_cast<std::uint32_t>(std::bit_width(info_.cells) - 1));
   set_constant("nids_ring_count", info_.rings);
   set_constant("nids_tick_ns", info_.tick_ns);
   set_constant("nids_idle_ticks", setup.is_timeless ? kNoIdleTicks : kTicksOf60s);

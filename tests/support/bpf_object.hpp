@@ -46,7 +46,7 @@ class BpfObject {
   BpfObject(BpfObject&&) noexcept = default;
   BpfObject& operator=(BpfObject&&) noexcept = default;
 
-  int ingress() const { return program("nids_ingress"); }
+  int ingress() const { return program(is_packet_time_ ? "nids_replay" : "nids_ingress"); }
   int egress() const { return program("nids_egress"); }
   int map(const char* name) const;
   std::size_t value_bytes(const char* map) const;
@@ -73,6 +73,7 @@ class BpfObject {
   std::vector<Fd> rings_;
   Fd outer_ring_;
   nids_info info_{};
+  bool is_packet_time_ = false;
 };
 
 }  // namespace nids

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <memory>
 #include <vector>
 
@@ -26,7 +27,7 @@ class Slot : public testing::Test {
     twin_->sets6 = &set6_;
     twin_->cells = cells_.data();
     twin_->set4_count = twin_->set6_count = 1;
-    twin_->cell_count = static_cast<std::uint32_t>(cells_.size());
+    twin_->cell_bits = static_cast<std::uint32_t>(std::bit_width(cells_.size()) - 1);
     twin_->features = NIDS_FEATURES_ALL;
     twin_->snap_bytes = twin_->sample_bytes = 256;
     twin_->tick_ns = kTick_ns;

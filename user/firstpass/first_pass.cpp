@@ -2,6 +2,7 @@
 #include "firstpass/first_pass.hpp"
 
 #include <algorithm>
+#include <bit>
 
 namespace nids {
 namespace {
@@ -45,7 +46,7 @@ FirstPass::FirstPass(const Setup& setup, std::span<const nids_class> classes,
   twin_->cells = cells_.data();
   twin_->set4_count = static_cast<std::uint32_t>(sets4_.size());
   twin_->set6_count = static_cast<std::uint32_t>(sets6_.size());
-  twin_->cell_count = static_cast<std::uint32_t>(cells_.size());
+  twin_->cell_bits = static_cast<std::uint32_t>(std::bit_width(cells_.size()) - 1);
   twin_->features = setup.features;
   twin_->snap_bytes = std::min(setup.snap_bytes, NIDS_SNAP_MAX);
   twin_->sample_bytes = std::min(setup.sample_bytes, NIDS_SNAP_MAX);

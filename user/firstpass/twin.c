@@ -7,11 +7,9 @@ struct flow_packet;
 struct slot_place;
 static int twin_export(struct nids_twin* twin, const struct flow_packet* f,
                        const struct slot_place* place, enum nids_export cause);
-static struct nids_flow_cell* twin_cell(struct nids_twin* twin, __u64 hash) {
-  return &twin->cells[hash >> 32 & (twin->cell_count - 1)];
-}
-#define export_flow(host, f, place, cause) twin_export(host, f, place, cause)
-#define flow_cell(host, hash) twin_cell(host, hash)
+static struct nids_flow_cell* twin_cell(struct nids_twin* twin, __u64 hash);
+#define export_flow(t, f, place, cause) twin_export((t)->host, f, place, cause)
+#define flow_cell(t, hash) twin_cell((t)->host, hash)
 
 #include "first_pass.h"
 #include "parse/detail.h"
@@ -21,6 +19,10 @@ static struct nids_flow_cell* twin_cell(struct nids_twin* twin, __u64 hash) {
 #define SECOND_NS 1000000000ull
 
 _Static_assert(sizeof(struct nids_twin_budget) == sizeof(struct finding_budget), "one layout");
+
+static struct nids_flow_cell* twin_cell(struct nids_twin* twin, __u64 hash) {
+  return &twin->cells[cell_index(hash, twin->cell_bits)];
+}
 
 static __u32 now_ticks(const struct nids_twin* twin) { return twin->now_ns / twin->tick_ns; }
 
@@ -130,14 +132,15 @@ enum nids_sender nids_twin_flow_key(const struct nids_packet* packet, struct nid
 }
 
 static struct first_pass_verdict account(struct nids_twin* twin, const struct nids_packet* packet,
-                                         const struct first_pass_frame* facts, __u32 findings,
+                                         const struct first_pass_frame* facts,
                                          struct nids_slot_address* slot) {
+  const __u32 idle_ticks = IDLE_NS / twin->tick_ns;
   struct first_pass_tables tables = {.counters = &twin->counters,
                                      .ports = &twin->ports,
                                      .classes = twin->classes,
                                      .features = twin->features,
                                      .now_ticks = now_ticks(twin),
-                                     .idle_ticks = IDLE_NS / twin->tick_ns,
+                                     .idle_ticks = &idle_ticks,
                                      .host = twin};
   struct nids_flow4_key key4;
   struct nids_flow6_key key6;
@@ -159,8 +162,6 @@ static struct first_pass_verdict account(struct nids_twin* twin, const struct ni
     slot->set = f.hash >> 32 & (twin->set6_count - 1);
     tables.set = &twin->sets6[slot->set];
   }
-  /* As in the program: a packet that may go up takes the long way, which tells its slot. */
-  if (!findings && count_in_known_flow(&tables, &f)) return (struct first_pass_verdict){};
   verdict = account_flow(&tables, &f);
   slot->generation = verdict.generation;
   return verdict;
@@ -197,7 +198,7 @@ void nids_twin_packet(struct nids_twin* twin, const struct nids_twin_frame* fram
   stats_packet(&twin->counters, &packet, &facts);
   findings = twin->features & NIDS_FEATURE_FINDINGS ? findings_of(&packet) : 0;
   if (packet.flags & NIDS_PACKET_IS_FLOW)
-    verdict = account(twin, &packet, &facts, findings, &slot);
+    verdict = account(twin, &packet, &facts, &slot);
   else
     add_sum(&twin->counters.no_flow, 1, frame->wire_len);
   judge(twin, findings, &facts, &verdict);

@@ -32,8 +32,8 @@ struct nids_twin {
   struct nids_flow_cell* cells;
   __u32 set4_count; /* powers of two */
   __u32 set6_count;
-  __u32 cell_count;
-  __u32 features; /* NIDS_FEATURE_* */
+  __u32 cell_bits; /* of the number of a cell */
+  __u32 features;  /* NIDS_FEATURE_* */
   __u32 snap_bytes;
   __u32 sample_bytes;
   __u32 tick_ns;

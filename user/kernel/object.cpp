@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -78,8 +79,10 @@ void size_maps(nids_bpf& bpf, const nids_info& info) {
   bpf_map__set_max_entries(bpf.maps.nids_counters, info.cpus);
   bpf_map__set_max_entries(bpf.maps.nids_budgets, info.cpus);
   bpf_map__set_max_entries(bpf.maps.nids_passes, info.cpus);
-  bpf_map__set_max_entries(bpf.maps.nids_flows4, info.cpus * info.sets4_per_cpu);
-  bpf_map__set_max_entries(bpf.maps.nids_flows6, info.cpus * info.sets6_per_cpu);
+  bpf_map__set_max_entries(bpf.maps.nids_flows4, info.cpus);
+  bpf_map__set_value_size(bpf.maps.nids_flows4, info.sets4_per_cpu * sizeof(nids_flow4_set));
+  bpf_map__set_max_entries(bpf.maps.nids_flows6, info.cpus);
+  bpf_map__set_value_size(bpf.maps.nids_flows6, info.sets6_per_cpu * sizeof(nids_flow6_set));
   bpf_map__set_max_entries(bpf.maps.nids_cells, info.cells);
 }
 
@@ -91,7 +94,7 @@ Result<void> fill_settings(nids_bpf& bpf, const nids_info& info, const ProgramSe
   settings.nids_sample_bytes = setup.sample_bytes;
   settings.nids_sets4_per_cpu = info.sets4_per_cpu;
   settings.nids_sets6_per_cpu = info.sets6_per_cpu;
-  settings.nids_cells_mask = info.cells - 1;
+  settings.nids_cells_bits = static_cast<std::uint32_t>(std::bit_width(info.cells) - 1);
   settings.nids_ring_count = info.rings;
   settings.nids_tick_ns = info.tick_ns;
   settings.nids_idle_ticks = static_cast<std::uint32_t>(kIdle_ns / info.tick_ns);
@@ -144,6 +147,7 @@ Result<Object> open_object(int ifindex, const std::string& ifname, const Program
   object.info = describe(ifindex, ifname, setup);
 
   nids_bpf& bpf = *object.skeleton;
+  bpf_program__set_autoload(bpf.progs.nids_replay, false);
   size_maps(bpf, object.info);
   if (auto filled = fill_settings(bpf, object.info, setup); !filled) return filled.error();
   auto classes = make_filled(bpf.maps.nids_classes, setup.classes.data());

@@ -27,12 +27,14 @@ Result<TestRun> TestRun::load(const ProgramSetup& setup, RingReader::Sink sink) 
   TestRun run;
   run.object_ = std::move(*object);
   nids_bpf& bpf = *run.object_.skeleton;
+  bpf_program__set_autoload(bpf.progs.nids_ingress, false);
   bpf_program__set_autoload(bpf.progs.nids_egress, false);
+  bpf_program__set_autoload(bpf.progs.nids_replay, true);
   if (const int error = nids_bpf__load(&bpf); error != 0)
     return Error{.action = action,
                  .error_number = -error,
                  .hint = "--log-level=debug shows what the kernel said"};
-  run.program_ = bpf_program__fd(bpf.progs.nids_ingress);
+  run.program_ = bpf_program__fd(bpf.progs.nids_replay);
   auto maps = Maps::of_object(bpf.obj);
   if (!maps) return maps.error();
   run.maps_ = std::move(*maps);

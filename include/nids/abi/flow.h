@@ -59,6 +59,7 @@ NIDS_ABI_SIZE(struct nids_flow6_key, 40);
 /* nids_flow_state.flags */
 #define NIDS_FLOW_OPENER_HI 0x01 /* the connection was opened by the `hi` end */
 #define NIDS_FLOW_CONTINUES 0x02 /* an earlier part of this flow went up: a count was full */
+#define NIDS_FLOW_WATCHED   0x04 /* it has a class, or flows of none are of interest too */
 
 /* What one CPU saw of a flow. The kernel writes all of it but `command`, which is
  * the agent's alone: one aligned word, obeyed only where its generation is the
