@@ -3,7 +3,7 @@
  * them, and the order of its first events. The other direction, or the same one
  * after its process has moved, comes first on its CPU without having been first,
  * and no slot can tell. Direct-mapped by the flow's secret hash, so that an
- * attacker can only overwrite at random, and each overwrite is counted. Touched
+ * attacker can only overwrite at random, and each overwrite is counted. Written
  * for first events only, 12 at most in a flow's life. Pure: the cell is given.
  */
 #ifndef NIDS_FLOW_CELL_H
