@@ -17,6 +17,7 @@ static __always_inline struct nids_counters *counters_of(__u32 cpu)
 	if (!counters) {
 		bpf_map_lookup_elem(&nids_info, &zero);
 		bpf_map_lookup_elem(&nids_agent, &zero);
+		bpf_map_lookup_elem(&nids_keys, &zero);
 	}
 	return counters;
 }

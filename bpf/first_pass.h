@@ -9,6 +9,7 @@
 #include "classify/classify.h"
 #include "classify/finding.h"
 #include "flow/cell.h"
+#include "flow/related.h"
 #include "nids/abi/event.h"
 #include "stats.h"
 
@@ -172,9 +173,11 @@ static __always_inline __u8 interest_in(const struct first_pass_tables *t,
 					const struct nids_flow_state *state,
 					const struct nids_class *wanted)
 {
+	__u8 told = NIDS_COMMAND_NONE;
+
 	if (t->features & NIDS_FEATURE_COMMANDS && has_command(state))
-		return *(const volatile __u32 *)&state->command;
-	return wanted->interest;
+		told = *(const volatile __u32 *)&state->command & NIDS_COMMAND_INTEREST;
+	return told == NIDS_COMMAND_NONE ? wanted->interest : told;
 }
 
 static __always_inline void choose_interest(const struct first_pass_tables *t,

@@ -6,6 +6,7 @@
 #define NIDS_MAPS_H
 
 #include "classify/finding.h"
+#include "flow/related.h"
 #include "nids/abi/clock.h"
 #include "nids/abi/event.h"
 
@@ -32,7 +33,7 @@ struct {
 	__type(value, struct nids_counters);
 } nids_counters SEC(".maps");
 
-/* 208 bytes. The agent writes them through mmap; they outlive it. */
+/* 264 bytes. The agent writes them through mmap; they outlive it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -72,6 +73,25 @@ struct {
 	__type(key, __u32);
 	__type(value, struct nids_flow_cell);
 } nids_cells SEC(".maps");
+
+/* 64 KiB: 8 bytes a datagram in fragments, bpf/flow/related.h. Shared by all CPUs. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1 << NIDS_DATAGRAM_BITS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, __u64);
+} nids_datagrams SEC(".maps");
+
+/* 88 bytes: the hash keys once more, for agents, who look for flows in cells. Root's, and
+ * never pinned. No packet comes here.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct nids_hash_keys_value);
+} nids_keys SEC(".maps");
 
 /* 144 bytes a possible CPU, at load. */
 struct {

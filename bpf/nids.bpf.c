@@ -25,12 +25,12 @@ __noinline int nids_rare_xdp(struct xdp_md *ctx)
 	return counters ? plain_xdp(ctx, counters, cpu, 1, nids_packet_time) : PASS_DONE;
 }
 
-__noinline int nids_rare_skb(struct __sk_buff *skb)
+__noinline int nids_rare_skb(struct __sk_buff *skb, __u32 direction)
 {
 	__u32 cpu = pass_cpu();
 	struct nids_counters *counters = counters_of(cpu);
 
-	return counters ? plain_skb(skb, counters, cpu, 1) : PASS_DONE;
+	return counters ? plain_skb(skb, counters, cpu, 1, direction) : PASS_DONE;
 }
 
 /* Parse and what follows it are called one after the other: no function calls another
@@ -44,17 +44,38 @@ __noinline int nids_parse_xdp(struct xdp_md *ctx)
 	if (!pass)
 		return 0;
 	pass->hook = hook_of_xdp(ctx, nids_packet_time);
+	pass->frame.direction = NIDS_INGRESS;
 	return parse_whole(ctx, pass, 1);
 }
 
-__noinline int nids_parse_skb(struct __sk_buff *skb)
+__noinline int nids_parse_skb(struct __sk_buff *skb, __u32 direction)
 {
 	struct pass *pass = pass_of_this_cpu();
 
 	if (!pass)
 		return 0;
 	pass->hook = hook_of_skb(skb);
+	pass->frame.direction = direction;
 	return parse_whole(skb, pass, 0);
+}
+
+/* Of an ICMP error, before it is asked which flow it belongs to. */
+__noinline int nids_embedded_xdp(struct xdp_md *ctx)
+{
+	struct pass *pass = pass_of_this_cpu();
+
+	if (pass)
+		read_detail(ctx, pass, 1);
+	return 0;
+}
+
+__noinline int nids_embedded_skb(struct __sk_buff *skb)
+{
+	struct pass *pass = pass_of_this_cpu();
+
+	if (pass)
+		read_detail(skb, pass, 0);
+	return 0;
 }
 
 __noinline int nids_whole(void)
@@ -102,7 +123,8 @@ static __always_inline int first_pass_xdp(struct xdp_md *ctx, const int in_packe
 		outcome = nids_rare_xdp(ctx);
 	is_whole = outcome == PASS_WHOLE;
 	if (is_whole) {
-		nids_parse_xdp(ctx);
+		if (nids_parse_xdp(ctx))
+			nids_embedded_xdp(ctx);
 		outcome = nids_whole();
 	}
 	outcome = account(outcome, is_whole);
@@ -126,8 +148,8 @@ int nids_replay(struct xdp_md *ctx)
 	return first_pass_xdp(ctx, 1);
 }
 
-SEC("tc")
-int nids_egress(struct __sk_buff *skb)
+/* `direction` is a constant. */
+static __always_inline int first_pass_skb(struct __sk_buff *skb, const __u32 direction)
 {
 	__u32 cpu = pass_cpu();
 	struct nids_counters *counters = counters_of(cpu);
@@ -136,14 +158,15 @@ int nids_egress(struct __sk_buff *skb)
 	if (!counters)
 		return TC_ACT_UNSPEC;
 	stats_start(counters);
-	outcome = plain_skb(skb, counters, cpu, 0);
+	outcome = plain_skb(skb, counters, cpu, 0, direction);
 	if (outcome == PASS_DONE)
 		goto done;
 	if (outcome == PASS_RARE)
-		outcome = nids_rare_skb(skb);
+		outcome = nids_rare_skb(skb, direction);
 	is_whole = outcome == PASS_WHOLE;
 	if (is_whole) {
-		nids_parse_skb(skb);
+		if (nids_parse_skb(skb, direction))
+			nids_embedded_skb(skb);
 		outcome = nids_whole();
 	}
 	outcome = account(outcome, is_whole);
@@ -152,6 +175,19 @@ int nids_egress(struct __sk_buff *skb)
 done:
 	stats_finish(counters);
 	return TC_ACT_UNSPEC; /* later filters still run */
+}
+
+SEC("tc")
+int nids_egress(struct __sk_buff *skb)
+{
+	return first_pass_skb(skb, NIDS_EGRESS);
+}
+
+/* In place of nids_ingress, where XDP would cost a link its offloads. */
+SEC("tc")
+int nids_ingress_tc(struct __sk_buff *skb)
+{
+	return first_pass_skb(skb, NIDS_INGRESS);
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

@@ -125,6 +125,8 @@ static __always_inline enum outcome pass_transport(struct plain *l, const __u8 l
 	    findings_of(&l->packet))
 		return PASS_WHOLE;
 	expand_gso(&l->frame, &l->packet, l->is_xdp ? (struct gso){} : gso_of_skb(l->ctx));
+	/* Offsets do without a tag beside the frame, which each segment has too. */
+	l->frame.wire_len += (l->frame.wire_packets - 1) * hook_tag_bytes(&l->hook);
 	stats_packet(l->counters, &l->packet, &l->frame);
 	return l->packet.ip_version == 4 ? pass_ipv4_flow(l) : pass_ipv6_flow(l);
 }
@@ -182,7 +184,7 @@ static __always_inline enum outcome plain_xdp(struct xdp_md *ctx, struct nids_co
 }
 
 static __always_inline enum outcome plain_skb(struct __sk_buff *skb, struct nids_counters *counters,
-					      __u32 cpu, const int is_rare)
+					      __u32 cpu, const int is_rare, __u32 direction)
 {
 	struct hook hook = hook_of_skb(skb);
 	struct plain l = {
@@ -192,7 +194,7 @@ static __always_inline enum outcome plain_skb(struct __sk_buff *skb, struct nids
 	    .now_ticks = bpf_jiffies64(),
 	    .hook = hook,
 	    .cursor = plain_cursor((void *)(long)skb->data, (void *)(long)skb->data_end, &hook),
-	    .frame = {.frame_len = hook.wire_len + hook_tag_bytes(&hook), .direction = NIDS_EGRESS},
+	    .frame = {.frame_len = hook.wire_len + hook_tag_bytes(&hook), .direction = direction},
 	};
 
 	hook_give_tag(&hook, &l.packet);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The same stages over a frame that is read by helper: what is out of the ordinary. The
- * packet is in the pass.
+ * packet is in the pass, and so, before parse, are the hook and the direction.
  */
 #ifndef NIDS_WHOLE_H
 #define NIDS_WHOLE_H
 
 #include "account.h"
+#include "parse/detail.h"
 #include "plain.h"
 
+/* Returns whether the packet carries another that it is about: nids_embedded_*. */
 static __always_inline int parse_whole(void *ctx, struct pass *pass, const int is_xdp)
 {
 	struct cursor cursor = helper_cursor(ctx, &pass->hook, is_xdp);
@@ -16,16 +18,15 @@ static __always_inline int parse_whole(void *ctx, struct pass *pass, const int i
 	pass->is_plain = 0;
 	pass->frame = (struct first_pass_frame){
 	    .frame_len = pass->hook.wire_len + hook_tag_bytes(&pass->hook),
-	    .direction = is_xdp ? NIDS_INGRESS : NIDS_EGRESS,
+	    .direction = pass->frame.direction,
 	};
 	expand_gso(&pass->frame, &pass->packet, is_xdp ? (struct gso){} : gso_of_skb(ctx));
-	return 0;
+	return pass->packet.flags & NIDS_PACKET_IS_ICMP_ERROR;
 }
 
-/* Key and hash of the packet of the pass. */
-static __always_inline enum outcome find_key(struct pass *pass)
+/* Key and hash of the flow of a packet, into the pass. */
+static __always_inline enum outcome find_key(struct pass *pass, const struct nids_packet *p)
 {
-	const struct nids_packet *p = &pass->packet;
 	struct flow_packet f;
 
 	if (p->ip_version == 4) {
@@ -39,6 +40,53 @@ static __always_inline enum outcome find_key(struct pass *pass)
 	return p->ip_version == 4 ? PASS_FLOW4 : PASS_FLOW6;
 }
 
+/* Whether some CPU knows the flow in the pass. */
+static __always_inline int is_known_flow(const struct pass *pass)
+{
+	const struct nids_flow_cell *cell = cell_of(pass->flow.hash);
+
+	return cell && cell_is_of(cell, pass->flow.hash);
+}
+
+/* The same for the packet of the pass: mostly its own, but see flow/related.h. */
+static __always_inline enum outcome find_flow(struct pass *pass)
+{
+	struct nids_packet *p = &pass->packet;
+	struct nids_packet answer;
+	enum outcome outcome;
+
+	if (answer_to_embedded(p, &pass->detail.embedded, &answer)) {
+		outcome = find_key(pass, &answer);
+		if (is_known_flow(pass)) {
+			p->flags |= NIDS_PACKET_IS_RELATED;
+			return outcome;
+		}
+	}
+	return find_key(pass, p);
+}
+
+/* Fragments of one datagram are of one flow. */
+static __always_inline void relate_fragment(struct nids_counters *counters, struct nids_packet *p)
+{
+	__u64 hash = datagram_hash(p, nids_hash_keys);
+	__u32 index = datagram_index(hash), now_s = pass_now_ticks() / nids_second_ticks;
+	__u64 *datagram = bpf_map_lookup_elem(&nids_datagrams, &index);
+
+	if (!datagram)
+		return;
+	if (p->result == NIDS_PARSE_LATER_FRAGMENT)
+		recall_datagram(datagram, hash, p, now_s);
+	else
+		counters->fragments_replaced += remember_datagram(datagram, hash, p, now_s);
+}
+
+static __always_inline int is_first_fragment(const struct nids_packet *p)
+{
+	const __u8 both = NIDS_PACKET_FIRST_FRAGMENT | NIDS_PACKET_IS_FLOW;
+
+	return (p->flags & both) == both;
+}
+
 /* Behind parse, up to its flow, if it has one. */
 static __always_inline enum outcome pass_whole(struct pass *pass)
 {
@@ -47,8 +95,10 @@ static __always_inline enum outcome pass_whole(struct pass *pass)
 	if (!counters)
 		return PASS_DONE;
 	stats_packet(counters, &pass->packet, &pass->frame);
+	if (pass->packet.result == NIDS_PARSE_LATER_FRAGMENT || is_first_fragment(&pass->packet))
+		relate_fragment(counters, &pass->packet);
 	if (pass->packet.flags & NIDS_PACKET_IS_FLOW)
-		return find_key(pass);
+		return find_flow(pass);
 	pass->verdict = (struct first_pass_verdict){.from_opener = 1}; /* who else */
 	add_sum(&counters->no_flow, pass->frame.wire_packets, pass->frame.wire_len);
 	return PASS_DONE;

@@ -130,7 +130,10 @@ static __always_inline __u32 quirk_findings(__u16 quirks)
 /* A bit each, by enum nids_finding. */
 static __always_inline __u32 findings_of(const struct nids_packet *p)
 {
-	__u32 found = p->flags & NIDS_PACKET_IS_FLOW ? flow_findings(p) : 0;
+	/* A later fragment has its datagram's flow, and none of its headers. */
+	const int has_headers =
+	    p->flags & NIDS_PACKET_IS_FLOW && p->result != NIDS_PARSE_LATER_FRAGMENT;
+	__u32 found = has_headers ? flow_findings(p) : 0;
 
 	return found | result_findings(p->result) | quirk_findings(p->quirks);
 }

@@ -111,6 +111,31 @@ static __always_inline __u64 flow6_hash(const struct nids_flow6_key *key,
 	return flow_hash((const flow_word *)key, FLOW6_WORDS, keys);
 }
 
+static __always_inline __u32 packed_key_tail(const struct nids_flow_key *key)
+{
+	return key->vlan[0] | (__u32)key->vlan[1] << 12 | (__u32)key->l4_proto << 24;
+}
+
+static __always_inline void pack_flow4_key(const struct nids_flow_key *key,
+					   struct nids_flow4_key *out)
+{
+	out->lo_addr = *(const flow_half *)key->lo_addr;
+	out->hi_addr = *(const flow_half *)key->hi_addr;
+	out->lo_port = key->lo_port;
+	out->hi_port = key->hi_port;
+	out->tail = packed_key_tail(key);
+}
+
+static __always_inline void pack_flow6_key(const struct nids_flow_key *key,
+					   struct nids_flow6_key *out)
+{
+	__builtin_memcpy(out->lo_addr, key->lo_addr, sizeof(out->lo_addr));
+	__builtin_memcpy(out->hi_addr, key->hi_addr, sizeof(out->hi_addr));
+	out->lo_port = key->lo_port;
+	out->hi_port = key->hi_port;
+	out->tail = packed_key_tail(key);
+}
+
 static __always_inline void unpack_key_tail(__u32 tail, __u8 ip_version, struct nids_flow_key *out)
 {
 	out->vlan[0] = tail & 0xfff;

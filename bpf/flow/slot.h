@@ -38,7 +38,7 @@ flow_packet_of(const struct nids_packet *p, const struct first_pass_frame *frame
 				    .wire_len = frame->wire_len,
 				    .sender = sender,
 				    .l4_proto = p->l4_proto,
-				    .tcp_flags = p->tcp_flags,
+				    .tcp_flags = p->tcp_flags | p->icmp_type, /* one is 0 */
 				    /* the sign of what is below 2^32 */
 				    .has_payload = unforeseen(0 - (__u64)p->payload_len) >> 63};
 }

@@ -109,8 +109,12 @@ static __always_inline void parse_embedded(struct cursor *c, __u32 offset, struc
 		e->src_port = be16(ports.src_port);
 		e->dst_port = be16(ports.dst_port);
 		e->has_ports = 1;
-	} else if (is_icmp_echo(e->l4_proto, be16(ports.src_port) >> 8)) {
-		e->src_port = e->dst_port = be16(ports.len); /* there stands its identifier */
+	} else if (e->l4_proto == PROTO_ICMP || e->l4_proto == PROTO_ICMPV6) {
+		struct wire_icmp icmp;
+
+		__builtin_memcpy(&icmp, &ports, sizeof(icmp)); /* both have 8 bytes */
+		icmp_ports(e->l4_proto, icmp.type, icmp.code, be16(icmp.echo_id), &e->src_port,
+			   &e->dst_port);
 	}
 }
 

@@ -31,9 +31,12 @@ static const __u8 ip_extension[256] = {
 /* RFC 791 section 3.2 and RFC 1858: what is told of a fragment. Only the first
  * carries ports: a later one is its own result, because its payload is no header.
  */
-static __always_inline enum nids_parse_result
-parse_fragment(struct nids_packet *p, __u32 offset_bytes, int has_more, __u32 hdr_len, __u32 l4_len)
+static __always_inline enum nids_parse_result parse_fragment(struct nids_packet *p, __u32 id,
+							     __u32 offset_bytes, int has_more,
+							     __u32 hdr_len, __u32 l4_len)
 {
+	if (offset_bytes || has_more)
+		p->fragment_id = id;
 	if (offset_bytes) {
 		if (offset_bytes + hdr_len + l4_len > IP_DATAGRAM_MAX)
 			p->quirks |= NIDS_QUIRK_OVERSIZED;
@@ -77,8 +80,8 @@ parse_extension(struct cursor *c, struct nids_packet *p, __u32 *l4_len, __u32 hd
 	__u32 fragment =
 	    (__u32)ext.fragment_offset_or_type[0] << 8 | ext.fragment_offset_or_type[1];
 
-	return parse_fragment(p, fragment & IPV6_FRAGMENT_OFFSET, fragment & IPV6_MORE_FRAGMENTS,
-			      hdr_len, *l4_len);
+	return parse_fragment(p, be32(ext.rest), fragment & IPV6_FRAGMENT_OFFSET,
+			      fragment & IPV6_MORE_FRAGMENTS, hdr_len, *l4_len);
 }
 
 #endif

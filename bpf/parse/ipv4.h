@@ -96,8 +96,8 @@ static __always_inline enum nids_parse_result parse_ipv4(struct cursor *c, struc
 		p->quirks |= nids_ipv4_option_quirks(&options, len);
 		c->offset += len;
 	}
-	result = parse_fragment(p, (frag & IPV4_FRAGMENT_OFFSET) * 8, frag & IPV4_MORE_FRAGMENTS,
-				hdr_len, *l4_len);
+	result = parse_fragment(p, be16(ip.id), (frag & IPV4_FRAGMENT_OFFSET) * 8,
+				frag & IPV4_MORE_FRAGMENTS, hdr_len, *l4_len);
 	if (result != NIDS_PARSE_OK || p->l4_proto != PROTO_AH)
 		return result;
 	return parse_extension(c, p, l4_len, hdr_len); /* RFC 4302: AH stands here too */

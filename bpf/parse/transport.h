@@ -118,9 +118,46 @@ static __always_inline int is_icmp_error(__u8 l4_proto, __u8 type)
 	       type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETER;
 }
 
-/* RFC 792 and RFC 4443: every message has 8 bytes before its data. Request and
- * reply of an echo are one flow, so its identifier stands for both ports.
+/* What answers a message that asks, other than an echo; 0: nothing does. RFC 792, 950, 1256;
+ * RFC 2710, 4861, 4620, 6275.
  */
+static __always_inline __u8 icmp_answer_to(__u8 l4_proto, __u8 type)
+{
+	if (l4_proto == PROTO_ICMP) {
+		if (type == 13 || type == 15 || type == 17) /* timestamp, information, mask */
+			return type + 1;
+		if (type == 14 || type == 16 || type == 18)
+			return type - 1;
+		return type == 10 ? 9 : type == 9 ? 10 : 0; /* router solicitation */
+	}
+	/* listeners; routers; neighbours; node information; home agents */
+	if (type == 130 || type == 133 || type == 135 || type == 139 || type == 144)
+		return type + 1;
+	if (type == 131 || type == 134 || type == 136 || type == 140 || type == 145)
+		return type - 1;
+	return 0;
+}
+
+/* In place of ports, so that what is asked and what is answered are one flow, and no
+ * other. Of an echo the identifier, both; of all else type << 8 | code, and the same of
+ * the answer, or 0: the two differ.
+ */
+static __always_inline void icmp_ports(__u8 l4_proto, __u8 type, __u8 code, __u16 echo_id,
+				       __u16 *src_port, __u16 *dst_port)
+{
+	__u8 answer;
+
+	if (is_icmp_echo(l4_proto, type)) {
+		*src_port = echo_id;
+		*dst_port = echo_id;
+		return;
+	}
+	answer = icmp_answer_to(l4_proto, type);
+	*src_port = type << 8 | code;
+	*dst_port = answer ? answer << 8 | code : 0;
+}
+
+/* RFC 792 and RFC 4443: every message has 8 bytes before its data. */
 static __always_inline enum nids_parse_result parse_icmp(struct cursor *c, struct nids_packet *p,
 							 __u32 l4_len)
 {
@@ -135,14 +172,12 @@ static __always_inline enum nids_parse_result parse_icmp(struct cursor *c, struc
 	p->icmp_type = icmp.type;
 	p->icmp_code = icmp.code;
 
-	if (is_icmp_echo(p->l4_proto, icmp.type)) {
-		p->src_port = be16(icmp.echo_id);
-		p->dst_port = p->src_port;
-	} else if (c->reading == PLAIN) {
+	if (c->reading == PLAIN && !is_icmp_echo(p->l4_proto, icmp.type))
 		return (enum nids_parse_result)NIDS_PARSE_DEFERRED;
-	} else if (is_icmp_error(p->l4_proto, icmp.type)) {
+	icmp_ports(p->l4_proto, icmp.type, icmp.code, be16(icmp.echo_id), &p->src_port,
+		   &p->dst_port);
+	if (is_icmp_error(p->l4_proto, icmp.type))
 		p->flags |= NIDS_PACKET_IS_ICMP_ERROR;
-	}
 	return parse_payload(c, p, sizeof(icmp), l4_len);
 }
 

@@ -103,6 +103,9 @@ static __always_inline int ring_flow(struct nids_counters *c, struct coarse_cloc
 	record->flow.history = cell ? recall_history(cell, hash) : 0;
 	record->now_ticks = pass_now_ticks();
 	record->tick_ns = nids_tick_ns;
+	record->set =
+	    hash >> 32 & ((words == FLOW4_WORDS ? nids_sets4_per_cpu : nids_sets6_per_cpu) - 1);
+	record->cpu = pass_cpu();
 	record->cause = cause;
 	bpf_ringbuf_submit(record, ring_flags(ring, index, c, sizeof(*record)));
 	return 1;

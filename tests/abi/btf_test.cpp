@@ -109,7 +109,7 @@ TEST_F(Abi, EachFieldOfAPacketLiesAtTheSameOffsetOnBothSides) {
                      NIDS_FIELD(ip_version), NIDS_FIELD(l4_proto),    NIDS_FIELD(tcp_flags),
                      NIDS_FIELD(vlan_count), NIDS_FIELD(flags),       NIDS_FIELD(icmp_type),
                      NIDS_FIELD(icmp_code),  NIDS_FIELD(payload_len), NIDS_FIELD(quirks),
-                     NIDS_FIELD(tunnel),     NIDS_FIELD(reserved)}));
+                     NIDS_FIELD(tunnel),     NIDS_FIELD(fragment_id), NIDS_FIELD(reserved)}));
 #undef NIDS_FIELD
 #define NIDS_FIELD(field) NIDS_AT(nids_outer, field)
   EXPECT_EQ(offsets_of("nids_outer"),
@@ -135,14 +135,15 @@ TEST_F(Abi, EachCounterLiesAtTheSameOffsetOnBothSides) {
 #define NIDS_FIELD(field) NIDS_AT(nids_counters, field)
   EXPECT_EQ(
       offsets_of("nids_counters"),
-      (Offsets{NIDS_FIELD(finished),      NIDS_FIELD(seen),           NIDS_FIELD(parse),
-               NIDS_FIELD(network),       NIDS_FIELD(transport),      NIDS_FIELD(tunnel),
-               NIDS_FIELD(findings),      NIDS_FIELD(classes),        NIDS_FIELD(live),
-               NIDS_FIELD(exported),      NIDS_FIELD(unaccounted),    NIDS_FIELD(no_flow),
-               NIDS_FIELD(flows_created), NIDS_FIELD(flows_exported), NIDS_FIELD(beyond_depth),
-               NIDS_FIELD(not_sampled),   NIDS_FIELD(ring_offered),   NIDS_FIELD(ring_lost),
-               NIDS_FIELD(copy_failed),   NIDS_FIELD(cells_replaced), NIDS_FIELD(started),
-               NIDS_FIELD(reserved)}));
+      (Offsets{
+          NIDS_FIELD(finished),      NIDS_FIELD(seen),           NIDS_FIELD(parse),
+          NIDS_FIELD(network),       NIDS_FIELD(transport),      NIDS_FIELD(tunnel),
+          NIDS_FIELD(findings),      NIDS_FIELD(classes),        NIDS_FIELD(live),
+          NIDS_FIELD(exported),      NIDS_FIELD(unaccounted),    NIDS_FIELD(no_flow),
+          NIDS_FIELD(flows_created), NIDS_FIELD(flows_exported), NIDS_FIELD(beyond_depth),
+          NIDS_FIELD(not_sampled),   NIDS_FIELD(ring_offered),   NIDS_FIELD(ring_lost),
+          NIDS_FIELD(copy_failed),   NIDS_FIELD(cells_replaced), NIDS_FIELD(fragments_replaced),
+          NIDS_FIELD(started),       NIDS_FIELD(reserved)}));
 #undef NIDS_FIELD
 #define NIDS_FIELD(field) NIDS_AT(nids_class, field)
   EXPECT_EQ(offsets_of("nids_class"),

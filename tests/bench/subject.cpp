@@ -68,6 +68,7 @@ Result<Subject> Subject::load(const SubjectSize& size) {
   std::ranges::copy(hash_keys_of(kHashSeed), bpf.rodata->nids_hash_keys);
   bpf.rodata->nids_snap_bytes = size.snap_bytes;
   bpf_program__set_autoload(bpf.progs.nids_egress, false);
+  bpf_program__set_autoload(bpf.progs.nids_ingress_tc, false);
   bpf_program__set_autoload(bpf.progs.nids_replay, false);
 
   const std::string what = "nids.bpf.o with " + std::to_string(size.slots_per_cpu) + " slots a CPU";

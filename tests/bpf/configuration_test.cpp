@@ -100,7 +100,8 @@ TEST_F(EveryConfiguration, IsTakenByTheVerifierAndHasTheSameLedger) {
       const BpfObject& object = program().object();
       std::cout << "verifier: " << compiler_of(file) << ", " << configuration.name << ": "
                 << verified_instructions(object.ingress()) << " instructions at XDP, "
-                << verified_instructions(object.egress()) << " at tc\n";
+                << verified_instructions(object.egress()) << " at tc, "
+                << verified_instructions(object.ingress_tc()) << " at its ingress\n";
       const Ledger ledger = ledger_of_battery();
       if (!first) first = ledger;
       EXPECT_EQ(std::memcmp(&ledger, &*first, sizeof(ledger)), 0);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a hook has of a frame beside its bytes: buffers, a VLAN tag, segments.
+#include <cstring>
+#include <utility>
+
 #include "support/first_pass_program.hpp"
 
 namespace nids {
@@ -76,6 +79,101 @@ TEST_F(FirstPassProgram, GsoPacketCountsAsTheWirePacketsItStandsFor) {
   EXPECT_EQ(counters.seen[NIDS_EGRESS].bytes, 3162u);
   EXPECT_EQ(counters.parse[NIDS_PARSE_OK], 3u);
   EXPECT_EQ(counters.classes[kSsh].packets, 3u);
+  expect_ledger();
+}
+
+// By either hook of tc a packet is the same, but for its direction.
+class TcHooks : public FirstPassProgram {
+ protected:
+  void expect_the_same(const PacketBuilder& packet, const SkbFacts& facts = {}) {
+    program().clear_tables();
+    EXPECT_EQ(egress(packet, facts), kTcUnspec);
+    nids_counters by_egress = program().counters();
+    const RingRecords of_egress = drained();
+    program().clear_tables();
+    EXPECT_EQ(ingress_tc(packet, facts), kTcUnspec);
+    const nids_counters by_ingress = program().counters();
+    drained();
+
+    EXPECT_EQ(by_ingress.seen[NIDS_EGRESS].packets, 0u);
+    EXPECT_GT(by_ingress.seen[NIDS_INGRESS].packets, 0u);
+    std::swap(by_egress.seen[NIDS_INGRESS], by_egress.seen[NIDS_EGRESS]);
+    EXPECT_EQ(std::memcmp(&by_ingress, &by_egress, sizeof(by_ingress)), 0);
+    ASSERT_EQ(records_.packets.size(), of_egress.packets.size());
+    for (std::size_t i = 0; i < records_.packets.size(); ++i) {
+      nids_packet_event head = records_.packets[i].head;
+      EXPECT_EQ(head.event.direction, NIDS_INGRESS);
+      head.event = of_egress.packets[i].head.event;
+      EXPECT_EQ(std::memcmp(&head, &of_egress.packets[i].head, sizeof(head)), 0);
+      EXPECT_EQ(records_.packets[i].bytes, of_egress.packets[i].bytes);
+    }
+    expect_ledger();
+  }
+};
+
+TEST_F(TcHooks, CountTheSameInTheirDirections) {
+  const auto ssh = [](PacketBuilder builder) { return builder.ipv4().tcp({.dst_port = 22}); };
+  expect_the_same(ssh(PacketBuilder{}.eth()));
+  expect_the_same(ssh(PacketBuilder{}.eth().vlan(7)));              // the rare way
+  expect_the_same(PacketBuilder{}.eth().ipv4().icmp());             // likewise
+  expect_the_same(PacketBuilder{}.eth().ipv4().tcp({.flags = 0}));  // the whole way, and a finding
+  expect_the_same(ssh(PacketBuilder{}.eth()), {.tag_type = kEtherVlan, .tag_tci = 0xe007});
+  expect_the_same(ssh(PacketBuilder{}.eth()).payload_bytes(3000),
+                  {.gso_segments = 3, .gso_segment_len = 1400});
+  expect_the_same(ssh(PacketBuilder{}.eth()).payload_bytes(2801),
+                  {.gso_segments = 0, .gso_segment_len = 1400});
+}
+
+TEST_F(TcHooks, CountSuperPacketsThatComeInAsTheWirePacketsTheyStandFor) {
+  ingress_tc(PacketBuilder{}.eth().ipv4().tcp({.dst_port = 22}).payload_bytes(3000),
+             {.gso_segments = 3, .gso_segment_len = 1400});
+  const nids_counters counters = program().counters();
+  EXPECT_EQ(counters.seen[NIDS_INGRESS].packets, 3u);
+  EXPECT_EQ(counters.seen[NIDS_INGRESS].bytes, 3162u);
+  EXPECT_EQ(counters.classes[kSsh].packets, 3u);
+  ASSERT_EQ(drained().packets.size(), 1u);
+  EXPECT_EQ(records_.packets[0].head.wire_packets, 3u);
+  EXPECT_EQ(records_.packets[0].head.segment_len, 1400u);
+}
+
+TEST_F(TcHooks, CountTheTagBesideASuperPacketInEachSegment) {
+  const auto bytes_of = [&](const PacketBuilder& super) {
+    const nids_counters before = program().counters();
+    ingress_tc(super,
+               {.gso_segments = 3, .gso_segment_len = 1400, .tag_type = kEtherVlan, .tag_tci = 7});
+    const nids_counters after = program().counters();
+    return after.seen[NIDS_INGRESS].bytes - before.seen[NIDS_INGRESS].bytes;
+  };
+  constexpr std::uint64_t kWire = 3 * (14 + 4 + 20 + 20) + 3000;
+  EXPECT_EQ(bytes_of(PacketBuilder{}.eth().ipv4().tcp({.dst_port = 22}).payload_bytes(3000)),
+            kWire);
+  // Findings take the whole way.
+  EXPECT_EQ(bytes_of(PacketBuilder{}.eth().ipv4().tcp({.flags = 0}).payload_bytes(3000)), kWire);
+  // A second tag, in the frame, takes the rare one.
+  EXPECT_EQ(
+      bytes_of(PacketBuilder{}.eth().vlan(9).ipv4().tcp({.dst_port = 22}).payload_bytes(3000)),
+      kWire + 3 * 4);
+  expect_ledger();
+}
+
+TEST_F(TcHooks, PutTheTagOfWhatComesInBack) {
+  ingress_tc(PacketBuilder{}.eth().ipv4().tcp({.dst_port = 22}),
+             {.tag_type = kEtherVlan, .tag_tci = 0xe007});
+  EXPECT_EQ(program().counters().seen[NIDS_INGRESS].bytes, 58u);
+  ASSERT_EQ(drained().packets.size(), 1u);
+  EXPECT_EQ(records_.packets[0].head.packet.vlan[0], 7);
+  EXPECT_EQ(records_.packets[0].bytes,
+            PacketBuilder{}.eth().vlan(7, {.priority = 7}).ipv4().tcp({.dst_port = 22}).bytes());
+}
+
+TEST_F(TcHooks, FeedOneFlow) {
+  ingress_tc(PacketBuilder{}.eth().ipv4().tcp({.dst_port = 22, .flags = kTcpSyn}));
+  egress(PacketBuilder{}
+             .eth()
+             .ipv4({.src = "10.0.0.2", .dst = "10.0.0.1"})
+             .tcp({.src_port = 22, .dst_port = 40'000, .flags = kTcpSyn | kTcpAck}));
+  EXPECT_EQ(program().counters().flows_created, 1u);
+  EXPECT_EQ(program().counters().live.packets, 2u);
   expect_ledger();
 }
 

@@ -30,7 +30,7 @@ class Interest : public FirstPassProgram {
   // The agent's word on the flow of a packet; returns how many slots it reached.
   std::uint32_t tell(const PacketRecord& record, nids_interest interest) {
     nids_flow_key key{};
-    nids_twin_flow_key(&record.head.packet, &key);
+    nids_twin_flow_key(&record.head.packet, &record.detail.embedded, &key);
     return commands_->give(key, record.head.slot, interest);
   }
 

@@ -217,7 +217,7 @@ class Parity : public BpfTest {
     const nids_packet_event& head = of_twin_.packets.back().head;
     if (!(head.packet.flags & NIDS_PACKET_IS_FLOW)) return true;
     nids_flow_key key{};
-    nids_twin_flow_key(&head.packet, &key);
+    nids_twin_flow_key(&head.packet, &of_twin_.packets.back().detail.embedded, &key);
     const auto interest = static_cast<nids_interest>(mutator_.below(NIDS_INTEREST_KINDS));
     return commands_->give(key, head.slot, interest) ==
            twin_->command(key, head.slot.set, interest);
@@ -264,6 +264,8 @@ class Parity : public BpfTest {
       if (!setup_.is_packet_time) {
         kernel.event.ktime_ns = kNow;
         kernel.now_ticks = twin.now_ticks;
+        EXPECT_EQ(kernel.cpu, cpu());
+        kernel.cpu = twin.cpu;
         kernel.flow.state.created_ticks = twin.flow.state.created_ticks;
         kernel.flow.state.last_ticks = twin.flow.state.last_ticks;
       }
@@ -316,6 +318,13 @@ TEST_F(Parity, EgressAndTwinAgreeOnEveryPacket) {
   load_live(kDefaultFeatures);
   run_all("tc", [this](const Bytes& frame) {
     return agree_after(program().egress(frame), ethernet(frame), NIDS_EGRESS);
+  });
+}
+
+TEST_F(Parity, IngressOfTcAndTwinAgreeOnEveryPacket) {
+  load_live(kDefaultFeatures);
+  run_all("tc, ingress", [this](const Bytes& frame) {
+    return agree_after(program().ingress_tc(frame), ethernet(frame), NIDS_INGRESS);
   });
 }
 

@@ -185,7 +185,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   while (const std::optional<FuzzedFrame> frame = next_frame(input, now_ns)) {
     if (frame->command && records.has_flow) {
       nids_flow_key key;
-      nids_twin_flow_key(&records.packet.headers, &key);
+      nids_twin_flow_key(&records.packet.headers, &records.packet.detail.embedded, &key);
       require(pass.command(key, records.packet.slot.set, *frame->command) <= 1);
     }
     parse_alone(frame->facts);

@@ -131,10 +131,11 @@ Result<void> BpfObject::set(const BpfSetup& setup) {
   bpf_map__set_max_entries(map_to_set("nids_cells"), info_.cells);
   bpf_map__set_autocreate(map_to_set("nids_clock"), setup.is_packet_time);
 
-  bpf_program__set_autoload(
-      bpf_object__find_program_by_name(object_.get(),
-                                       setup.is_packet_time ? "nids_ingress" : "nids_replay"),
-      false);
+  for (const char* live : {"nids_ingress", "nids_egress", "nids_ingress_tc"})
+    bpf_program__set_autoload(bpf_object__find_program_by_name(object_.get(), live),
+                              !setup.is_packet_time);
+  bpf_program__set_autoload(bpf_object__find_program_by_name(object_.get(), "nids_replay"),
+                            setup.is_packet_time);
 
   set_constant("nids_ifindex", setup.ifindex);
   set_constant("nids_features", setup.features);

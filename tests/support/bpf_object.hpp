@@ -48,6 +48,7 @@ class BpfObject {
 
   int ingress() const { return program(is_packet_time_ ? "nids_replay" : "nids_ingress"); }
   int egress() const { return program("nids_egress"); }
+  int ingress_tc() const { return program("nids_ingress_tc"); }
   int map(const char* name) const;
   std::size_t value_bytes(const char* map) const;
   std::span<const Fd> rings() const { return rings_; }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/bpf_run.hpp"
 
+#include "firstpass/twin.h"
+
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <sched.h>
@@ -46,9 +48,9 @@ void add_live(nids_sum& live, std::span<const Set> sets) {
 }  // namespace
 
 // TEST_RUN can't give a socket buffer a VLAN tag beside its bytes, so a program of three calls
-// does: push the tag that the test asks for, then go on in nids_egress.
+// does: push the tag that the test asks for, then go on in the program of the direction.
 struct BpfRun::Tagger {
-  Fd next;  // program array with nids_egress
+  Fd next;  // program array, by direction
   Fd program;
 };
 
@@ -85,7 +87,8 @@ Result<void> BpfRun::open(const BpfSetup& setup, const ClassTables& tables) {
   flows4_ = {object_->map("nids_flows4"), std::size_t{info().cpus} * info().sets4_per_cpu};
   flows6_ = {object_->map("nids_flows6"), std::size_t{info().cpus} * info().sets6_per_cpu};
   cells_ = {object_->map("nids_cells"), info().cells};
-  if (!counters_ || !flows4_ || !flows6_ || !cells_)
+  datagrams_ = {object_->map("nids_datagrams"), NIDS_TWIN_DATAGRAMS};
+  if (!counters_ || !flows4_ || !flows6_ || !cells_ || !datagrams_)
     return failed("map the counters, flows and cells", errno);
   if (setup.is_packet_time) {
     clock_ = Mapped<nids_clock>(object_->map("nids_clock"));
@@ -97,16 +100,20 @@ Result<void> BpfRun::open(const BpfSetup& setup, const ClassTables& tables) {
     if (!reader->ring) return failed("open a ring", errno);
     readers_.push_back(std::move(reader));
   }
-  return make_tagger();
+  return setup.is_packet_time ? Result<void>{} : make_tagger();
 }
 
 Result<void> BpfRun::make_tagger() {
-  Fd next(bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "next", 4, 4, 1, nullptr));
-  const int egress = object_->egress();
-  if (!next || bpf_map_update_elem(next.get(), &kZero, &egress, BPF_ANY) != 0)
-    return failed("put nids_egress in a program array", errno);
+  Fd next(bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "next", 4, 4, 2, nullptr));
+  if (!next) return failed("make a program array", errno);
+  for (const auto direction : {NIDS_INGRESS, NIDS_EGRESS}) {
+    const int program = direction == NIDS_INGRESS ? object_->ingress_tc() : object_->egress();
+    if (bpf_map_update_elem(next.get(), &direction, &program, BPF_ANY) != 0)
+      return failed("put a program of tc into an array", errno);
+  }
 
-  // The tag comes in cb[0] (type, network order) and cb[1] (tci). r6 keeps the context.
+  // The tag comes in cb[0] (type, network order) and cb[1] (tci), the direction in cb[2]. r6 keeps
+  // the context.
   const bpf_insn code[] = {
       {BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_6, BPF_REG_1, 0, 0},
       {BPF_LDX | BPF_MEM | BPF_W, BPF_REG_2, BPF_REG_6, offsetof(__sk_buff, cb[0]), 0},
@@ -115,7 +122,7 @@ Result<void> BpfRun::make_tagger() {
       {BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_6, 0, 0},
       {BPF_LD | BPF_DW | BPF_IMM, BPF_REG_2, BPF_PSEUDO_MAP_FD, 0, next.get()},
       {0, 0, 0, 0, 0},
-      {BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_3, 0, 0, 0},
+      {BPF_LDX | BPF_MEM | BPF_W, BPF_REG_3, BPF_REG_6, offsetof(__sk_buff, cb[2]), 0},
       {BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_tail_call},
       {BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, -2},  // no action: the call failed
       {BPF_JMP | BPF_EXIT, 0, 0, 0, 0},
@@ -136,12 +143,25 @@ Result<std::uint32_t> BpfRun::ingress(std::span<const std::byte> frame,
 
 Result<std::uint32_t> BpfRun::egress(std::span<const std::byte> frame,
                                      const SkbFacts& facts) const {
+  return tc(NIDS_EGRESS, frame, facts);
+}
+
+Result<std::uint32_t> BpfRun::ingress_tc(std::span<const std::byte> frame,
+                                         const SkbFacts& facts) const {
+  return tc(NIDS_INGRESS, frame, facts);
+}
+
+Result<std::uint32_t> BpfRun::tc(nids_direction direction, std::span<const std::byte> frame,
+                                 const SkbFacts& facts) const {
   __sk_buff context{};
   context.gso_segs = facts.gso_segments;
   context.gso_size = facts.gso_segment_len;
   context.cb[0] = __builtin_bswap16(facts.tag_type);
   context.cb[1] = facts.tag_tci;
-  const int program = facts.tag_type != 0 ? tagger_->program.get() : object_->egress();
+  context.cb[2] = direction;
+  const int program = facts.tag_type != 0         ? tagger_->program.get()
+                      : direction == NIDS_INGRESS ? object_->ingress_tc()
+                                                  : object_->egress();
   return test_run(program, frame, &context);
 }
 
@@ -176,6 +196,7 @@ void BpfRun::clear_tables() {
   std::memset(flows4().data(), 0, flows4().size_bytes());
   std::memset(flows6().data(), 0, flows6().size_bytes());
   std::memset(&cells_[0], 0, info().cells * sizeof(nids_flow_cell));
+  std::memset(&datagrams_[0], 0, NIDS_TWIN_DATAGRAMS * sizeof(std::uint64_t));
   const std::vector<std::byte> none(object_->value_bytes("nids_budgets"));
   for (std::uint32_t i = 0; i < info().cpus; ++i)
     bpf_map_update_elem(object_->map("nids_budgets"), &i, none.data(), BPF_ANY);

@@ -49,6 +49,8 @@ class BpfRun {
   Result<std::uint32_t> ingress(std::span<const std::byte> frame,
                                 std::optional<std::uint32_t> linear = {}) const;
   Result<std::uint32_t> egress(std::span<const std::byte> frame, const SkbFacts& facts = {}) const;
+  Result<std::uint32_t> ingress_tc(std::span<const std::byte> frame,
+                                   const SkbFacts& facts = {}) const;
 
   nids_counters counters() const;  // of all CPUs
   nids_counters& counters_of(int cpu) const;
@@ -78,12 +80,15 @@ class BpfRun {
   BpfRun();
   Result<void> open(const BpfSetup& setup, const ClassTables& tables);
   Result<void> make_tagger();
+  Result<std::uint32_t> tc(nids_direction direction, std::span<const std::byte> frame,
+                           const SkbFacts& facts) const;
 
   std::optional<BpfObject> object_;
   MappedArray<nids_counters> counters_;
   MappedArray<nids_flow4_set> flows4_;
   MappedArray<nids_flow6_set> flows6_;
   MappedArray<nids_flow_cell> cells_;
+  MappedArray<std::uint64_t> datagrams_;
   Mapped<nids_clock> clock_;
   std::unique_ptr<Tagger> tagger_;
   std::vector<std::unique_ptr<Reader>> readers_;

@@ -38,6 +38,12 @@ class FirstPassProgram : public BpfTest {
     return action ? static_cast<int>(*action) : -2;
   }
 
+  int ingress_tc(const PacketBuilder& builder, const SkbFacts& facts = {}) {
+    const Result<std::uint32_t> action = program().ingress_tc(builder.bytes(), facts);
+    EXPECT_TRUE(action) << (action ? "" : action.error().message());
+    return action ? static_cast<int>(*action) : -2;
+  }
+
   void flow_from(int host, std::uint16_t dst_port = 9) {
     ingress(PacketBuilder{}
                 .eth()

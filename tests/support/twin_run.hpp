@@ -5,12 +5,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "decode/decode.hpp"
 #include "firstpass/first_pass.hpp"
+#include "source/flow_reader.hpp"
 #include "support/class_tables.hpp"
 #include "support/packet_builder.hpp"
 
@@ -18,6 +20,21 @@ namespace nids {
 
 inline constexpr std::uint64_t kMillisecond_ns = 1'000'000;
 inline constexpr std::uint64_t kSecond_ns = 1'000 * kMillisecond_ns;
+
+// Good as long as `pass` is.
+inline FlowTables tables_of(const FirstPass& pass) {
+  nids_twin& twin = pass.twin();
+  FlowTables tables{.counters = &twin.counters,
+                    .sets4 = twin.sets4,
+                    .sets6 = twin.sets6,
+                    .cells = twin.cells,
+                    .cpus = 1,
+                    .sets4_per_cpu = twin.set4_count,
+                    .sets6_per_cpu = twin.set6_count,
+                    .cell_bits = twin.cell_bits};
+  std::ranges::copy(twin.hash_keys, tables.hash_keys.begin());
+  return tables;
+}
 
 class TwinRun {
  public:
@@ -51,11 +68,17 @@ class TwinRun {
 
   std::uint32_t command(const Packet& packet, nids_interest interest) {
     nids_flow_key key;
-    nids_twin_flow_key(&packet.headers, &key);
+    nids_twin_flow_key(&packet.headers, &packet.detail.embedded, &key);
     return pass_.command(key, packet.slot.set, interest);
   }
 
   const nids_counters& counters() const { return pass_.counters(); }
+  // What the slots hold.
+  std::vector<FlowPart> slots() const {
+    std::vector<FlowPart> parts;
+    FlowReader(tables_of(pass_)).scan({}, [&](const FlowPart& part) { parts.push_back(part); });
+    return parts;
+  }
 
  private:
   void take(std::span<const std::byte> record) {

@@ -230,8 +230,11 @@ TEST_F(CaptureFileTest, OtherLinkTypesAreRefusedByName) {
 
 TEST_F(CaptureFileTest, WhatCannotBeOpenedIsNamed) {
   EXPECT_EQ(open_error("/no/such\x1b[31m"),
-            "cannot read capture file /no/such\\x1b[31m: No such file or directory");
-  EXPECT_EQ(open_error(directory_), "cannot read capture file " + directory_ + ": Is a directory");
+            "cannot read capture file /no/such\\x1b[31m: No such file or directory\n  hint: name a "
+            "capture file, or - for standard input");
+  EXPECT_EQ(open_error(directory_),
+            "cannot read capture file " + directory_ +
+                ": Is a directory\n  hint: name a capture file, or - for standard input");
 }
 
 TEST_F(CaptureFileTest, WhatIsNoCaptureIsRefused) {
@@ -277,6 +280,16 @@ TEST_F(CaptureFileTest, DamagedCompressedDataAreAnError) {
   }
   EXPECT_NE(read_all(write(gzip(capture_of(5)) + "rest")).error.find("gzip: incorrect header"),
             std::string::npos);
+}
+
+TEST_F(CaptureFileTest, PacketsBeforeABadChecksumAreTakenHoweverSmallTheFile) {
+  for (const unsigned count : {5u, 500u}) {
+    std::string data = gzip(capture_of(count));
+    data[data.size() - 8] ^= 1;  // CRC32, RFC 1952 section 2.3.1
+    const Reading reading = read_all(write(data));
+    EXPECT_NE(reading.error.find("gzip: incorrect data check"), std::string::npos) << reading.error;
+    EXPECT_EQ(reading.packets, count);
+  }
 }
 
 TEST_F(CaptureFileTest, AnAbsurdCapturedLengthIsAnError) {

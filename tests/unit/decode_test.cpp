@@ -47,6 +47,8 @@ nids_flow_event flow_event() {
   record.flow.history = 0x21;
   record.now_ticks = 1;
   record.tick_ns = 100;
+  record.set = 9;
+  record.cpu = 3;
   record.cause = NIDS_EXPORT_ENDED;
   return record;
 }
@@ -104,6 +106,9 @@ TEST_F(Decode, FlowExportArrivesAndLeavesThePacketAlone) {
   EXPECT_EQ(flow_.key.ip_version, 6);
   EXPECT_EQ(flow_.history, 0x21u);
   EXPECT_EQ(flow_.cause, NIDS_EXPORT_ENDED);
+  EXPECT_EQ(flow_.set, 9u);
+  EXPECT_EQ(flow_.cpu, 3u);
+  EXPECT_EQ(flow_.ifindex, 7u);
   EXPECT_TRUE(packet_.bytes.empty());
 }
 

@@ -246,7 +246,7 @@ TEST(Parse, FirstFragmentWhoseTcpOptionsGoOnInTheNextCannotHideItsPorts) {
   EXPECT_EQ(packet.payload_len, 0u);
 }
 
-TEST(Parse, EchoIdentifierStandsForBothPortsAndOtherMessagesHaveNone) {
+TEST(Parse, EchoIdentifierStandsForBothPortsAndOtherMessagesHaveWhatTheySay) {
   const nids_packet request = parse(PacketBuilder{}.eth().ipv4().icmp({.id = 99}));
   EXPECT_EQ(request.src_port, 99);
   EXPECT_EQ(request.dst_port, 99);
@@ -259,13 +259,22 @@ TEST(Parse, EchoIdentifierStandsForBothPortsAndOtherMessagesHaveNone) {
 
   const nids_packet unreachable =
       parse(PacketBuilder{}.eth().ipv4().icmp({.type = kIcmpUnreachable, .code = 3, .id = 99}));
-  EXPECT_EQ(unreachable.src_port, 0);
+  EXPECT_EQ(unreachable.src_port, kIcmpUnreachable << 8 | 3);
+  EXPECT_EQ(unreachable.dst_port, 0) << "nothing answers it";
   EXPECT_EQ(unreachable.icmp_type, kIcmpUnreachable);
   EXPECT_EQ(unreachable.icmp_code, 3);
 
   // Type 128 means an echo in ICMPv6 only, type 8 in ICMP only.
-  EXPECT_EQ(parse(PacketBuilder{}.eth().ipv4().icmp({.type = kIcmpv6Echo})).src_port, 0);
-  EXPECT_EQ(parse(PacketBuilder{}.eth().ipv6().icmpv6({.type = kIcmpEcho})).src_port, 0);
+  EXPECT_EQ(parse(PacketBuilder{}.eth().ipv4().icmp({.type = kIcmpv6Echo})).src_port, 128 << 8);
+  EXPECT_EQ(parse(PacketBuilder{}.eth().ipv6().icmpv6({.type = kIcmpEcho})).src_port, 8 << 8);
+
+  // What asks and what answers say both types, each in its own place.
+  const nids_packet asks = parse(PacketBuilder{}.eth().ipv4().icmp({.type = kIcmpTimestamp}));
+  const nids_packet answers = parse(PacketBuilder{}.eth().ipv4().icmp({.type = 14}));
+  EXPECT_EQ(asks.src_port, 13 << 8);
+  EXPECT_EQ(asks.dst_port, 14 << 8);
+  EXPECT_EQ(answers.src_port, asks.dst_port);
+  EXPECT_EQ(answers.dst_port, asks.src_port);
 }
 
 TEST(Parse, EveryTransportHasItsName) {

@@ -208,7 +208,7 @@ TEST_F(IcmpError, TellsThePacketThatItIsAbout) {
                   .ipv4({.src = "10.0.0.2", .dst = "198.51.100.9", .total_len = 1500})
                   .udp({.src_port = 33'434, .dst_port = 53, .len = 1480}));
     EXPECT_NE(packet.flags & NIDS_PACKET_IS_ICMP_ERROR, 0);
-    EXPECT_EQ(packet.src_port, 0);
+    EXPECT_EQ(packet.src_port, type << 8 | 3);
     EXPECT_EQ(detail.embedded.ip_version, 4);
     EXPECT_EQ(address_text(detail.embedded.src, 4), "10.0.0.2");
     EXPECT_EQ(address_text(detail.embedded.dst, 4), "198.51.100.9");

@@ -27,6 +27,8 @@ Packet super_packet(const PacketBuilder& builder, std::uint32_t segment_len) {
                               .ether_type = 0,
                               .is_ethernet = 1};
   nids_twin_parse(&frame, &packet.headers, &packet.detail);
+  if (segment_len != 0)
+    packet.wire_packets = (packet.headers.payload_len + segment_len - 1) / segment_len;
   return packet;
 }
 
@@ -105,6 +107,17 @@ TEST(WirePackets, AUdpSuperPacketBecomesDatagrams) {
   ASSERT_EQ(parts.size(), 3u);
   for (const Packet& part : parts) EXPECT_EQ(parsed(part).result, NIDS_PARSE_OK);
   EXPECT_EQ(parsed(parts[2]).payload_len, 500u);
+}
+
+TEST(WirePackets, AUdpSuperPacketOfATunnelThatWasNotReadIsLeftWhole) {
+  // Geneve: the segments are those of the TCP inside, whose headers are payload here.
+  const auto builder =
+      PacketBuilder{}.eth().ipv4().udp({.dst_port = 6081}).payload(std::string(3070, 'x'));
+  Packet packet = super_packet(builder, 1000);
+  packet.wire_packets = 3;
+  EXPECT_EQ(split(packet).size(), 1u);
+  packet.wire_packets = 4;
+  EXPECT_EQ(split(packet).size(), 4u);
 }
 
 TEST(WirePackets, WhatWasNotCapturedIsMissingAtTheEndAndStillCounted) {

@@ -200,12 +200,20 @@ TEST_F(Slot, CommandOfAnotherGenerationIsNotObeyed) {
 
 TEST_F(Slot, CommandThatIsNoneSendsNothingUp) {
   udp(1);
-  for (std::uint32_t interest = NIDS_INTEREST_KINDS; interest < 256; ++interest) {
-    slot().command = 1u << NIDS_COMMAND_BITS | interest;
-    udp(1);
-  }
+  for (std::uint32_t interest = NIDS_INTEREST_KINDS; interest <= NIDS_COMMAND_NONE; ++interest)
+    for (const std::uint32_t reported : {0, NIDS_COMMAND_REPORTED}) {
+      slot().command = 1u << NIDS_COMMAND_BITS | reported | interest;
+      udp(1);
+    }
   EXPECT_TRUE(records_.packets.empty());
-  EXPECT_EQ(slot().packets[0], 1u + 256 - NIDS_INTEREST_KINDS);
+  EXPECT_EQ(slot().packets[0], 1u + 2 * (128 - NIDS_INTEREST_KINDS));
+}
+
+TEST_F(Slot, CommandIsObeyedWhetherItsFlowWasReportedOrNot) {
+  udp(1);
+  slot().command = 1u << NIDS_COMMAND_BITS | NIDS_COMMAND_REPORTED | NIDS_INTEREST_CAPTURE;
+  udp(1);
+  EXPECT_EQ(records_.packets.size(), 1u);
 }
 
 TEST_F(Slot, FlowWhoseKeyIsAllZeroIsAFlow) {

@@ -81,6 +81,9 @@ void fill(ExportedFlow& flow, const nids_flow_event& record, ClockOffset clock) 
   flow.created = time_of(record.flow.state.created_ticks, record, clock);
   flow.last = time_of(record.flow.state.last_ticks, record, clock);
   flow.cause = static_cast<nids_export>(record.cause);
+  flow.ifindex = record.event.ifindex;
+  flow.set = record.set;
+  flow.cpu = record.cpu;
 }
 
 // A snapped packet's headers may lie beyond what was captured; that is no lie of the record.

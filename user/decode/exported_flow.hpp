@@ -15,6 +15,9 @@ struct ExportedFlow {
   std::uint64_t history = 0;
   WallTime created, last;  // a tick fine
   nids_export cause = NIDS_EXPORT_EVICTED;
+  std::uint32_t ifindex = 0;
+  std::uint32_t set = 0;  // where the slot was, in the table of `cpu`
+  std::uint16_t cpu = 0;
 };
 
 }  // namespace nids

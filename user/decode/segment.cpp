@@ -83,6 +83,14 @@ void fix_udp(Packet& part, std::uint32_t old_l4_len) {
   shorten_pseudo_sum(udp + 6, old_l4_len, l4_len);
 }
 
+// Of a tunnel's packet whose inside was not read the segments are those of the inside: then there
+// are not so many of them as of this payload.
+bool segments_are_of_payload(const Packet& packet) {
+  const nids_packet& h = packet.headers;
+  return h.transport == NIDS_TRANSPORT_TCP ||
+         (h.payload_len + packet.segment_len - 1) / packet.segment_len == packet.wire_packets;
+}
+
 // parse has read these headers, so only their captured length is in question.
 bool can_be_taken_apart(const Packet& packet) {
   const nids_packet& h = packet.headers;
@@ -93,7 +101,7 @@ bool can_be_taken_apart(const Packet& packet) {
          h.payload_offset >= h.l4_offset + (h.transport == NIDS_TRANSPORT_TCP ? 20 : 8) &&
          h.l4_offset >= h.l3_offset + (h.ip_version == 6 ? 40 : 20) &&
          h.payload_offset <= packet.bytes.size() &&
-         h.payload_len / packet.segment_len < kMaxSegments;
+         h.payload_len / packet.segment_len < kMaxSegments && segments_are_of_payload(packet);
 }
 
 void cut(const Packet& whole, const Slice& slice, Packet& part) {

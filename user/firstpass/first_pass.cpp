@@ -36,6 +36,7 @@ FirstPass::FirstPass(const Setup& setup, std::span<const nids_class> classes,
     : sets4_(setup.slots / NIDS_WAYS),
       sets6_(setup.slots_ipv6 / NIDS_WAYS),
       cells_(std::max(setup.slots, setup.slots_ipv6)),
+      datagrams_(NIDS_TWIN_DATAGRAMS),
       sink_(std::move(sink)),
       twin_(new nids_twin{}) {
   std::ranges::copy(classes.first(std::min<std::size_t>(classes.size(), NIDS_CLASS_MAX)),
@@ -44,6 +45,7 @@ FirstPass::FirstPass(const Setup& setup, std::span<const nids_class> classes,
   twin_->sets4 = sets4_.data();
   twin_->sets6 = sets6_.data();
   twin_->cells = cells_.data();
+  twin_->datagrams = datagrams_.data();
   twin_->set4_count = static_cast<std::uint32_t>(sets4_.size());
   twin_->set6_count = static_cast<std::uint32_t>(sets6_.size());
   twin_->cell_bits = static_cast<std::uint32_t>(std::bit_width(cells_.size()) - 1);

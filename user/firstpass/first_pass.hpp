@@ -40,6 +40,8 @@ class FirstPass {
 
   void packet(const nids_twin_frame& frame) { nids_twin_packet(twin_.get(), &frame); }
   const nids_counters& counters() const { return twin_->counters; }
+  // For who reads its tables.
+  nids_twin& twin() const { return *twin_; }
   // What the slots hold, added up anew: the check on counters().live.
   nids_sum live_by_scan() const;
   // The agent's word on a flow; returns how many slots it reached.
@@ -51,6 +53,7 @@ class FirstPass {
   std::vector<nids_flow4_set> sets4_;
   std::vector<nids_flow6_set> sets6_;
   std::vector<nids_flow_cell> cells_;
+  std::vector<__u64> datagrams_;
   Sink sink_;
   std::unique_ptr<nids_twin> twin_;  // heap-held: about 0.2 MiB
 };

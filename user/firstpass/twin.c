@@ -15,13 +15,17 @@ static struct nids_flow_cell* twin_cell(struct nids_twin* twin, __u64 hash);
 #include "parse/detail.h"
 #include "ring/room.h"
 
-#define IDLE_NS 60000000000ull /* as user/kernel/object.cpp has it */
 #define SECOND_NS 1000000000ull
 
+_Static_assert(NIDS_TWIN_DATAGRAMS == 1 << NIDS_DATAGRAM_BITS, "one size");
 _Static_assert(sizeof(struct nids_twin_budget) == sizeof(struct finding_budget), "one layout");
 
 static struct nids_flow_cell* twin_cell(struct nids_twin* twin, __u64 hash) {
   return &twin->cells[cell_index(hash, twin->cell_bits)];
+}
+
+static __u32 set_of(const struct nids_twin* twin, __u64 hash, __u32 words) {
+  return hash >> 32 & ((words == FLOW4_WORDS ? twin->set4_count : twin->set6_count) - 1);
 }
 
 static __u32 now_ticks(const struct nids_twin* twin) { return twin->now_ns / twin->tick_ns; }
@@ -45,6 +49,8 @@ static int twin_export(struct nids_twin* twin, const struct flow_packet* f,
                                    .tick_ns = twin->tick_ns,
                                    .cause = cause};
   __u64 hash = flow_hash(place->key, f->words, twin->hash_keys);
+
+  record.set = set_of(twin, hash, f->words);
 
   if (f->words == FLOW4_WORDS)
     unpack_flow4_key((const struct nids_flow4_key*)place->key, &record.flow.key);
@@ -115,12 +121,17 @@ void nids_twin_parse(const struct nids_twin_frame* frame, struct nids_packet* pa
 
 __u32 nids_twin_findings(const struct nids_packet* packet) { return findings_of(packet); }
 
-enum nids_sender nids_twin_flow_key(const struct nids_packet* packet, struct nids_flow_key* key) {
+enum nids_sender nids_twin_flow_key(const struct nids_packet* packet,
+                                    const struct nids_embedded* embedded,
+                                    struct nids_flow_key* key) {
+  struct nids_packet answer;
   struct nids_flow4_key key4;
   struct nids_flow6_key key6;
   enum nids_sender sender;
 
   memset(key, 0, sizeof(*key));
+  if (packet->flags & NIDS_PACKET_IS_RELATED && answer_to_embedded(packet, embedded, &answer))
+    packet = &answer;
   if (packet->ip_version == 4) {
     sender = flow4_key(packet, &key4);
     unpack_flow4_key(&key4, key);
@@ -131,10 +142,84 @@ enum nids_sender nids_twin_flow_key(const struct nids_packet* packet, struct nid
   return sender;
 }
 
-static struct first_pass_verdict account(struct nids_twin* twin, const struct nids_packet* packet,
+void nids_twin_unpack4(const struct nids_flow4_key* packed, struct nids_flow_key* key) {
+  unpack_flow4_key(packed, key);
+}
+
+void nids_twin_unpack6(const struct nids_flow6_key* packed, struct nids_flow_key* key) {
+  unpack_flow6_key(packed, key);
+}
+
+__u64 nids_twin_flow_hash(const struct nids_flow_key* key, const __u64* hash_keys) {
+  struct nids_flow4_key key4;
+  struct nids_flow6_key key6;
+
+  if (key->ip_version == 4) {
+    pack_flow4_key(key, &key4);
+    return flow4_hash(&key4, hash_keys);
+  }
+  pack_flow6_key(key, &key6);
+  return flow6_hash(&key6, hash_keys);
+}
+
+__u64 nids_twin_history(const struct nids_flow_cell* cells, __u32 cell_bits, __u64 hash) {
+  return recall_history(&cells[cell_index(hash, cell_bits)], hash);
+}
+
+/* A packet's key, packed, and what its flow sees of it. */
+struct keyed {
+  struct nids_flow4_key key4;
+  struct nids_flow6_key key6;
+  struct flow_packet flow;
+};
+
+static void find_key(const struct nids_twin* twin, const struct nids_packet* packet,
+                     const struct first_pass_frame* facts, struct keyed* k) {
+  if (packet->ip_version == 4) {
+    k->flow = flow_packet_of(packet, facts, flow4_key(packet, &k->key4));
+    k->flow.key = (const flow_word*)&k->key4;
+    k->flow.words = FLOW4_WORDS;
+    k->flow.hash = flow4_hash(&k->key4, twin->hash_keys);
+  } else {
+    k->flow = flow_packet_of(packet, facts, flow6_key(packet, &k->key6));
+    k->flow.key = (const flow_word*)&k->key6;
+    k->flow.words = FLOW6_WORDS;
+    k->flow.hash = flow6_hash(&k->key6, twin->hash_keys);
+  }
+}
+
+/* The same for the flow that it belongs to. */
+static void find_flow(struct nids_twin* twin, struct nids_packet* packet,
+                      const struct nids_embedded* embedded, const struct first_pass_frame* facts,
+                      struct keyed* k) {
+  struct nids_packet answer;
+
+  if (answer_to_embedded(packet, embedded, &answer)) {
+    find_key(twin, &answer, facts, k);
+    if (cell_is_of(twin_cell(twin, k->flow.hash), k->flow.hash)) {
+      packet->flags |= NIDS_PACKET_IS_RELATED;
+      return;
+    }
+  }
+  find_key(twin, packet, facts, k);
+}
+
+static void relate_fragment(struct nids_twin* twin, struct nids_packet* packet) {
+  __u64 hash = datagram_hash(packet, twin->hash_keys);
+  __u64* datagram = &twin->datagrams[datagram_index(hash)];
+  __u32 now_s = now_ticks(twin) / (SECOND_NS / twin->tick_ns);
+
+  if (packet->result == NIDS_PARSE_LATER_FRAGMENT)
+    recall_datagram(datagram, hash, packet, now_s);
+  else if (packet->flags & NIDS_PACKET_FIRST_FRAGMENT && packet->flags & NIDS_PACKET_IS_FLOW)
+    twin->counters.fragments_replaced += remember_datagram(datagram, hash, packet, now_s);
+}
+
+static struct first_pass_verdict account(struct nids_twin* twin, struct nids_packet* packet,
+                                         const struct nids_embedded* embedded,
                                          const struct first_pass_frame* facts,
                                          struct nids_slot_address* slot) {
-  const __u32 idle_ticks = IDLE_NS / twin->tick_ns;
+  const __u32 idle_ticks = NIDS_IDLE_NS / twin->tick_ns;
   struct first_pass_tables tables = {.counters = &twin->counters,
                                      .ports = &twin->ports,
                                      .classes = twin->classes,
@@ -142,27 +227,16 @@ static struct first_pass_verdict account(struct nids_twin* twin, const struct ni
                                      .now_ticks = now_ticks(twin),
                                      .idle_ticks = &idle_ticks,
                                      .host = twin};
-  struct nids_flow4_key key4;
-  struct nids_flow6_key key6;
-  struct flow_packet f;
   struct first_pass_verdict verdict;
+  struct keyed k;
 
-  if (packet->ip_version == 4) {
-    f = flow_packet_of(packet, facts, flow4_key(packet, &key4));
-    f.key = (const flow_word*)&key4;
-    f.words = FLOW4_WORDS;
-    f.hash = flow4_hash(&key4, twin->hash_keys);
-    slot->set = f.hash >> 32 & (twin->set4_count - 1);
+  find_flow(twin, packet, embedded, facts, &k);
+  slot->set = set_of(twin, k.flow.hash, k.flow.words);
+  if (packet->ip_version == 4)
     tables.set = &twin->sets4[slot->set];
-  } else {
-    f = flow_packet_of(packet, facts, flow6_key(packet, &key6));
-    f.key = (const flow_word*)&key6;
-    f.words = FLOW6_WORDS;
-    f.hash = flow6_hash(&key6, twin->hash_keys);
-    slot->set = f.hash >> 32 & (twin->set6_count - 1);
+  else
     tables.set = &twin->sets6[slot->set];
-  }
-  verdict = account_flow(&tables, &f);
+  verdict = account_flow(&tables, &k.flow);
   slot->generation = verdict.generation;
   return verdict;
 }
@@ -196,11 +270,13 @@ void nids_twin_packet(struct nids_twin* twin, const struct nids_twin_frame* fram
   stats_start(&twin->counters);
   parse_whole(frame, &packet, &detail.outer);
   stats_packet(&twin->counters, &packet, &facts);
-  findings = twin->features & NIDS_FEATURE_FINDINGS ? findings_of(&packet) : 0;
+  relate_fragment(twin, &packet);
+  if (packet.flags & NIDS_PACKET_IS_ICMP_ERROR) read_detail(frame, &packet, &detail);
   if (packet.flags & NIDS_PACKET_IS_FLOW)
-    verdict = account(twin, &packet, &facts, &slot);
+    verdict = account(twin, &packet, &detail.embedded, &facts, &slot);
   else
     add_sum(&twin->counters.no_flow, 1, frame->wire_len);
+  findings = twin->features & NIDS_FEATURE_FINDINGS ? findings_of(&packet) : 0;
   judge(twin, findings, &facts, &verdict);
   if (verdict.goes_up) {
     struct nids_packet_event head = {.event = event_of(twin, NIDS_RECORD_PACKET),
@@ -222,7 +298,8 @@ static __u32 command(struct nids_flow_state* state, const struct nids_flow_key* 
                      const struct nids_flow_key* key, enum nids_interest interest) {
   /* A slot that was never used is all zero, and so may be a key. */
   if (state->generation == 0 || memcmp(known, key, sizeof(*known)) != 0) return 0;
-  state->command = state->generation << NIDS_COMMAND_BITS | interest;
+  const __u32 reported = has_command(state) ? state->command & NIDS_COMMAND_REPORTED : 0;
+  state->command = state->generation << NIDS_COMMAND_BITS | reported | interest;
   return 1;
 }
 

@@ -23,6 +23,8 @@ struct nids_twin_budget {
   __u32 used;
 };
 
+#define NIDS_TWIN_DATAGRAMS 8192 /* as many as bpf/flow/related.h says */
+
 struct nids_twin {
   struct nids_counters counters;
   struct nids_class classes[NIDS_CLASS_MAX];
@@ -30,6 +32,7 @@ struct nids_twin {
   struct nids_flow4_set* sets4;
   struct nids_flow6_set* sets6;
   struct nids_flow_cell* cells;
+  __u64* datagrams; /* NIDS_TWIN_DATAGRAMS of them: bpf/flow/related.h */
   __u32 set4_count; /* powers of two */
   __u32 set6_count;
   __u32 cell_bits; /* of the number of a cell */
@@ -73,8 +76,16 @@ void nids_twin_parse(const struct nids_twin_frame* frame, struct nids_packet* pa
 /* What the packet alone is guilty of: a bit each, by enum nids_finding. */
 __u32 nids_twin_findings(const struct nids_packet* packet);
 
-/* The canonical key of a parsed packet's flow. */
-enum nids_sender nids_twin_flow_key(const struct nids_packet* packet, struct nids_flow_key* key);
+/* The canonical key of a packet's flow; `embedded` is what an ICMP error is about. */
+enum nids_sender nids_twin_flow_key(const struct nids_packet* packet,
+                                    const struct nids_embedded* embedded,
+                                    struct nids_flow_key* key);
+
+/* What a reader of flow tables asks of them. `key` is given zeroed. */
+void nids_twin_unpack4(const struct nids_flow4_key* packed, struct nids_flow_key* key);
+void nids_twin_unpack6(const struct nids_flow6_key* packed, struct nids_flow_key* key);
+__u64 nids_twin_flow_hash(const struct nids_flow_key* key, const __u64* hash_keys);
+__u64 nids_twin_history(const struct nids_flow_cell* cells, __u32 cell_bits, __u64 hash);
 
 #ifdef __cplusplus
 }

@@ -33,9 +33,13 @@ std::uint32_t tell(Set& set, const Key& key, nids_interest interest) {
   for (auto& slot : set.way) {
     const std::uint32_t generation = __atomic_load_n(&slot.state.generation, __ATOMIC_ACQUIRE);
     if (generation == 0 || std::memcmp(&slot.key, &key, sizeof(key)) != 0) continue;
-    __atomic_store_n(&slot.state.command,
-                     generation << NIDS_COMMAND_BITS | static_cast<std::uint32_t>(interest),
-                     __ATOMIC_RELEASE);
+    const std::uint32_t before = __atomic_load_n(&slot.state.command, __ATOMIC_RELAXED);
+    const std::uint32_t reported =
+        before >> NIDS_COMMAND_BITS == generation ? before & NIDS_COMMAND_REPORTED : 0;
+    __atomic_store_n(
+        &slot.state.command,
+        generation << NIDS_COMMAND_BITS | reported | static_cast<std::uint32_t>(interest),
+        __ATOMIC_RELEASE);
     ++told;
   }
   return told;

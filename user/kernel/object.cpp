@@ -36,8 +36,6 @@ std::uint64_t own_netns() {
   return stat("/proc/self/ns/net", &status) == 0 ? status.st_ino : 0;
 }
 
-// A connection silent for so long is over: Zeek's and RFC 4787's order of magnitude for UDP.
-constexpr std::uint64_t kIdle_ns = 60'000'000'000;
 constexpr std::uint64_t kSecond_ns = 1'000'000'000;
 
 // The coarse clock moves once a jiffy, and its resolution says how long that is.
@@ -97,7 +95,7 @@ Result<void> fill_settings(nids_bpf& bpf, const nids_info& info, const ProgramSe
   settings.nids_cells_bits = static_cast<std::uint32_t>(std::bit_width(info.cells) - 1);
   settings.nids_ring_count = info.rings;
   settings.nids_tick_ns = info.tick_ns;
-  settings.nids_idle_ticks = static_cast<std::uint32_t>(kIdle_ns / info.tick_ns);
+  settings.nids_idle_ticks = static_cast<std::uint32_t>(NIDS_IDLE_NS / info.tick_ns);
   settings.nids_second_ticks = static_cast<std::uint32_t>(kSecond_ns / info.tick_ns);
   settings.nids_packet_time = setup.packet_time.has_value();
   // What names the map is code that the verifier finds dead, and it accepts that.
@@ -147,17 +145,21 @@ Result<Object> open_object(int ifindex, const std::string& ifname, const Program
   object.info = describe(ifindex, ifname, setup);
 
   nids_bpf& bpf = *object.skeleton;
-  bpf_program__set_autoload(bpf.progs.nids_replay, false);
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, bpf.obj) bpf_program__set_autoload(program, false);
   size_maps(bpf, object.info);
   if (auto filled = fill_settings(bpf, object.info, setup); !filled) return filled.error();
   auto classes = make_filled(bpf.maps.nids_classes, setup.classes.data());
   if (!classes) return classes.error();
   auto ports = make_filled(bpf.maps.nids_ports, setup.ports);
   if (!ports) return ports.error();
+  auto keys = make_filled(bpf.maps.nids_keys, &bpf.rodata->nids_hash_keys);
+  if (!keys) return keys.error();
   auto info = make_filled(bpf.maps.nids_info, &object.info);
   if (!info) return info.error();
   if (auto made = make_rings(object, setup); !made) return made.error();
   object.classes = std::move(*classes);
+  object.keys = std::move(*keys);
   object.ports = std::move(*ports);
   object.info_map = std::move(*info);
   return object;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The BPF object, opened and sized for one interface but not loaded: attaching loads it.
+// The BPF object, opened and sized for one interface but not loaded: attaching loads it, and of its
+// programs those that are chosen (bpf_program__set_autoload), which none is yet.
 #pragma once
 
 #include <array>
@@ -45,7 +46,7 @@ struct Object {
   std::unique_ptr<nids_bpf, SkeletonDeleter> skeleton;
   // Filled before the program runs, so that the first packet is classified: the object uses these
   // and makes none of its own.
-  Fd classes, ports, info_map, ring_map;
+  Fd classes, ports, keys, info_map, ring_map;
   std::vector<Fd> rings;
   nids_info info{};
 };

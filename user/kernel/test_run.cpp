@@ -27,8 +27,6 @@ Result<TestRun> TestRun::load(const ProgramSetup& setup, RingReader::Sink sink) 
   TestRun run;
   run.object_ = std::move(*object);
   nids_bpf& bpf = *run.object_.skeleton;
-  bpf_program__set_autoload(bpf.progs.nids_ingress, false);
-  bpf_program__set_autoload(bpf.progs.nids_egress, false);
   bpf_program__set_autoload(bpf.progs.nids_replay, true);
   if (const int error = nids_bpf__load(&bpf); error != 0)
     return Error{.action = action,
@@ -41,6 +39,9 @@ Result<TestRun> TestRun::load(const ProgramSetup& setup, RingReader::Sink sink) 
   run.clock_ = Mapped<nids_clock>{run.maps_.fd("nids_clock")};
   if (!run.clock_) return Error{.action = "map the packets' clock", .error_number = errno};
   run.commands_.emplace(run.maps_);
+  auto flow_maps = FlowMaps::of(run.maps_);
+  if (!flow_maps) return flow_maps.error();
+  run.flow_maps_ = std::move(*flow_maps);
   if (auto added = run.ring_.add(run.object_.rings.front().get(), std::move(sink)); !added)
     return added.error();
   return run;

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "kernel/commands.hpp"
+#include "kernel/flow_maps.hpp"
 #include "kernel/maps.hpp"
 #include "kernel/object.hpp"
 #include "kernel/ring.hpp"
@@ -29,6 +30,7 @@ class TestRun {
     return commands_->give(key, slot, interest);
   }
 
+  const FlowMaps& flow_maps() const { return flow_maps_; }
   [[nodiscard]] Result<nids_counters> counters() const;
   [[nodiscard]] Result<nids_sum> live_by_scan() const;
 
@@ -38,6 +40,7 @@ class TestRun {
   int program_ = -1;  // owned by object_
   Mapped<nids_clock> clock_;
   std::optional<FlowCommands> commands_;
+  FlowMaps flow_maps_;
   RingReader ring_;
 };
 

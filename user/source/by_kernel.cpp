@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernel/test_run.hpp"
+#include "source/live_tables.hpp"
 #include "source/record_source.hpp"
 
 namespace nids {
@@ -53,6 +54,7 @@ class KernelSource final : public RecordSource {
                              std::to_string(counters->finished) + " of " + std::to_string(taken_)};
     return Reading{.counters = *counters, .live_by_scan = *live};
   }
+  FlowTables tables() const override { return tables_of(program_.flow_maps()); }
 
  private:
   TestRun program_;

@@ -53,11 +53,12 @@ std::string file_text(const std::string& path) {
 Result<int> open_input(const std::string& path, const std::string& action) {
   const int fd = path == "-" ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
                              : ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
-  if (fd < 0) return Error{.action = action, .error_number = errno};
+  const std::string hint = "name a capture file, or - for standard input";
+  if (fd < 0) return Error{.action = action, .error_number = errno, .hint = hint};
   struct stat status {};
   if (::fstat(fd, &status) == 0 && S_ISDIR(status.st_mode)) {
     ::close(fd);
-    return Error{.action = action, .error_number = EISDIR};
+    return Error{.action = action, .error_number = EISDIR, .hint = hint};
   }
   return fd;
 }
@@ -105,8 +106,10 @@ Result<void> CaptureFile::State::open_capture() {
   if (!file) return Error{.action = action, .error_number = errno};
   std::setvbuf(file.get(), nullptr, _IOFBF, kFileBuffer);
 
+  // A small file is read, and may have failed, to its end here: what came before that counts.
   const int first = std::getc(file.get());
-  if (!input.file.failure().empty()) return Error{.action = action, .reason = input.file.failure()};
+  if (first == EOF && !input.file.failure().empty())
+    return Error{.action = action, .reason = input.file.failure()};
   if (first == EOF) return Error{.action = action, .reason = "it is empty", .hint = hint};
   std::ungetc(first, file.get());
 

@@ -9,6 +9,7 @@
 
 #include "firstpass/first_pass.hpp"
 #include "nids/result.hpp"
+#include "source/flow_reader.hpp"
 
 namespace nids {
 
@@ -28,6 +29,8 @@ class RecordSource {
   virtual std::uint32_t command(const nids_flow_key& key, nids_slot_address slot,
                                 nids_interest interest) = 0;
   [[nodiscard]] virtual Result<Reading> read() const = 0;
+  // Good as long as the source is.
+  virtual FlowTables tables() const = 0;
 };
 
 struct RecordSourceSetup {

@@ -41,7 +41,13 @@ NIDS_ABI_SIZE(struct nids_port_classes, 131072);
 
 #define NIDS_HASH_KEYS 11 /* random words: bpf/flow/key.h */
 
-enum nids_mode { NIDS_MODE_NATIVE = 1, NIDS_MODE_SKB = 2 };
+struct nids_hash_keys_value {
+	__u64 word[NIDS_HASH_KEYS];
+};
+NIDS_ABI_SIZE(struct nids_hash_keys_value, 88);
+
+/* How incoming packets are seen: by XDP, or by tc. */
+enum nids_mode { NIDS_MODE_NATIVE = 1, NIDS_MODE_SKB = 2, NIDS_MODE_TC = 3 };
 
 /* nids_info.flags */
 #define NIDS_INFO_EGRESS	 0x1 /* the tc program was attached too */

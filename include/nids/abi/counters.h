@@ -53,8 +53,9 @@ struct nids_counters {
 	struct nids_sum ring_lost[NIDS_REASON_COUNT]; /* failed reserves */
 	struct nids_sum copy_failed; /* records given back: the packet could not be read */
 	__u64 cells_replaced; /* flows whose order of events was forgotten for others, by hash */
+	__u64 fragments_replaced; /* datagrams forgotten for others, by hash, before their time */
 	__u64 started;
-	__u64 reserved[7]; /* fills whole cache lines */
+	__u64 reserved[6]; /* fills whole cache lines */
 };
 NIDS_ABI_SIZE(struct nids_counters, 3264);
 
@@ -78,10 +79,19 @@ struct nids_agent_counters {
 	__u64 flows_evicted;	    /* from the agent's table, at its cap */
 	__u64 suppressions_evicted; /* before their time: an alert may have come twice */
 	__u64 commands;		    /* slots told what to send up */
+	__u64 flow_records;	    /* flows told, in EVE and by IPFIX */
+	__u64 ipfix_sent;	    /* of them, given to the network */
+	__u64 ipfix_lost;	    /* refused, or the collector was not there */
+	__u64 slots_waiting;	    /* in the last scan: read again in the next */
+	/* Who the agent is, continued: behind all else, so that the beginning stays as it was. */
+	__u64 pid_namespace;	  /* inode of that in which its process ids mean something */
+	__u64 reader_pid;	  /* of the process that takes records from the rings */
+	__u64 reader_start_ticks; /* as pid_start_ticks */
 };
-NIDS_ABI_SIZE(struct nids_agent_counters, 208);
+NIDS_ABI_SIZE(struct nids_agent_counters, 264);
 
 #define NIDS_DEGRADED_EVE    0x1 /* eve.json can't be written */
 #define NIDS_DEGRADED_RETAIN 0x2 /* packets can't be kept */
+#define NIDS_DEGRADED_IPFIX  0x4 /* the collector can't be reached */
 
 #endif

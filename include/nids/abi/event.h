@@ -66,8 +66,10 @@ struct nids_flow_event {
 	struct nids_flow_snapshot flow;
 	__u32 now_ticks; /* at event.ktime_ns */
 	__u32 tick_ns;
+	__u32 set; /* where the slot was, in the table of `cpu` */
+	__u16 cpu;
 	__u8 cause; /* enum nids_export */
-	__u8 reserved[7];
+	__u8 reserved;
 };
 NIDS_ABI_SIZE(struct nids_flow_event, 136);
 

@@ -70,10 +70,10 @@ struct nids_flow_state {
 	__u32 packets[2];    /* wire packets, GSO counted out; goes up before it is full */
 	__u32 created_ticks; /* the low half of jiffies; in a replay, of packet time */
 	__u32 last_ticks;
-	__u8 tcp_flags[2]; /* all flags seen, or-ed */
+	__u8 tcp_flags[2]; /* all flags seen, or-ed; of ICMP all types */
 	__u8 class_id;	   /* index of nids_classes, 0 for none */
 	__u8 flags;	   /* NIDS_FLOW_* */
-	__u32 command;	   /* generation << NIDS_COMMAND_BITS | enum nids_interest */
+	__u32 command;	   /* generation << NIDS_COMMAND_BITS | NIDS_COMMAND_REPORTED | interest */
 	__u32 generation;  /* 24 bits; 0: the slot was never used */
 	__u16 events;	   /* NIDS_EVENT_*, of both senders */
 	__u8 identified;   /* packets with payload that went up to be identified */
@@ -81,8 +81,11 @@ struct nids_flow_state {
 };
 NIDS_ABI_SIZE(struct nids_flow_state, 48);
 
-#define NIDS_COMMAND_BITS   8
-#define NIDS_GENERATION_MAX 0xffffffu
+#define NIDS_COMMAND_BITS     8
+#define NIDS_COMMAND_REPORTED 0x80 /* to agents: what was counted so far has been told */
+#define NIDS_COMMAND_INTEREST 0x7f /* enum nids_interest, or: */
+#define NIDS_COMMAND_NONE     0x7f /* as its class says */
+#define NIDS_GENERATION_MAX   0xffffffu
 
 struct nids_flow4 { /* one cache line */
 	struct nids_flow4_key key;
@@ -96,6 +99,9 @@ struct nids_flow6 { /* two */
 	__u64 unused[5];
 };
 NIDS_ABI_SIZE(struct nids_flow6, 128);
+
+/* A connection silent for so long is over: Zeek's and RFC 4787's order of magnitude for UDP. */
+#define NIDS_IDLE_NS 60000000000ull
 
 #define NIDS_WAYS 8 /* slots a set: measured, 8 ways at a quarter load hardly ever evict */
 

@@ -15,6 +15,11 @@
 #define NIDS_PACKET_IS_FLOW	   0x04 /* parsed far enough to belong to a flow */
 #define NIDS_PACKET_TO_BROADCAST   0x08 /* to the broadcast MAC address */
 #define NIDS_PACKET_IS_ICMP_ERROR  0x10 /* carries the packet that it is about */
+#define NIDS_PACKET_IS_RELATED                                                                     \
+	0x20 /* belongs to a known flow that its own headers don't name:                           \
+	      * an ICMP error to that of the packet it is about, a                                 \
+	      * later fragment to that of its datagram                                             \
+	      */
 
 /* nids_packet.quirks: what headers hold that no honest one does. */
 #define NIDS_QUIRK_SOURCE_ROUTE	   0x0001 /* RFC 791: loose or strict */
@@ -30,7 +35,9 @@
 struct nids_packet {
 	__u8 src[16] NIDS_WORD_ALIGNED; /* IPv4 in the first 4 bytes, the rest zero */
 	__u8 dst[16];
-	__u16 src_port; /* host order; ICMP echo: the identifier, both ports */
+	__u16 src_port; /* host order; ICMP: see bpf/parse/transport.h; a later fragment that is
+			 * related: its datagram's
+			 */
 	__u16 dst_port;
 	__u16 vlan[NIDS_VLAN_MAX]; /* VLAN ids, outermost first */
 	__u16 ether_type;	   /* host order, of what follows the tags */
@@ -48,9 +55,10 @@ struct nids_packet {
 	__u8 icmp_type;
 	__u8 icmp_code;
 	__u32 payload_len; /* bytes by the IP length, so padding is not payload */
+	__u32 fragment_id; /* of the datagram, where it is fragmented; host order */
 	__u16 quirks;	   /* NIDS_QUIRK_* */
 	__u8 tunnel;	   /* enum nids_tunnel */
-	__u8 reserved[5];
+	__u8 reserved;
 };
 NIDS_ABI_SIZE(struct nids_packet, 72);
 

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/flow_reader.hpp"
+
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "firstpass/twin.h"
+
+namespace nids {
+namespace {
+
+// A CPU is between two packets most of the time; one that never is keeps its slot for later.
+constexpr int kTries = 100;
+
+void unpack(const nids_flow4_key& packed, nids_flow_key& key) { nids_twin_unpack4(&packed, &key); }
+void unpack(const nids_flow6_key& packed, nids_flow_key& key) { nids_twin_unpack6(&packed, &key); }
+
+std::uint32_t fingerprint_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash); }
+
+std::uint32_t load(const std::uint32_t& shared) {
+  return __atomic_load_n(&shared, __ATOMIC_RELAXED);
+}
+
+// Whether the agent that wrote the slot's command has told of it.
+bool is_reported(const nids_flow_state& state) {
+  return state.command >> NIDS_COMMAND_BITS == state.generation &&
+         (state.command & NIDS_COMMAND_REPORTED) != 0;
+}
+
+bool is_bypassed(const nids_flow_state& state) {
+  return state.command >> NIDS_COMMAND_BITS == state.generation &&
+         (state.command & NIDS_COMMAND_INTEREST) == NIDS_INTEREST_BYPASS;
+}
+
+// calloc gives large blocks as untouched pages.
+template <class T>
+std::unique_ptr<T[], void (*)(T*)> zeroed(std::size_t count) {
+  auto* memory = static_cast<T*>(std::calloc(count, sizeof(T)));
+  if (!memory && count != 0) throw std::bad_alloc();
+  return {memory, [](T* p) { std::free(p); }};
+}
+
+}  // namespace
+
+FlowReader::FlowReader(const FlowTables& tables)
+    : tables_(tables),
+      ipv4_{reinterpret_cast<nids_flow4*>(tables.sets4), tables.sets4_per_cpu,
+            zeroed<Told>(std::size_t{tables.cpus} * tables.sets4_per_cpu * NIDS_WAYS)},
+      ipv6_{reinterpret_cast<nids_flow6*>(tables.sets6), tables.sets6_per_cpu,
+            zeroed<Told>(std::size_t{tables.cpus} * tables.sets6_per_cpu * NIDS_WAYS)} {}
+
+// As it is between two packets of its CPU: `started` is raised before all else, `finished` after.
+template <class Slot>
+bool FlowReader::copy(const Slot& shared, std::uint32_t cpu, Slot& slot) const {
+  const nids_counters& block = tables_.counters[cpu];
+  for (int i = 0; i < kTries; ++i) {
+    const std::uint64_t finished = __atomic_load_n(&block.finished, __ATOMIC_ACQUIRE);
+    std::uint64_t words[sizeof(Slot) / 8];
+    const auto* from = reinterpret_cast<const std::uint64_t*>(&shared);
+    for (std::size_t word = 0; word < std::size(words); ++word)
+      words[word] = __atomic_load_n(from + word, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    std::memcpy(&slot, words, sizeof(slot));
+    if (__atomic_load_n(&block.started, __ATOMIC_RELAXED) == finished) return true;
+  }
+  return false;
+}
+
+FlowPart FlowReader::part_of(const nids_flow_key& key, const nids_flow_state& state) const {
+  FlowPart part{.key = key, .ifindex = tables_.ifindex};
+  std::memcpy(part.tcp_flags, state.tcp_flags, sizeof(part.tcp_flags));
+  part.events = state.events;
+  part.class_id = state.class_id;
+  part.opener_is_hi = (state.flags & NIDS_FLOW_OPENER_HI) != 0;
+  part.is_bypassed = is_bypassed(state);
+  return part;
+}
+
+template <class Slot>
+FlowReader::Told* FlowReader::find(Table<Slot>& table, const ExportedFlow& flow) {
+  if (flow.cpu >= tables_.cpus || flow.set >= table.sets_per_cpu) return nullptr;
+  const std::uint64_t hash = nids_twin_flow_hash(&flow.key, tables_.hash_keys.data());
+  for (std::uint32_t way = 0; way < NIDS_WAYS; ++way) {
+    Told& told = table.told[table.index(flow.cpu, flow.set, way)];
+    if (told.generation == flow.state.generation && told.fingerprint == fingerprint_of(hash))
+      return &told;
+  }
+  return nullptr;
+}
+
+void FlowReader::exported(const ExportedFlow& flow, const Sink& sink) {
+  FlowPart part = part_of(flow.key, flow.state);
+  Told* told = flow.key.ip_version == 4 ? find(ipv4_, flow) : find(ipv6_, flow);
+  for (int i = 0; i < 2; ++i) {
+    part.packets[i] = flow.state.packets[i] - (told ? told->packets[i] : 0);
+    part.bytes[i] = flow.state.bytes[i] - (told ? told->bytes[i] : 0);
+  }
+  part.history = flow.history;
+  part.created = flow.created;
+  part.last = flow.last;
+  part.is_ended = flow.cause == NIDS_EXPORT_ENDED;
+  part.is_continued = is_reported(flow.state);
+  if (told) {
+    const std::uint32_t generation = flow.cause == NIDS_EXPORT_FULL ? told->generation : 0;
+    *told = {.generation = generation, .fingerprint = told->fingerprint};
+  }
+  // What an agent before us told of a slot that we never saw is not told again.
+  if (told || !part.is_continued) sink(part);
+}
+
+// Returns whether the slot has to wait.
+template <class Slot>
+bool FlowReader::look(Table<Slot>& table, std::uint32_t cpu, std::size_t index,
+                      const TickClock& clock, const Sink& sink) {
+  const Slot& shared = table.slots[index];
+  Told& told = table.told[index];
+  const std::uint32_t generation = load(shared.state.generation);
+  if (generation == told.generation && load(shared.state.packets[0]) == told.packets[0] &&
+      load(shared.state.packets[1]) == told.packets[1])
+    return false;
+  Slot slot;
+  if (!copy(shared, cpu, slot)) return true;
+  const nids_flow_state& state = slot.state;
+  nids_flow_key key{};
+  unpack(slot.key, key);
+  const std::uint64_t hash = nids_twin_flow_hash(&key, tables_.hash_keys.data());
+  const bool is_known = told.generation == state.generation;
+  // Its old flow's record, or that of its full count, is still in the ring.
+  if (told.generation != 0 && !is_known) return true;
+  if (is_known && (state.packets[0] < told.packets[0] || state.packets[1] < told.packets[1]))
+    return true;
+  FlowPart part = part_of(key, state);
+  const bool is_news = is_known || !is_reported(state);
+  for (int i = 0; i < 2; ++i) {
+    part.packets[i] = state.packets[i] - told.packets[i];
+    part.bytes[i] = state.bytes[i] - told.bytes[i];
+  }
+  told = {.generation = state.generation,
+          .fingerprint = fingerprint_of(hash),
+          .packets = {state.packets[0], state.packets[1]},
+          .bytes = {state.bytes[0], state.bytes[1]}};
+  if (!is_news) return false;
+  part.history = nids_twin_history(tables_.cells, tables_.cell_bits, hash);
+  part.created = clock.wall(state.created_ticks);
+  part.last = clock.wall(state.last_ticks);
+  part.is_continued = is_reported(state);
+  sink(part);
+  return false;
+}
+
+template <class Slot>
+std::uint64_t FlowReader::scan(Table<Slot>& table, const TickClock& clock, const Sink& sink) {
+  std::uint64_t waiting = 0;
+  for (std::uint32_t cpu = 0; cpu < tables_.cpus; ++cpu)
+    for (std::uint32_t set = 0; set < table.sets_per_cpu; ++set)
+      for (std::uint32_t way = 0; way < NIDS_WAYS; ++way) {
+        const std::size_t index = table.index(cpu, set, way);
+        // Slots fill in order and are never freed: nothing stands behind a free one.
+        if (load(table.slots[index].state.generation) == 0) break;
+        waiting += look(table, cpu, index, clock, sink);
+      }
+  return waiting;
+}
+
+std::uint64_t FlowReader::scan(const TickClock& clock, const Sink& sink) {
+  return scan(ipv4_, clock, sink) + scan(ipv6_, clock, sink);
+}
+
+template <class Slot>
+void FlowReader::mark(Table<Slot>& table, const nids_flow_key& key, std::uint64_t hash) {
+  const auto set = static_cast<std::uint32_t>(hash >> 32 & (table.sets_per_cpu - 1));
+  for (std::uint32_t cpu = 0; cpu < tables_.cpus; ++cpu)
+    for (std::uint32_t way = 0; way < NIDS_WAYS; ++way) {
+      const std::size_t index = table.index(cpu, set, way);
+      const Told& told = table.told[index];
+      if (told.generation == 0 || told.fingerprint != fingerprint_of(hash)) continue;
+      nids_flow_state& state = table.slots[index].state;
+      nids_flow_key known{};
+      unpack(table.slots[index].key, known);
+      if (std::memcmp(&known, &key, sizeof(key)) != 0) continue;
+      const std::uint32_t command = load(state.command);
+      const std::uint32_t interest = command >> NIDS_COMMAND_BITS == told.generation
+                                         ? command & NIDS_COMMAND_INTEREST
+                                         : NIDS_COMMAND_NONE;
+      __atomic_store_n(&state.command,
+                       told.generation << NIDS_COMMAND_BITS | NIDS_COMMAND_REPORTED | interest,
+                       __ATOMIC_RELEASE);
+    }
+}
+
+void FlowReader::mark_reported(const nids_flow_key& key) {
+  const std::uint64_t hash = nids_twin_flow_hash(&key, tables_.hash_keys.data());
+  if (key.ip_version == 4)
+    mark(ipv4_, key, hash);
+  else
+    mark(ipv6_, key, hash);
+}
+
+}  // namespace nids

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads the flow tables of the first pass, and the slots that it exports, and tells of each slot
+// what has not been told yet: so that the parts of a flow add up to what its packets were. Joins
+// nothing.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "decode/exported_flow.hpp"
+#include "decode/flow_part.hpp"
+#include "nids/abi/config.h"
+#include "nids/abi/counters.h"
+
+namespace nids {
+
+// The tables, which somebody else owns and writes. Those of a CPU follow one another.
+struct FlowTables {
+  const nids_counters* counters = nullptr;  // a block a CPU
+  nids_flow4_set* sets4 = nullptr;
+  nids_flow6_set* sets6 = nullptr;
+  const nids_flow_cell* cells = nullptr;
+  std::uint32_t cpus = 0;
+  std::uint32_t sets4_per_cpu = 0;
+  std::uint32_t sets6_per_cpu = 0;
+  std::uint32_t cell_bits = 0;
+  std::array<__u64, NIDS_HASH_KEYS> hash_keys{};
+  std::uint32_t ifindex = 0;
+};
+
+// What a tick of a slot means.
+struct TickClock {
+  std::uint32_t now_ticks = 0;
+  std::uint32_t tick_ns = 1;
+  WallTime now;
+
+  // Ticks wrap: what they tell is how long ago it was. A slot that was written after `now` is of
+  // now, and not of a whole wrap ago.
+  WallTime wall(std::uint32_t ticks) const {
+    constexpr std::uint32_t kAhead_ticks = 1u << 16;
+    const std::uint32_t ago_ticks = now_ticks - ticks;
+    const bool is_ahead = ago_ticks > 0u - kAhead_ticks;
+    const std::uint64_t ago_ns = is_ahead ? 0 : std::uint64_t{ago_ticks} * tick_ns;
+    return {now.ns > ago_ns ? now.ns - ago_ns : 0};
+  }
+};
+
+class FlowReader {
+ public:
+  using Sink = std::function<void(const FlowPart&)>;
+
+  explicit FlowReader(const FlowTables& tables);
+
+  // A record of the ring, in its order.
+  void exported(const ExportedFlow& flow, const Sink& sink);
+
+  // Every slot that has grown. Call it when all records that the ring held at some moment since
+  // the last call have been given to exported(): a slot that has changed hands waits for the
+  // record of the flow before. Returns how many slots wait.
+  std::uint64_t scan(const TickClock& clock, const Sink& sink);
+
+  // To the next agent: what the slots of this flow hold has been told. Called after scan().
+  void mark_reported(const nids_flow_key& key);
+
+ private:
+  // Of a slot as it was when it was told last.
+  struct Told {
+    std::uint32_t generation = 0;   // 0: nothing of what is in the slot now
+    std::uint32_t fingerprint = 0;  // of the key
+    std::uint32_t packets[2]{};
+    std::uint64_t bytes[2]{};
+  };
+  static_assert(sizeof(Told) == 32);
+
+  template <class Slot>
+  struct Table {
+    Slot* slots = nullptr;
+    std::uint32_t sets_per_cpu = 0;
+    // Anonymous memory: pages of slots that are never used are never there.
+    std::unique_ptr<Told[], void (*)(Told*)> told{nullptr, nullptr};
+    std::size_t index(std::uint32_t cpu, std::uint32_t set, std::uint32_t way) const {
+      return (std::size_t{cpu} * sets_per_cpu + set) * NIDS_WAYS + way;
+    }
+  };
+
+  template <class Slot>
+  bool copy(const Slot& shared, std::uint32_t cpu, Slot& slot) const;
+  template <class Slot>
+  bool look(Table<Slot>& table, std::uint32_t cpu, std::size_t index, const TickClock& clock,
+            const Sink& sink);
+  template <class Slot>
+  std::uint64_t scan(Table<Slot>& table, const TickClock& clock, const Sink& sink);
+  template <class Slot>
+  Told* find(Table<Slot>& table, const ExportedFlow& flow);
+  template <class Slot>
+  void mark(Table<Slot>& table, const nids_flow_key& key, std::uint64_t hash);
+  FlowPart part_of(const nids_flow_key& key, const nids_flow_state& state) const;
+
+  FlowTables tables_;
+  Table<nids_flow4> ipv4_;
+  Table<nids_flow6> ipv6_;
+};
+
+}  // namespace nids
