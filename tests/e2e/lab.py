@@ -270,7 +270,7 @@ class Watch:
 
     def seen(self):
         """Packets and bytes by the summary."""
-        match = re.search(r"^seen\s+(\d+) packets, (\d+) bytes", self.out, re.M)
+        match = re.search(r"^seen\s+(\d+) packets?, (\d+) bytes?", self.out, re.M)
         return tuple(map(int, match.groups())) if match else None
 
 
@@ -441,9 +441,11 @@ class Lab:
         for link in self.near.links():
             if "xdp" in link:
                 self.programs.add(link["xdp"]["prog"]["id"])
-            filters = run("tc", "-n", self.near.name, "-j", "filter", "show", "dev", link["ifname"],
-                          "egress", check=False).stdout
-            self.programs.update(map(int, re.findall(r'"prog":\{"id":(\d+)', filters)))
+            for way in ("ingress", "egress"):
+                filters = run("tc", "-n", self.near.name, "-j", "filter", "show", "dev",
+                              link["ifname"], way, check=False).stdout
+                self.programs.update(map(int, re.findall(r'"prog":\{"id":(\d+),"name":"nids_',
+                                                         filters)))
 
     # what nids-xdp says
 

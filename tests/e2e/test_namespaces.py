@@ -69,7 +69,7 @@ class Namespaces:
         text = self.lab.nids("stats")
         self.assertEqual(text.returncode, 0)
         self.assertIn("v0", text.stdout)
-        self.assertRegex(text.stdout, r"netis +1 flows +1 packets")
+        self.assertRegex(text.stdout, r"netis +1 flow +1 packet ")
         self.assertIn("v0", self.lab.nids("status").stdout)
         self.detach()
         self.assertEqual(watch.wait(), 0, watch.err)
@@ -100,6 +100,16 @@ class Namespaces:
         self.assertIn("hint", watch.err)
         self.check_agentless(watch, self.lab.stats())
         self.assertEqual(self.check_adoption(before).stop(), 0)
+
+    def test_what_a_killed_agent_left_unread_is_lost(self):
+        watch = self.lab.attach("v0")
+        os.kill(watch.agents[0], signal.SIGSTOP)
+        self.lab.far.send_frames("v1", [netis(), netis(40001)])
+        wait_for("both in the ring", lambda: self.lab.stats()["ring"]["pending"] == 2)
+        os.kill(watch.agents[0], signal.SIGKILL)
+        self.assertEqual(watch.wait(), 1)
+        self.assertRegex(watch.out, r"(?m)^lost +2 records unread$")
+        self.detach()
 
     def test_both_killed_then_detached(self):
         watch = self.lab.attach("v0")

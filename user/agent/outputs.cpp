@@ -33,6 +33,19 @@ Error refuse(const std::string& path, std::string reason) {
                .hint = "give --retain a directory of its own"};
 }
 
+// What stands behind a slash would be looked for in the directory that a link points to.
+std::string without_trailing_slashes(std::string path) {
+  const bool is_empty = path.empty();
+  while (path.size() > 1 && (path.ends_with('/') || path.ends_with("/.")))
+    path.erase(path.size() - (path.ends_with('/') ? 1 : 2));
+  return path.empty() && !is_empty ? "/" : path;
+}
+
+bool is_symlink(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::is_symlink(path, ignored);
+}
+
 // O_NOFOLLOW guards the last name only; the ones before it are root's to arrange.
 Result<Fd> open_directory(const std::string& path) {
   Fd fd{open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
@@ -42,12 +55,22 @@ Result<Fd> open_directory(const std::string& path) {
 
 }  // namespace
 
-Result<Fd> open_eve(const std::string& path, bool make_directories) {
-  if (path == "-") {
-    Fd fd{fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)};
-    if (!fd) return Error{.action = "write to standard output", .error_number = errno};
-    return fd;
+Result<Fd> open_standard_output(WhenFull when_full) {
+  struct stat status {};
+  if (when_full == WhenFull::kLose && fstat(STDOUT_FILENO, &status) == 0 &&
+      (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode))) {
+    // An open file of our own: O_NONBLOCK on the one that was inherited is on all who share it. A
+    // regular file never blocks, and its position is to be shared.
+    Fd own{open("/proc/self/fd/1", O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)};
+    if (own) return own;
   }
+  Fd fd{fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)};
+  if (!fd) return Error{.action = "write to standard output", .error_number = errno};
+  return fd;
+}
+
+Result<Fd> open_eve(const std::string& path, bool make_directories) {
+  if (path == "-") return open_standard_output(WhenFull::kWait);
   if (make_directories) {
     std::error_code ignored;  // open() says why
     std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
@@ -55,11 +78,21 @@ Result<Fd> open_eve(const std::string& path, bool make_directories) {
   // O_NONBLOCK: a pipe that nobody reads must not hold up the agent.
   Fd fd{open(path.c_str(),
              O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640)};
-  if (!fd) return Error{.action = "write alerts to " + path, .error_number = errno};
+  const int error = errno;
+  if (!fd && is_symlink(path))
+    return Error{.action = "write alerts to " + path,
+                 .reason = "it is a symbolic link",
+                 .hint = "name the file that it points to; - is standard output"};
+  if (!fd) return Error{.action = "write alerts to " + path, .error_number = error};
   return fd;
 }
 
-Result<Fd> open_packet_directory(const std::string& path, const AgentUser& user) {
+Result<Fd> open_packet_directory(const std::string& name, const AgentUser& user) {
+  const std::string path = without_trailing_slashes(name);
+  if (is_symlink(path))
+    return Error{.action = "keep packets in " + path,
+                 .reason = "it is a symbolic link",
+                 .hint = "name the directory that it points to"};
   std::error_code made;
   const bool is_new = std::filesystem::create_directories(path, made);
   if (made) return Error{.action = "create the directory " + path, .error_number = made.value()};

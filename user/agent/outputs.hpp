@@ -10,11 +10,16 @@
 
 namespace nids {
 
-// "-" is standard output. Missing directories are made for the default path only.
+// What to do where a pipe or terminal takes no more for now: wait, or lose and count the line.
+enum class WhenFull { kWait, kLose };
+[[nodiscard]] Result<Fd> open_standard_output(WhenFull when_full);
+
+// "-" is standard output, which is waited for. Missing directories are made for the default path
+// only. A symbolic link is refused.
 [[nodiscard]] Result<Fd> open_eve(const std::string& path, bool make_directories);
 
 // A directory that `user` can write and others can't: made where it is missing; handed to `user`
 // where it is root's and holds nothing but segments.
-[[nodiscard]] Result<Fd> open_packet_directory(const std::string& path, const AgentUser& user);
+[[nodiscard]] Result<Fd> open_packet_directory(const std::string& name, const AgentUser& user);
 
 }  // namespace nids

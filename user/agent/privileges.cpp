@@ -21,11 +21,14 @@ struct Capability {
 };
 
 // Those of loading come first. CAP_SYS_ADMIN: finding programs and maps by id, and mounting the
-// bpffs.
+// bpffs. The last three: for the agent to become a user without privileges.
 constexpr std::array kToAttach{
-    Capability{CAP_BPF, "CAP_BPF"}, Capability{CAP_NET_ADMIN, "CAP_NET_ADMIN"},
-    Capability{CAP_PERFMON, "CAP_PERFMON"}, Capability{CAP_SYS_ADMIN, "CAP_SYS_ADMIN"}};
-constexpr std::size_t kToLoad = 3;
+    Capability{CAP_BPF, "CAP_BPF"},         Capability{CAP_NET_ADMIN, "CAP_NET_ADMIN"},
+    Capability{CAP_PERFMON, "CAP_PERFMON"}, Capability{CAP_SYS_ADMIN, "CAP_SYS_ADMIN"},
+    Capability{CAP_SETUID, "CAP_SETUID"},   Capability{CAP_SETGID, "CAP_SETGID"},
+    Capability{CAP_SETPCAP, "CAP_SETPCAP"}};
+
+constexpr std::size_t kToLoad = 3, kToDetach = 4;
 
 std::string missing_of(std::span<const Capability> needed) {
   std::string missing;
@@ -55,7 +58,8 @@ Result<void> drop_capabilities() {
 
 }  // namespace
 
-std::string missing_capabilities() { return missing_of(kToAttach); }
+std::string missing_to_attach() { return missing_of(kToAttach); }
+std::string missing_to_detach() { return missing_of(std::span(kToAttach).first(kToDetach)); }
 std::string missing_to_load() { return missing_of(std::span(kToAttach).first(kToLoad)); }
 
 AgentUser agent_user() {

@@ -11,8 +11,9 @@
 namespace nids {
 
 // Capabilities that attaching needs and the process lacks, "CAP_BPF CAP_NET_ADMIN"; empty: none.
-std::string missing_capabilities();
-// The same for loading the program without attaching it.
+std::string missing_to_attach();
+// The same for removing programs, and for loading one without attaching it.
+std::string missing_to_detach();
 std::string missing_to_load();
 
 struct AgentUser {

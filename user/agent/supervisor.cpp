@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/supervisor.hpp"
 
+#include <linux/if_arp.h>
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -27,13 +28,18 @@ namespace {
 constexpr int kLookEvery_ms = 200;
 constexpr int kAgentStarts_ms = 10'000;
 constexpr auto kAgentMayTake = std::chrono::seconds(10);
+constexpr auto kReaderMayTake = std::chrono::seconds(7);  // longer than it goes on without a parent
+constexpr std::size_t kToEnd = 16;                        // descriptors that removing needs
+constexpr auto kLookForReaderEvery = std::chrono::milliseconds(20);
 
 sigset_t ending_signals() {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGHUP);  // the terminal is gone
+  // The terminal is gone; but nohup, which has it ignored, means to outlive the terminal.
+  struct sigaction now {};
+  if (sigaction(SIGHUP, nullptr, &now) != 0 || now.sa_handler != SIG_IGN) sigaddset(&set, SIGHUP);
   return set;
 }
 
@@ -53,8 +59,56 @@ Result<std::vector<LinkFacts>> resolve(const std::vector<std::string>& names) {
   return links;
 }
 
+// The link types of interfaces that one meets; the kernel has no names for people.
+std::string link_type_name(const LinkFacts& link) {
+  const std::string kind = link.kind.empty() ? "" : link.kind + ", ";
+  switch (link.type) {
+    case ARPHRD_NONE:
+      return kind + "bare IP packets";
+    case ARPHRD_PPP:
+      return kind + "PPP";
+    case ARPHRD_TUNNEL:
+      return kind + "IP in IPv4";
+    case ARPHRD_TUNNEL6:
+      return kind + "IP in IPv6";
+    case ARPHRD_SIT:
+      return kind + "IPv6 in IPv4";
+    case ARPHRD_IPGRE:
+      return kind + "GRE over IPv4";
+    case ARPHRD_IP6GRE:
+      return kind + "GRE over IPv6";
+    case ARPHRD_RAWIP:
+      return kind + "raw IP";
+    case ARPHRD_INFINIBAND:
+      return kind + "InfiniBand";
+    default:
+      return kind + "link type " + std::to_string(link.type);
+  }
+}
+
+// What the program would take for an Ethernet header is none.
+Result<void> check_link_type(const LinkFacts& link) {
+  if (link.type == ARPHRD_ETHER || link.type == ARPHRD_LOOPBACK) return {};
+  return Error{.action = "attach to " + link.name,
+               .reason = "its packets have no Ethernet header (" + link_type_name(link) + ")",
+               .hint = "watch the interface that carries it, or the one behind it"};
+}
+
 std::string nids_class_name(const nids_class& one) {
   return {one.name, strnlen(one.name, sizeof(one.name))};
+}
+
+bool is_of(nids_mode mode, ModeChoice choice) {
+  return choice == ModeChoice::kAuto ||
+         (choice == ModeChoice::kNative && mode == NIDS_MODE_NATIVE) ||
+         (choice == ModeChoice::kSkb && mode == NIDS_MODE_SKB) ||
+         (choice == ModeChoice::kTc && mode == NIDS_MODE_TC);
+}
+
+// Links between virtual machines and namespaces pass whole super-packets on, until native XDP is
+// there, which takes one frame at a time.
+bool loses_offloads_to_xdp(const LinkFacts& link) {
+  return link.kind == "veth" || link.bus == "virtio";
 }
 
 Result<void> write_classes(const Attachment& attachment, const ProgramSetup& setup) {
@@ -68,22 +122,23 @@ Result<void> write_classes(const Attachment& attachment, const ProgramSetup& set
 Result<AttachOutcome> Supervisor::run() {
   const sigset_t signals = ending_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  // A shell starts background commands with SIGINT ignored; to us it is how one ends an agent.
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGXFSZ, SIG_IGN);
-  auto links = LinkMonitor::open();  // before the interfaces are looked at, so that none is missed
-  if (!links) return links.error();
-  links_.emplace(std::move(*links));
+  if (auto prepared = prepare(); !prepared) return prepared.error();
   if (auto attached = attach_all(); !attached) return attached.error();
   if (auto started = start_agent(); !started) {
-    undo_attach();
+    unlink(control_socket().c_str());
+    spare_.release();  // the lock is a file too
+    {
+      const auto held = lock();
+      undo_attach();
+    }
+    pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
     stop_agent();
     return started.error();
   }
   callbacks_.started(eve_is_open_, packets_are_open_);
 
   const Ending ending = watch();
+  unlink(control_socket().c_str());
   const bool is_removed = remove_programs(ending);
   // From here on a second signal ends at once, as impatient people expect; there is nothing left
   // on the interfaces.
@@ -92,7 +147,7 @@ Result<AttachOutcome> Supervisor::run() {
   for (const Attachment& attachment : attachments_) claim(attachment, false);
 
   AttachOutcome outcome{.is_doubtful = is_doubtful_ || !is_agent_clean,
-                        .is_done = ending == Ending::kAsked && is_removed,
+                        .is_done = ending == Ending::kAsked && is_removed && !is_left_behind_,
                         .readings = {}};
   for (const auto* group : {&attachments_, &dropped_})
     for (const Attachment& attachment : *group)
@@ -103,6 +158,34 @@ Result<AttachOutcome> Supervisor::run() {
   return outcome;
 }
 
+// What would be too late once something is attached.
+Result<void> Supervisor::prepare() {
+  // A shell starts background commands with SIGINT ignored; to us it is how one ends an agent. And
+  // where SIGCHLD is ignored nobody is told how the agent ended.
+  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGCHLD, SIG_DFL);
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+  const sigset_t signals = ending_signals();
+  signals_ = Fd{signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK)};
+  if (!signals_ || !spare_.reserve(kToEnd))
+    return Error{.action = "prepare to attach",
+                 .error_number = errno,
+                 .hint = "more open files are needed: ulimit -n"};
+  auto links = LinkMonitor::open();  // before the interfaces are looked at, so that none is missed
+  if (!links) return links.error();
+  links_.emplace(std::move(*links));
+  return {};
+}
+
+// What is ours has to go whether or not the lock can be had.
+std::optional<AttachLock> Supervisor::lock() const {
+  auto taken = AttachLock::take(request_.paths.run);
+  if (taken) return std::move(*taken);
+  callbacks_.warning(taken.error().message() + "\n  going on without");
+  return std::nullopt;
+}
+
 Result<void> Supervisor::attach_all() {
   auto links = resolve(request_.interfaces);
   if (!links) return links.error();
@@ -111,10 +194,15 @@ Result<void> Supervisor::attach_all() {
   const AttachOptions options{.mode = request_.mode,
                               .egress = request_.egress,
                               .setup = program_setup(request_.config, classes, *ports)};
+  for (const LinkFacts& link : *links)
+    if (auto taken = check_link_type(link); !taken) return taken;
   auto lock = AttachLock::take(request_.paths.run);
   if (!lock) return lock.error();
   const Pins pins(request_.paths.bpffs);
   pins.sweep();
+  auto stay = lock->stay();
+  if (!stay) return stay.error();
+  stay_ = std::move(*stay);
   for (const LinkFacts& link : *links) {
     auto attachment = attach_one(link, options);
     if (!attachment) {
@@ -143,10 +231,8 @@ std::optional<std::string> Supervisor::misfit(const Attachment& attachment) cons
   const auto info = attachment.maps.info();
   if (!info || info->mode == 0) return "they were never completed";
   if (request_.egress != (attachment.egress_id != 0)) return "they watch other directions";
-  if (attachment.xdp_id == 0) return "the XDP program was removed";
-  const bool wants_skb = request_.mode == ModeChoice::kSkb;
-  if (request_.mode != ModeChoice::kAuto && wants_skb != (attachment.mode == NIDS_MODE_SKB))
-    return "they run in another mode";
+  if (attachment.ingress_id == 0) return "that for incoming packets was removed";
+  if (!is_of(attachment.mode, request_.mode)) return "they run in another mode";
   const Config& config = request_.config;
   if (info->sets4_per_cpu * NIDS_WAYS != config.flow.slots_per_cpu ||
       info->sets6_per_cpu * NIDS_WAYS != config.flow.ipv6_slots_per_cpu)
@@ -161,12 +247,58 @@ std::optional<std::string> Supervisor::misfit(const Attachment& attachment) cons
 
 Result<Attachment> Supervisor::attach_new(const LinkFacts& link, const AttachOptions& options) {
   auto attachment = attach(link.ifindex, link.name, options);
-  if (!attachment || options.mode != ModeChoice::kAuto || attachment->mode != NIDS_MODE_SKB)
+  if (!attachment) return attachment;
+  for (const auto& [hook, is_used] : {std::pair{TcHook::kIngress, attachment->mode == NIDS_MODE_TC},
+                                      std::pair{TcHook::kEgress, attachment->egress_id != 0}})
+    if (const std::string before = is_used ? filters_before_ours(link.ifindex, hook) : "";
+        !before.empty())
+      callbacks_.warning("on " + link.name + " packets meet other filters first (" + before +
+                         "); what those decide is not seen");
+  if (options.mode != ModeChoice::kAuto) return attachment;
+  if (attachment->mode == NIDS_MODE_NATIVE) {
+    if (loses_offloads_to_xdp(link))
+      callbacks_.info(link.name + " is a " + (link.kind.empty() ? link.bus : link.kind) +
+                      " link: native XDP turns off its offloads, which slows bulk TCP down; "
+                      "--mode tc leaves them on");
     return attachment;
+  }
   const auto info = attachment->maps.info();
   callbacks_.warning(
       link.name + " is watched in skb mode, which costs more CPU: " + (info ? info->reason : ""));
   return attachment;
+}
+
+// Two agents on one ring would each have a part of the records.
+Result<void> Supervisor::check_is_free(const Attachment& attachment) const {
+  const std::string action = "attach to " + attachment.ifname;
+  auto counters = attachment.maps.agent();
+  if (!counters) return {};  // of no version that had agents
+  const auto agent = pid_here(agent_process(*counters));
+  if (!agent)
+    return Error{.action = action,
+                 .reason = "it was attached by process " + std::to_string(counters->pid) +
+                           " of the PID namespace " + std::to_string(counters->pid_namespace) +
+                           ", in another container most likely; whether that still runs can't be "
+                           "seen from here",
+                 .hint = "end it there; where it is gone: nids-xdp detach " + attachment.ifname +
+                         ", then attach again"};
+  if (*agent != 0)
+    return Error{.action = action,
+                 .reason = "nids-xdp already watches it, process " + std::to_string(*agent),
+                 .hint = "to end that one: nids-xdp detach " + attachment.ifname};
+  // The reader of a parent that was killed takes what is left, and ends.
+  const auto deadline = std::chrono::steady_clock::now() + kReaderMayTake;
+  for (;;) {
+    const auto reader = pid_here(reader_process(*counters));
+    if (!reader || *reader == 0) return {};
+    if (std::chrono::steady_clock::now() > deadline)
+      return Error{.action = action,
+                   .reason = "process " + std::to_string(*reader) +
+                             " of an earlier agent still reads its records, and does not end",
+                   .hint = "kill -9 " + std::to_string(*reader) + ", then attach again"};
+    std::this_thread::sleep_for(kLookForReaderEvery);
+    if (auto now = attachment.maps.agent()) counters = std::move(now);
+  }
 }
 
 Result<Attachment> Supervisor::attach_one(const LinkFacts& link, const AttachOptions& options) {
@@ -175,10 +307,7 @@ Result<Attachment> Supervisor::attach_one(const LinkFacts& link, const AttachOpt
   if (!*found) return attach_new(link, options);
 
   Attachment& there = **found;
-  if (const auto agent = there.maps.agent(); agent && agent_is_alive(*agent))
-    return Error{.action = "attach to " + link.name,
-                 .reason = "nids-xdp already watches it, process " + std::to_string(agent->pid),
-                 .hint = "to end that one: nids-xdp detach " + link.name};
+  if (auto free = check_is_free(there); !free) return free.error();
   if (const auto why = misfit(there)) {
     callbacks_.warning("replacing the programs that an earlier agent left on " + link.name + ": " +
                        *why);
@@ -198,7 +327,10 @@ Sinks Supervisor::open_sinks() {
   const std::string going_on = "; counting and alerting go on";
   if (config.eve.enabled) {
     const bool is_default = config.eve.path.empty();
-    if (auto fd = open_eve(is_default ? request_.paths.eve : config.eve.path, is_default); fd) {
+    auto fd = config.eve.path == "-"
+                  ? open_standard_output(WhenFull::kLose)
+                  : open_eve(is_default ? request_.paths.eve : config.eve.path, is_default);
+    if (fd) {
       sinks.eve.emplace(fd->release());
     } else {
       sinks.eve_is_missing = true;
@@ -227,6 +359,17 @@ Sinks Supervisor::open_sinks() {
       callbacks_.error(store.error().message() + going_on);
     }
   }
+  if (config.ipfix.collector.ip_version != 0) {
+    auto exporter = UdpExporter::open(
+        config.ipfix.collector,
+        {.domain = config.ipfix.domain, .template_seconds = config.ipfix.template_seconds});
+    if (exporter) {
+      sinks.exporter.emplace(std::move(*exporter));
+    } else {
+      sinks.exporter_is_missing = true;
+      callbacks_.error(exporter.error().message() + going_on);
+    }
+  }
   sinks.on_alert = callbacks_.alert;
   return sinks;
 }
@@ -236,33 +379,63 @@ Result<void> Supervisor::start_agent() {
   eve_is_open_ = sinks_->eve.has_value();
   packets_are_open_ = sinks_->store.has_value();
 
+  auto listener = listen_for_control(control_socket(), reader_group());
+  if (listener)
+    control_listener_ = std::move(*listener);
+  else
+    callbacks_.warning(listener.error().message() + "; nobody can ask for flows");
+
   std::array<int, 2> ends{};
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
     return Error{.action = "make a socket pair", .error_number = errno};
   control_ = Fd{ends[0]};
-  const Fd child_end{ends[1]};
+  Fd child_end{ends[1]};
+  const int parent = getpid();
   agent_pid_ = fork();
   if (agent_pid_ < 0) return Error{.action = "start the agent", .error_number = errno};
   if (agent_pid_ == 0) {
     control_ = Fd{};
-    run_child(child_end);
+    run_child(child_end, parent);
   }
+  child_end = Fd{};  // so that the agent's end is the end of the file
   sinks_.reset();
+  control_listener_ = Fd{};
   return await_agent();
 }
 
 // The agent says one byte once it takes records; anything else is its end.
 Result<void> Supervisor::await_agent() {
-  pollfd ready{control_.get(), POLLIN, 0};
+  const std::string action = "start the agent";
+  std::array<pollfd, 2> fds{pollfd{control_.get(), POLLIN, 0}, pollfd{signals_.get(), POLLIN, 0}};
+  if (poll(fds.data(), fds.size(), kAgentStarts_ms) <= 0)
+    return Error{.action = action, .reason = "it did not answer in time"};
+  signalfd_siginfo signal;
+  if (read(signals_.get(), &signal, sizeof(signal)) > 0)
+    return Error{.action = action, .reason = "a signal came meanwhile, to end it"};
   char byte = 0;
-  const bool is_told =
-      poll(&ready, 1, kAgentStarts_ms) == 1 && recv(control_.get(), &byte, 1, MSG_DONTWAIT) == 1;
-  if (is_told) return {};
-  return Error{.action = "start the agent", .reason = "it ended, or did not answer in time"};
+  if (recv(control_.get(), &byte, 1, MSG_DONTWAIT) == 1) return {};
+  return Error{.action = action, .reason = "it ended"};
 }
 
-void Supervisor::run_child(const Fd& control) {
+// Told before the first record is read. Where the parent was killed before that, nobody who comes
+// after it knows of this process, and it must not read.
+bool Supervisor::tell_reader(int parent) const {
+  const ProcessIdentity self = this_process();
+  for (const Attachment& one : attachments_) {
+    const Mapped<nids_agent_counters> agent{one.maps.fd("nids_agent")};
+    if (!agent) return false;
+    agent->reader_start_ticks = self.start_ticks;
+    __atomic_store_n(&agent->reader_pid, self.pid, __ATOMIC_SEQ_CST);
+  }
+  return getppid() == parent;
+}
+
+void Supervisor::run_child(const Fd& control, int parent) {
+  stay_ = Fd{};  // the parent's to hold, and to let go
+  if (!tell_reader(parent)) _exit(1);
   links_.reset();
+  spare_.release();
+  signals_ = Fd{};
   if (callbacks_.in_agent) callbacks_.in_agent();
   std::map<std::uint32_t, std::string> names;
   for (const Attachment& one : attachments_)
@@ -273,8 +446,10 @@ void Supervisor::run_child(const Fd& control) {
   Result<void> result;
   for (Attachment& one : attachments_) {
     auto rings = one.maps.rings();
+    auto tables = FlowMaps::of(one.maps);
     if (!rings) result = rings.error();
-    if (rings) watched.push_back({&one, std::move(*rings)});
+    if (!tables) result = tables.error();
+    if (rings && tables) watched.push_back({&one, std::move(*rings), std::move(*tables)});
     // Tables that it has nothing to say to it can't write to.
     if ((abi_features(request_.config) & NIDS_FEATURE_COMMANDS) != 0)
       commands.emplace(static_cast<std::uint32_t>(one.ifindex), FlowCommands(one.maps));
@@ -286,19 +461,23 @@ void Supervisor::run_child(const Fd& control) {
     return found == commands.end() ? 0 : found->second.give(key, slot, interest);
   };
   Pipeline pipeline(request_.config, std::move(names), std::move(*sinks_));
+  const auto ticks = sample_ticks(watched.empty() ? 1 : watched.front().tables.info.tick_ns);
+  if (!ticks) result = ticks.error();
   if (result) result = drop_privileges(agent_user());
-  if (result) result = run_agent(watched, pipeline, control.get());
+  std::optional<Control> questions;
+  if (control_listener_)
+    questions.emplace(std::move(control_listener_), pipeline, Control::Limits{});
+  if (result)
+    result = run_agent(watched, *ticks, pipeline, questions ? &*questions : nullptr, control.get());
   if (!result) callbacks_.error(result.error().message());
   // Not exit(): the parent's objects are here too, and are not ours to end.
   _exit(result ? 0 : 1);
 }
 
 Supervisor::Ending Supervisor::watch() {
-  const sigset_t signals = ending_signals();
-  const Fd signal_fd{signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK)};
   const auto start = std::chrono::steady_clock::now();
   for (;;) {
-    std::array<pollfd, 2> fds{pollfd{signal_fd.get(), POLLIN, 0}, pollfd{links_->fd(), POLLIN, 0}};
+    std::array<pollfd, 2> fds{pollfd{signals_.get(), POLLIN, 0}, pollfd{links_->fd(), POLLIN, 0}};
     int wait_ms = kLookEvery_ms;
     if (request_.duration) {
       const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -309,11 +488,11 @@ Supervisor::Ending Supervisor::watch() {
     poll(fds.data(), fds.size(), wait_ms);
     signalfd_siginfo signal;
     // Taken, not only seen: it would strike once signals are let through again.
-    if (read(signal_fd.get(), &signal, sizeof(signal)) > 0) return Ending::kAsked;
+    if (read(signals_.get(), &signal, sizeof(signal)) > 0) return Ending::kAsked;
     if (agent_has_died()) return Ending::kAgentDied;
-    if (fds[1].revents != 0) check_links();
+    check_links();
+    check_filters();
     if (attachments_.empty()) return Ending::kInterfacesGone;
-    check_egress();
     check_detach_requests();
     if (attachments_.empty()) return Ending::kAsked;
   }
@@ -321,10 +500,13 @@ Supervisor::Ending Supervisor::watch() {
 
 bool Supervisor::agent_has_died() {
   int status = 0;
-  if (waitpid(agent_pid_, &status, WNOHANG) != agent_pid_) return false;
+  const pid_t ended = waitpid(agent_pid_, &status, WNOHANG);
+  if (ended == 0) return false;
   agent_pid_ = 0;
-  const std::string how = WIFSIGNALED(status) ? std::string("signal ") + strsignal(WTERMSIG(status))
-                                              : "exit code " + std::to_string(WEXITSTATUS(status));
+  const std::string how = ended < 0 ? "nobody knows how"
+                          : WIFSIGNALED(status)
+                              ? std::string("signal ") + strsignal(WTERMSIG(status))
+                              : "exit code " + std::to_string(WEXITSTATUS(status));
   callbacks_.error("the agent ended by itself (" + how +
                    "); the programs go on counting\n  hint: nids-xdp attach takes over, nids-xdp "
                    "detach removes them");
@@ -339,6 +521,7 @@ void Supervisor::check_links() {
       if (change.deleted) {
         callbacks_.error("interface " + attachment.ifname + " was deleted or moved away");
         is_doubtful_ = true;
+        const auto held = lock();
         drop(i);
         break;
       }
@@ -347,19 +530,28 @@ void Supervisor::check_links() {
         attachment.ifname = change.link.name;
       }
       auto found = find_attachment(attachment.ifindex, attachment.ifname);
-      const bool is_removed = found && (!*found || (*found)->xdp_id != attachment.xdp_id);
-      const auto agent = attachment.maps.agent();
-      // A link loses its programs before it is deleted; that news is on its way then.
-      if (is_removed && find_link(attachment.ifname) && !(agent && agent->detach_requested)) {
-        callbacks_.error("somebody removed the XDP program from " + attachment.ifname);
-        if (*found)
-          if (auto removed = detach(**found); !removed) callbacks_.error(removed.error().message());
-        is_doubtful_ = true;
-        drop(i);
-        break;
-      }
+      const bool is_removed = found && (!*found || (*found)->ingress_id != attachment.ingress_id);
+      if (is_removed && ingress_is_lost(i)) break;
     }
   }
+}
+
+// Without its program for incoming packets an interface is no longer watched: what else is ours
+// there goes too. Not where it was removed by us, or with its interface.
+bool Supervisor::ingress_is_lost(std::size_t index) {
+  const Attachment& attachment = attachments_[index];
+  const auto agent = attachment.maps.agent();
+  // A link loses its programs before it is deleted; that news is on its way then.
+  if ((agent && agent->detach_requested) || !find_link(attachment.ifname)) return false;
+  callbacks_.error(std::string("somebody removed ") +
+                   (attachment.mode == NIDS_MODE_TC ? "the ingress filter" : "the XDP program") +
+                   " from " + attachment.ifname);
+  const auto held = lock();
+  if (auto left = find_attachment(attachment.ifindex, attachment.ifname); left && *left)
+    if (auto removed = detach(**left); !removed) callbacks_.error(removed.error().message());
+  is_doubtful_ = true;
+  drop(index);
+  return true;
 }
 
 void Supervisor::check_detach_requests() {
@@ -367,17 +559,28 @@ void Supervisor::check_detach_requests() {
     const auto agent = attachments_[i].maps.agent();
     if (!agent || agent->detach_requested == 0) continue;
     callbacks_.info("detached from " + attachments_[i].ifname + " by nids-xdp detach");
-    if (auto removed = detach(attachments_[i]); !removed)
+    const auto held = lock();
+    if (auto removed = detach(attachments_[i]); !removed) {
       callbacks_.error(removed.error().message());
+      is_left_behind_ = true;
+    }
     drop(i);
   }
 }
 
-// Filters come and go without news to a listener on links, so it is looked for.
-void Supervisor::check_egress() {
-  for (Attachment& attachment : attachments_) {
-    if (attachment.egress_id == 0 || egress_program(attachment.ifindex) == attachment.egress_id)
+// Filters come and go without news to a listener on links, so they are looked for.
+void Supervisor::check_filters() {
+  for (std::size_t i = attachments_.size(); i-- > 0;) {
+    Attachment& attachment = attachments_[i];
+    const int ifindex = attachment.ifindex;
+    const auto is_gone = [&](TcHook hook, std::uint32_t id) {
+      const auto there = filter_program(ifindex, hook);
+      return there && *there != id;
+    };
+    if (attachment.mode == NIDS_MODE_TC && is_gone(TcHook::kIngress, attachment.ingress_id) &&
+        ingress_is_lost(i))
       continue;
+    if (attachment.egress_id == 0 || !is_gone(TcHook::kEgress, attachment.egress_id)) continue;
     const auto agent = attachment.maps.agent();
     if ((agent && agent->detach_requested) || !find_link(attachment.ifname)) continue;
     callbacks_.error("somebody removed the egress filter from " + attachment.ifname +
@@ -389,7 +592,6 @@ void Supervisor::check_egress() {
 
 void Supervisor::drop(std::size_t index) {
   claim(attachments_[index], false);  // moved away, it is free for the agent of its new home
-  const auto lock = AttachLock::take(request_.paths.run);
   Pins(request_.paths.bpffs).unpin(attachments_[index].ifindex);
   dropped_.push_back(std::move(attachments_[index]));
   attachments_.erase(attachments_.begin() + static_cast<std::ptrdiff_t>(index));
@@ -398,9 +600,11 @@ void Supervisor::drop(std::size_t index) {
 void Supervisor::claim(const Attachment& attachment, bool is_ours) const {
   const Mapped<nids_agent_counters> agent{attachment.maps.fd("nids_agent")};
   if (!agent) return;
-  const auto pid = static_cast<std::uint64_t>(getpid());
-  agent->pid_start_ticks = is_ours ? process_start_ticks(pid) : 0;
-  agent->pid = is_ours ? pid : 0;
+  const ProcessIdentity self = is_ours ? this_process() : ProcessIdentity{};
+  agent->pid_start_ticks = self.start_ticks;
+  if (is_ours)
+    agent->pid_namespace = self.pid_namespace;  // that of the reader, as long as it lives
+  agent->pid = self.pid;
   agent->detach_requested = 0;
   agent->degraded = 0;
 }
@@ -414,21 +618,29 @@ bool Supervisor::release(const Attachment& attachment) const {
 
 // What was taken over goes back to as it was: counting, without an agent.
 void Supervisor::undo_attach() {
+  spare_.release();
   for (const Attachment& attachment : attachments_)
     if (adopted_.contains(attachment.ifindex))
       claim(attachment, false);
     else
       release(attachment);
+  stay_ = Fd{};
 }
 
 // Before the agent is stopped, so that nothing comes after its last record. Returns whether what
 // had to go is gone.
 bool Supervisor::remove_programs(Ending ending) {
   if (request_.keep_attached || ending == Ending::kAgentDied) return true;
-  const auto lock = AttachLock::take(request_.paths.run);
+  spare_.release();
+  const auto held = lock();  // whoever holds it last removes the run directory
   bool is_removed = true;
   for (const Attachment& attachment : attachments_) is_removed = release(attachment) && is_removed;
+  stay_ = Fd{};
   return is_removed;
+}
+
+std::string Supervisor::control_socket() const {
+  return control_path(request_.paths.run, static_cast<std::uint64_t>(getpid()));
 }
 
 bool Supervisor::stop_agent() {
@@ -436,16 +648,17 @@ bool Supervisor::stop_agent() {
   control_ = Fd{};  // its end of file tells the agent
   const auto deadline = std::chrono::steady_clock::now() + kAgentMayTake;
   int status = 0;
-  while (waitpid(agent_pid_, &status, WNOHANG) == 0) {
+  pid_t ended = 0;
+  while ((ended = waitpid(agent_pid_, &status, WNOHANG)) == 0) {
     if (std::chrono::steady_clock::now() > deadline) {
       kill(agent_pid_, SIGKILL);
-      waitpid(agent_pid_, &status, 0);
+      ended = waitpid(agent_pid_, &status, 0);
       break;
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   agent_pid_ = 0;
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  return ended > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 }  // namespace nids

@@ -13,6 +13,7 @@
 #include "agent/paths.hpp"
 #include "agent/pipeline.hpp"
 #include "config/config.hpp"
+#include "kernel/attach_lock.hpp"
 #include "kernel/attachment.hpp"
 #include "kernel/netlink.hpp"
 #include "nids/abi/counters.h"
@@ -56,25 +57,32 @@ class Supervisor {
  private:
   enum class Ending { kAsked, kInterfacesGone, kAgentDied };
 
+  std::optional<AttachLock> lock() const;
+  Result<void> prepare();
   Result<void> attach_all();
   Result<Attachment> attach_new(const LinkFacts& link, const AttachOptions& options);
   Result<Attachment> attach_one(const LinkFacts& link, const AttachOptions& options);
+  Result<void> check_is_free(const Attachment& attachment) const;
   std::optional<std::string> misfit(const Attachment& attachment) const;
   Sinks open_sinks();
   bool has_same_classes(const Attachment& attachment) const;
   Result<void> start_agent();
   Result<void> await_agent();
-  [[noreturn]] void run_child(const Fd& control);
+  bool tell_reader(int parent) const;
+  [[noreturn]] void run_child(const Fd& control, int parent);
   Ending watch();
   bool agent_has_died();
   void check_links();
   void check_detach_requests();
-  void check_egress();
+  void check_filters();
+  bool ingress_is_lost(std::size_t index);
+  // Under the lock.
   void drop(std::size_t index);
   void claim(const Attachment& attachment, bool is_ours) const;
   bool release(const Attachment& attachment) const;
   void undo_attach();
   bool remove_programs(Ending ending);
+  std::string control_socket() const;
   bool stop_agent();
 
   AttachRequest request_;
@@ -83,11 +91,16 @@ class Supervisor {
   std::vector<Attachment> dropped_;      // gone; their maps still hold the final counts
   std::optional<LinkMonitor> links_;
   std::optional<Sinks> sinks_;  // until the agent has them
+  Fd signals_;                  // ending signals, which are blocked until the programs are gone
+  SpareDescriptors spare_;
   Fd control_;
+  Fd control_listener_;  // until the agent has it
   int agent_pid_ = 0;
+  Fd stay_;  // our bpffs is in the run directory
   bool eve_is_open_ = false, packets_are_open_ = false;
   bool is_doubtful_ = false;
-  std::set<int> adopted_;  // interfaces whose programs an earlier agent left
+  bool is_left_behind_ = false;  // what `nids-xdp detach` wanted removed
+  std::set<int> adopted_;        // interfaces whose programs an earlier agent left
 };
 
 }  // namespace nids

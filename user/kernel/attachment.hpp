@@ -14,7 +14,8 @@
 
 namespace nids {
 
-enum class ModeChoice { kAuto, kNative, kSkb };
+// How incoming packets are to be watched; kAuto: native XDP, else that of skb mode.
+enum class ModeChoice { kAuto, kNative, kSkb, kTc };
 
 struct AttachOptions {
   ModeChoice mode = ModeChoice::kAuto;
@@ -25,11 +26,11 @@ struct AttachOptions {
 // Our programs on one interface.
 struct Attachment {
   int ifindex = 0;
-  std::string ifname;        // as it is now
-  std::uint32_t xdp_id = 0;  // 0: not, or no longer, attached
+  std::string ifname;            // as it is now
+  std::uint32_t ingress_id = 0;  // 0: not, or no longer, attached
   std::uint32_t egress_id = 0;
-  bool by_dispatcher = false;         // beside other XDP programs, through libxdp
-  nids_mode mode = NIDS_MODE_NATIVE;  // of the XDP program
+  nids_mode mode = NIDS_MODE_NATIVE;  // of the ingress program: XDP, or a tc filter
+  bool by_dispatcher = false;         // XDP beside other programs, through libxdp
   Maps maps{};
 };
 
@@ -48,19 +49,5 @@ const char* mode_name(std::uint32_t mode);
 
 // Removes our programs, and the clsact qdisc where it is ours and nobody else uses it.
 [[nodiscard]] Result<void> detach(const Attachment& attachment);
-
-// Serialises attach and detach of all processes; released by the destructor. `directory` is made
-// where it is missing, and removed again where it is empty.
-class AttachLock {
- public:
-  [[nodiscard]] static Result<AttachLock> take(const std::string& directory);
-  AttachLock(AttachLock&&) noexcept = default;
-  ~AttachLock();
-
- private:
-  AttachLock(Fd fd, std::string directory) : fd_(std::move(fd)), directory_(std::move(directory)) {}
-  Fd fd_;
-  std::string directory_;
-};
 
 }  // namespace nids

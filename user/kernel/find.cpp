@@ -33,8 +33,9 @@ std::vector<std::uint32_t> extensions_of(std::uint32_t target) {
   return programs;
 }
 
-// An error here is the lack of privileges: no id, no program.
-Result<std::vector<Candidate>> xdp_candidates(int ifindex) {
+// What may be ours for incoming packets. An error here is the lack of privileges: no id, no
+// program.
+Result<std::vector<Candidate>> ingress_candidates(int ifindex) {
   bpf_xdp_query_opts query{};
   query.sz = sizeof(query);
   if (const int error = bpf_xdp_query(ifindex, 0, &query); error != 0)
@@ -48,39 +49,55 @@ Result<std::vector<Candidate>> xdp_candidates(int ifindex) {
   };
   consider(query.drv_prog_id, NIDS_MODE_NATIVE);
   consider(query.skb_prog_id, NIDS_MODE_SKB);
+  const auto id = filter_program(ifindex, TcHook::kIngress);
+  if (!id) return id.error();
+  if (*id != 0) candidates.push_back({*id, false, NIDS_MODE_TC});
   return candidates;
+}
+
+// The program's maps; nothing where it is somebody else's, or was unloaded since it was listed.
+Result<std::optional<Maps>> maps_if_ours(std::uint32_t program_id) {
+  auto maps = Maps::of_program(program_id);
+  if (!maps && maps.error().error_number != ENOENT) return maps.error();
+  if (!maps || !maps->are_ours()) return std::optional<Maps>{};
+  return std::optional<Maps>{std::move(*maps)};
 }
 
 }  // namespace
 
 const char* mode_name(std::uint32_t mode) {
-  return mode == NIDS_MODE_NATIVE ? "native" : mode == NIDS_MODE_SKB ? "skb" : "none";
+  return mode == NIDS_MODE_NATIVE ? "native"
+         : mode == NIDS_MODE_SKB  ? "skb"
+         : mode == NIDS_MODE_TC   ? "tc"
+                                  : "none";
 }
 
 Result<std::optional<Attachment>> find_attachment(int ifindex, const std::string& ifname) {
   Attachment found{.ifindex = ifindex, .ifname = ifname};
-  auto candidates = xdp_candidates(ifindex);
+  auto candidates = ingress_candidates(ifindex);
   if (!candidates) return candidates.error();
   for (const Candidate& candidate : *candidates) {
-    auto maps = Maps::of_program(candidate.program_id);
-    if (!maps && maps.error().error_number == ENOENT) continue;  // unloaded since it was listed
+    auto maps = maps_if_ours(candidate.program_id);
     if (!maps) return maps.error();
-    if (!maps->are_ours()) continue;
-    found.xdp_id = candidate.program_id;
+    if (!*maps) continue;
+    found.ingress_id = candidate.program_id;
     found.by_dispatcher = candidate.by_dispatcher;
     found.mode = candidate.mode;
-    found.maps = std::move(*maps);
+    found.maps = std::move(**maps);
     break;
   }
-  if (const std::uint32_t id = egress_program(ifindex); id != 0) {
-    auto maps = Maps::of_program(id);
+  // The older qdisc `ingress` has one list of filters, and shows it for both ways.
+  const auto id = filter_program(ifindex, TcHook::kEgress);
+  if (!id) return id.error();
+  if (*id != 0 && *id != found.ingress_id) {
+    auto maps = maps_if_ours(*id);
     if (!maps) return maps.error();
-    if (maps->are_ours()) {
-      found.egress_id = id;
-      if (found.xdp_id == 0) found.maps = std::move(*maps);
+    if (*maps) {
+      found.egress_id = *id;
+      if (found.ingress_id == 0) found.maps = std::move(**maps);
     }
   }
-  if (found.xdp_id == 0 && found.egress_id == 0) return std::optional<Attachment>{};
+  if (found.ingress_id == 0 && found.egress_id == 0) return std::optional<Attachment>{};
   return std::optional<Attachment>{std::move(found)};
 }
 

@@ -2,12 +2,14 @@
 // Owners of what the kernel and libbpf hand out: no naked fd, object or mapping.
 #pragma once
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <cstddef>
 #include <memory>
 #include <utility>
+#include <vector>
 
 namespace nids {
 
@@ -35,6 +37,24 @@ class Fd {
 
  private:
   int fd_;
+};
+
+// Descriptors kept for the way back: at its limit a process could not even undo what it did.
+class SpareDescriptors {
+ public:
+  // False where so many can't be had.
+  [[nodiscard]] bool reserve(std::size_t count) {
+    while (fds_.size() < count) {
+      Fd fd{open("/dev/null", O_RDONLY | O_CLOEXEC)};
+      if (!fd) return false;
+      fds_.push_back(std::move(fd));
+    }
+    return true;
+  }
+  void release() { fds_.clear(); }
+
+ private:
+  std::vector<Fd> fds_;
 };
 
 // One value of type T in a memory-mapped map.

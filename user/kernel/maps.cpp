@@ -25,6 +25,16 @@ Result<T> lookup(int fd, std::uint32_t key, const char* name) {
   return value;
 }
 
+// The same of a value that another version may have made longer: only the beginning is taken.
+template <class T>
+Result<T> lookup_beginning(int fd, const char* name) {
+  auto whole = lookup<std::array<std::byte, 4096>>(fd, kFirst, name);
+  if (!whole) return whole.error();
+  T value{};
+  std::memcpy(&value, whole->data(), sizeof(value));
+  return value;
+}
+
 // The values of an array that other CPUs and processes write. False where the map can't be mapped:
 // the kernel maps none that was opened to be read only, as pinned ones are.
 template <class T>
@@ -208,11 +218,11 @@ bool Maps::fit() const {
 }
 
 Result<nids_info> Maps::info() const {
-  return lookup<nids_info>(fd("nids_info"), kFirst, "nids_info");
+  return lookup_beginning<nids_info>(fd("nids_info"), "nids_info");
 }
 
 Result<nids_agent_counters> Maps::agent() const {
-  return lookup<nids_agent_counters>(fd("nids_agent"), kFirst, "nids_agent");
+  return lookup_beginning<nids_agent_counters>(fd("nids_agent"), "nids_agent");
 }
 
 Result<void> Maps::request_detach() const {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/netlink.hpp"
 
+#include <arpa/inet.h>
+#include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -16,6 +18,9 @@
 
 namespace nids {
 namespace {
+
+// Of news about links that wait to be read: thousands.
+constexpr int kNewsBytes = 1 << 20;
 
 using OnMessage = std::function<void(const nlmsghdr&)>;
 
@@ -95,13 +100,15 @@ std::uint32_t number(std::span<const char> value) {
   return n;
 }
 
-std::string kind_of(std::span<const char> link_info) {
-  auto left = static_cast<int>(link_info.size());
-  const auto* attribute = reinterpret_cast<const rtattr*>(link_info.data());
+// Of those that stand inside another one.
+std::optional<std::span<const char>> inner_attribute(std::span<const char> outer,
+                                                     unsigned short type) {
+  auto left = static_cast<int>(outer.size());
+  const auto* attribute = reinterpret_cast<const rtattr*>(outer.data());
   for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left))
-    if (attribute->rta_type == IFLA_INFO_KIND)
-      return text({static_cast<const char*>(RTA_DATA(attribute)), RTA_PAYLOAD(attribute)});
-  return {};
+    if (attribute->rta_type == type)
+      return std::span{static_cast<const char*>(RTA_DATA(attribute)), RTA_PAYLOAD(attribute)};
+  return std::nullopt;
 }
 
 LinkFacts link_facts(const nlmsghdr& message) {
@@ -109,13 +116,45 @@ LinkFacts link_facts(const nlmsghdr& message) {
   if (message.nlmsg_len < NLMSG_LENGTH(sizeof(ifinfomsg))) return link;
   const auto* info = static_cast<const ifinfomsg*>(NLMSG_DATA(&message));
   link.ifindex = info->ifi_index;
+  link.type = info->ifi_type;
   link.is_up = (info->ifi_flags & IFF_UP) != 0;
   each_attribute<ifinfomsg>(message, [&](unsigned short type, std::span<const char> value) {
     if (type == IFLA_IFNAME) link.name = text(value);
     if (type == IFLA_MTU) link.mtu = number(value);
-    if (type == IFLA_LINKINFO) link.kind = kind_of(value);
+    if (type == IFLA_LINKINFO)
+      if (const auto kind = inner_attribute(value, IFLA_INFO_KIND)) link.kind = text(*kind);
+    if (type == IFLA_PARENT_DEV_BUS_NAME) link.bus = text(value);
   });
   return link;
+}
+
+// Nothing for what is no filter that packets meet: the head of those of one priority, and those in
+// chains, to which other filters send packets.
+std::optional<FilterFacts> filter_facts(const nlmsghdr& message) {
+  if (message.nlmsg_len < NLMSG_LENGTH(sizeof(tcmsg))) return std::nullopt;
+  const auto* header = static_cast<const tcmsg*>(NLMSG_DATA(&message));
+  FilterFacts filter;
+  filter.handle = header->tcm_handle;
+  filter.priority = TC_H_MAJ(header->tcm_info) >> 16;
+  filter.protocol = ntohs(static_cast<std::uint16_t>(TC_H_MIN(header->tcm_info)));
+  bool is_in_chain = false;
+  each_attribute<tcmsg>(message, [&](unsigned short type, std::span<const char> value) {
+    if (type == TCA_KIND) filter.kind = text(value);
+    if (type == TCA_CHAIN) is_in_chain = number(value) != 0;
+    if (type == TCA_OPTIONS)
+      if (const auto id = inner_attribute(value, TCA_BPF_ID)) filter.program_id = number(*id);
+  });
+  if (filter.kind != "bpf") filter.program_id = 0;  // the number means something else there
+  if (filter.handle == 0 || is_in_chain) return std::nullopt;
+  return filter;
+}
+
+// A name that somebody typed may hold a line's end, after which it could say anything; no
+// interface's does.
+std::string on_one_line(std::string name) {
+  for (std::size_t at = 0; (at = name.find('\n', at)) != std::string::npos;)
+    name.replace(at, 1, "\\x0a");
+  return name;
 }
 
 struct Route {
@@ -163,7 +202,7 @@ Result<LinkFacts> find_link(const std::string& name) {
     if (link.name == name) return link;
     known += (known.empty() ? "" : ", ") + link.name;
   }
-  return Error{.action = "find interface " + name,
+  return Error{.action = "find interface " + on_one_line(name),
                .reason = "no such interface in this network namespace",
                .hint = "there are: " + known};
 }
@@ -178,6 +217,19 @@ Result<LinkFacts> default_route_link() {
   return Error{.action = "choose an interface",
                .reason = "there is no default route",
                .hint = "name one: nids-xdp attach IFACE"};
+}
+
+Result<std::vector<FilterFacts>> list_filters(int ifindex, bool is_egress) {
+  std::vector<FilterFacts> filters;
+  tcmsg body{};
+  body.tcm_family = AF_UNSPEC;
+  body.tcm_ifindex = ifindex;
+  body.tcm_parent = TC_H_MAKE(TC_H_CLSACT, is_egress ? TC_H_MIN_EGRESS : TC_H_MIN_INGRESS);
+  auto done = dump(RTM_GETTFILTER, body, [&](const nlmsghdr& message) {
+    if (auto filter = filter_facts(message)) filters.push_back(std::move(*filter));
+  });
+  if (!done) return done.error();
+  return filters;
 }
 
 Result<std::size_t> count_clsact_filters(int ifindex) {
@@ -196,25 +248,58 @@ Result<std::size_t> count_clsact_filters(int ifindex) {
 Result<LinkMonitor> LinkMonitor::open() {
   auto socket = open_socket(RTMGRP_LINK);
   if (!socket) return socket.error();
-  return LinkMonitor{std::move(*socket)};
+  // Without the capability for it the buffer stays as it is, and news is lost sooner.
+  setsockopt(socket->get(), SOL_SOCKET, SO_RCVBUFFORCE, &kNewsBytes, sizeof(kNewsBytes));
+  LinkMonitor monitor{std::move(*socket)};
+  auto links = list_links();
+  if (!links) return links.error();
+  for (const LinkFacts& link : *links) monitor.known_.insert(link.ifindex);
+  return monitor;
+}
+
+void LinkMonitor::compare(std::vector<LinkChange>& changes) {
+  auto links = list_links();
+  if (!links) return;  // the next call tries again
+  has_lost_news_ = false;
+  std::set<int> gone;
+  gone.swap(known_);
+  for (LinkFacts& link : *links) {
+    gone.erase(link.ifindex);
+    known_.insert(link.ifindex);
+    changes.push_back({std::move(link), false});
+  }
+  for (const int ifindex : gone) {
+    LinkFacts link;
+    link.ifindex = ifindex;
+    changes.push_back({std::move(link), true});
+  }
 }
 
 std::vector<LinkChange> LinkMonitor::read() {
   std::vector<LinkChange> changes;
   alignas(nlmsghdr) std::array<char, 65'536> buffer;
   int ignored = 0;
+  const auto take = [&](const nlmsghdr& message) {
+    if (message.nlmsg_type != RTM_NEWLINK && message.nlmsg_type != RTM_DELLINK) return;
+    const bool is_deleted = message.nlmsg_type == RTM_DELLINK;
+    changes.push_back({link_facts(message), is_deleted});
+    if (is_deleted)
+      known_.erase(changes.back().link.ifindex);
+    else
+      known_.insert(changes.back().link.ifindex);
+  };
   for (;;) {
     const ssize_t got = recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return changes;
-    each_message(
-        {buffer.data(), static_cast<std::size_t>(got)},
-        [&](const nlmsghdr& message) {
-          if (message.nlmsg_type == RTM_NEWLINK || message.nlmsg_type == RTM_DELLINK)
-            changes.push_back({link_facts(message), message.nlmsg_type == RTM_DELLINK});
-        },
-        ignored);
+    if (got < 0 && errno == ENOBUFS) {
+      has_lost_news_ = true;
+      continue;  // what comes after the gap
+    }
+    if (got <= 0) break;
+    each_message({buffer.data(), static_cast<std::size_t>(got)}, take, ignored);
   }
+  if (has_lost_news_) compare(changes);
+  return changes;
 }
 
 }  // namespace nids

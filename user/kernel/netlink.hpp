@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,9 @@ struct LinkFacts {
   int ifindex = 0;
   std::string name;
   std::string kind;  // "veth", "bridge", ...; empty for hardware
+  std::string bus;   // that the device is on: "pci", "virtio", ...; empty for most of a kind
   std::uint32_t mtu = 0;
+  std::uint16_t type = 0;  // ARPHRD_*: what frames begin with
   bool is_up = false;
 };
 
@@ -25,6 +28,16 @@ struct LinkFacts {
 // The interface of the default route with the lowest metric, IPv4 before IPv6.
 [[nodiscard]] Result<LinkFacts> default_route_link();
 
+// One filter of a tc hook.
+struct FilterFacts {
+  std::uint32_t handle = 0;
+  std::uint32_t priority = 0;
+  std::uint16_t protocol = 0;  // ETH_P_*
+  std::string kind;            // "bpf", "flower", ...
+  std::uint32_t program_id = 0;
+};
+// Those of a clsact hook in the order in which packets meet them; none where there is no clsact.
+[[nodiscard]] Result<std::vector<FilterFacts>> list_filters(int ifindex, bool is_egress);
 // How many tc filters hang on the clsact hooks of an interface, whoever made them.
 [[nodiscard]] Result<std::size_t> count_clsact_filters(int ifindex);
 
@@ -39,11 +52,16 @@ class LinkMonitor {
  public:
   [[nodiscard]] static Result<LinkMonitor> open();
   int fd() const { return socket_.get(); }
-  std::vector<LinkChange> read();  // what has come so far; never blocks
+  // What has come so far; never blocks. Where the kernel had to drop news, the links as they are
+  // now stand for it, and those that are missing among them are deleted.
+  std::vector<LinkChange> read();
 
  private:
   explicit LinkMonitor(Fd socket) : socket_(std::move(socket)) {}
+  void compare(std::vector<LinkChange>& changes);
   Fd socket_;
+  std::set<int> known_;  // interface indexes
+  bool has_lost_news_ = false;
 };
 
 }  // namespace nids

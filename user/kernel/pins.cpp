@@ -95,11 +95,7 @@ Result<void> Pins::pin(const Attachment& attachment, int group) const {
 void Pins::unpin(int ifindex) const {
   std::error_code ignored;
   fs::remove_all(directory_ + "/" + netns_prefix() + std::to_string(ifindex), ignored);
-  if (is_bpffs(directory_)) {
-    if (has_pins(directory_)) return;
-    if (umount2(directory_.c_str(), UMOUNT_NOFOLLOW) != 0) return;
-  }
-  rmdir(directory_.c_str());
+  if (is_bpffs(directory_) && !has_pins(directory_)) umount2(directory_.c_str(), UMOUNT_NOFOLLOW);
 }
 
 void Pins::sweep() const {
@@ -108,8 +104,6 @@ void Pins::sweep() const {
     const bool is_gone = found ? !found->has_value() : found.error().error_number == ENODEV;
     if (is_gone) unpin(ifindex);
   }
-  // A mount namespace that ended took its bpffs with it, and left the directory.
-  if (!is_bpffs(directory_)) rmdir(directory_.c_str());
 }
 
 Result<std::vector<Maps>> Pins::open_all() const {

@@ -17,7 +17,8 @@ class Pins {
   // Mounts the bpffs where it is missing and pins the public maps, readable for `group` (-1:
   // root only).
   [[nodiscard]] Result<void> pin(const Attachment& attachment, int group) const;
-  // Removes the pins of one interface, and the bpffs once it is empty. Idempotent.
+  // Removes the pins of one interface, and unmounts the bpffs once it is empty; its directory is
+  // AttachLock's to remove. Idempotent.
   void unpin(int ifindex) const;
   // Removes pins of interfaces of this network namespace that have no program of ours.
   void sweep() const;

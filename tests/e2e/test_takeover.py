@@ -1,0 +1,91 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""A new agent after an old one: never two on one ring, wherever the old one runs."""
+import os
+import signal
+
+import lab
+from lab import is_running, wait_for
+from packets import netis
+
+
+class OldReader(lab.LabCase):
+    """The parent was killed, and the process that reads the rings is still there."""
+
+    def test_a_reader_that_does_not_end_is_named_and_nothing_is_taken_over(self):
+        watch = self.lab.attach("v0")
+        reader, = watch.agents
+        os.kill(reader, signal.SIGSTOP)
+        watch.kill_parent()
+        done = self.lab.nids("attach", "v0")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assert_message(done.stderr, "v0", f"process {reader}", f"kill -9 {reader}")
+        self.assertFalse(self.lab.status()[0]["agent"])
+        os.kill(reader, signal.SIGKILL)
+        again = self.lab.attach("v0")
+        self.assertIn("taking over", again.err)
+        self.assertEqual(again.stop(), 0)
+
+    def test_a_reader_that_ends_is_waited_for(self):
+        watch = self.lab.attach("v0")
+        reader, = watch.agents
+        os.kill(reader, signal.SIGSTOP)
+        watch.kill_parent()
+        again = self.lab.attach("v0", wait=False)
+        wait_for("the new one's turn", lambda: (self.lab.run_dir / "nids-xdp/lock").exists())
+        os.kill(reader, signal.SIGCONT)
+        self.lab.wait_until_attached(again)
+        self.assertFalse(is_running(reader))
+        self.lab.far.send_frames("v1", [netis()])
+        self.lab.wait_alerts(1)
+        self.assertEqual(again.stop(), 0)
+
+
+class PidNamespaces(lab.LabCase):
+    """As in containers that share the host's network."""
+
+    UNSHARE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+
+    def attach_inside(self):
+        inside = self.lab.start(*self.lab.near.command(*self.UNSHARE, lab.binary(), "attach", "v0"))
+        one = wait_for("an attached agent", lambda: next(
+            (one for one in self.lab.status() if one["agent"]), None))
+        wait_for("a reader", lambda: lab.children_of(one["agent_pid"]))
+        self.lab.note_programs()
+        return inside, one["agent_pid"]
+
+    def inside(self, *argv):
+        return self.lab.near.run(*self.UNSHARE, lab.binary(), *argv, check=False,
+                                 env=self.lab.environment)
+
+    def test_seen_from_around_it(self):
+        _, pid = self.attach_inside()
+        self.assertTrue(is_running(pid), "its pid here, not the one that it knows itself by")
+        self.assertEqual(self.lab.status()[0]["degraded"], [])
+        done = self.lab.nids("attach", "v0")
+        self.assertEqual(done.returncode, 1)
+        self.assert_message(done.stderr, f"process {pid}", "nids-xdp detach v0")
+        self.assertEqual(self.lab.nids("detach", "v0").returncode, 0)
+        wait_for("its end", lambda: not is_running(pid))
+
+    def test_seen_from_beside_it(self):
+        _, pid = self.attach_inside()
+        done = self.inside("attach", "v0")
+        self.assertEqual(done.returncode, 1)
+        self.assert_message(done.stderr, "PID namespace", "nids-xdp detach v0")
+        told = self.inside("status")
+        self.assertIn("another PID namespace", told.stdout)
+        self.assertEqual(self.inside("detach", "v0").returncode, 0)
+        wait_for("its end", lambda: not is_running(pid))
+
+    def test_killed_it_is_gone_from_around_it(self):
+        _, pid = self.attach_inside()
+        os.kill(pid, signal.SIGKILL)
+        wait_for("its end", lambda: not self.lab.status()[0]["agent"])
+        again = self.lab.attach("v0")
+        self.assertIn("taking over", again.err)
+        self.assertEqual(again.stop(), 0)
+
+
+if __name__ == "__main__":
+    lab.main(["unshare"])
