@@ -182,6 +182,13 @@ TEST(Restrict, LeavesOnlyTheListedClassesToBeInspected) {
   }
 }
 
+TEST(Restrict, BlanksAroundNamesAreNoPartOfThem) {
+  Config spaced = default_config(), plain = default_config();
+  ASSERT_TRUE(restrict_classes(spaced, " ssh,\ttelnet , tls"));
+  ASSERT_TRUE(restrict_classes(plain, "ssh,telnet,tls"));
+  EXPECT_EQ(spaced, plain);
+}
+
 TEST(Restrict, AClassThatIsOnlyCountedStaysSo) {
   Config c = accepted("[classes.ssh]\ninterest = 'count'\n");
   ASSERT_TRUE(restrict_classes(c, "ssh"));
@@ -189,7 +196,8 @@ TEST(Restrict, AClassThatIsOnlyCountedStaysSo) {
 }
 
 TEST(Restrict, AnUnknownNameChangesNothingAndNamesTheClasses) {
-  for (const std::string list : {"", ",", "ssh,", "ssh,,tls", "SSH", "ssh, tls", "ssh,telent"}) {
+  for (const std::string list :
+       {"", ",", "ssh,", "ssh,,tls", "SSH", "ssh tls", "ssh, ", "ssh,telent"}) {
     Config c = default_config();
     const auto result = restrict_classes(c, list);
     ASSERT_FALSE(result) << list;

@@ -61,16 +61,21 @@ TEST(Sizes, AreWrittenInTheLargestUnitThatIsExact) {
 }
 
 TEST(Durations, TakeAUnitAlways) {
-  const std::map<std::string, std::uint64_t> durations = {{"0s", 0},         {"500ms", 500},
-                                                          {"10s", 10'000},   {"2m", 120'000},
-                                                          {"1h", 3'600'000}, {"1d", 86'400'000}};
+  const std::map<std::string, std::uint64_t> durations = {{"0s", 0},
+                                                          {"500ms", 500},
+                                                          {"10s", 10'000},
+                                                          {"2m", 120'000},
+                                                          {"1h", 3'600'000},
+                                                          {"1d", 86'400'000},
+                                                          {"36500d", 3'153'600'000'000}};
   for (const auto& [text, ms] : durations) {
     const auto duration = parse_duration_ms(text);
     ASSERT_TRUE(duration) << text;
     EXPECT_EQ(*duration, ms) << text;
   }
-  for (const std::string text : {"", "10", "-1s", "+1s", "1 s", "s", "1.5s", "1M", "1us",
-                                 "18446744073709551615s", "99999999999999999999ms"}) {
+  for (const std::string text :
+       {"", "10", "-1s", "+1s", "1 s", "s", "1.5s", "1M", "1us", "18446744073709551615s",
+        "99999999999999999999ms", "36501d", "200000d", "18446744073709551615ms"}) {
     const auto duration = parse_duration_ms(text);
     ASSERT_FALSE(duration) << text;
     EXPECT_TRUE(holds(duration.error().message(), "expected")) << duration.error().message();
@@ -90,6 +95,13 @@ slots_per_cpu = 128
 ipv6_slots_per_cpu = 256
 unclassified = "identify"
 max_tracked_flows = 7
+tcp_new = "1s"
+tcp_established = "2m"
+tcp_closed = "3s"
+udp = "4s"
+icmp = "5s"
+other = "6s"
+interim = "1h"
 [ring]
 size = "1MiB"
 snap = 256
@@ -103,22 +115,29 @@ max_suppressions = 9
 [eve]
 enabled = false
 path = "eve.json"
+flows = false
 [retain]
 enabled = false
 directory = "/tmp/kept"
 budget = "10MB"
 segment = 1048576
 min_free_percent = 0
+[ipfix]
+collector = "[2001:db8::1]:4739"
+domain = 4294967295
+template_seconds = 30
 [community_id]
 seed = 65535
 )");
   Config expected = default_config();
-  expected.flow = {128, 256, NIDS_INTEREST_IDENTIFY, 7};
+  expected.flow = {128, 256, NIDS_INTEREST_IDENTIFY, 7, 1, 120, 3, 4, 5, 6, 3600};
   expected.ring = {1 << 20, 256, 128, 4};
   expected.findings = false;
   expected.alert = {300, 9};
-  expected.eve = {false, "eve.json"};
+  expected.eve = {false, "eve.json", false};
   expected.retain = {false, "/tmp/kept", 10'000'000, 1 << 20, 0};
+  expected.ipfix = {
+      {6, {0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 4739}, 0xffff'ffff, 30};
   expected.community_id_seed = 65'535;
   EXPECT_EQ(c, expected);
 }
@@ -138,6 +157,14 @@ TEST(Parse, EveryBoundHoldsAtItsEdge) {
        {"'count'", "'identify'", "'inspect'", "'capture'", "'bypass'"},
        {"'none'", "''", "0"}},
       {"flow", "max_tracked_flows", {"1", "16777216"}, {"0", "16777217", "-1"}},
+      {"flow", "tcp_new", {"'1s'", "'24h'"}, {"'0s'", "'25h'", "'1500ms'", "60", "'60'"}},
+      {"flow", "tcp_established", {"'1s'", "'24h'"}, {"'0s'", "'25h'", "600"}},
+      {"flow", "tcp_closed", {"'1s'", "'24h'"}, {"'0s'", "'25h'"}},
+      {"flow", "udp", {"'1s'", "'24h'"}, {"'0s'", "'25h'"}},
+      {"flow", "icmp", {"'1s'", "'24h'"}, {"'0s'", "'25h'"}},
+      {"flow", "other", {"'1s'", "'24h'"}, {"'0s'", "'25h'"}},
+      {"flow", "interim", {"'0s'", "'24h'"}, {"'25h'", "'-1s'", "0"}},
+      {"eve", "flows", {"true", "false"}, {"1", "'yes'"}},
       {"ring",
        "size",
        {"'256KiB'", "'1GiB'", "262144"},
@@ -151,6 +178,13 @@ TEST(Parse, EveryBoundHoldsAtItsEdge) {
       {"retain", "budget", {"'64MiB'", "'1024TiB'"}, {"'1MB'", "'1025TiB'", "67108863"}},
       {"retain", "segment", {"'1MiB'", "'1GiB'"}, {"1048575", "'1025MiB'"}},
       {"retain", "min_free_percent", {"0", "90"}, {"91", "-1"}},
+      {"ipfix",
+       "collector",
+       {"''", "'192.0.2.1:1'", "'255.255.255.254:65535'", "'[2001:db8::1]:4739'", "'[::1]:1'"},
+       {"'192.0.2.1:0'", "'192.0.2.1:65536'", "'[2001:db8::1]:0'", "'0.0.0.0:4739'", "'[::]:4739'",
+        "'[::ffff:192.0.2.1]:4739'"}},
+      {"ipfix", "domain", {"0", "4294967295"}, {"-1", "4294967296"}},
+      {"ipfix", "template_seconds", {"1", "86400"}, {"0", "86401", "'60s'", "-1"}},
       {"community_id", "seed", {"0", "65535"}, {"65536", "-1"}},
       {"classes.ssh", "severity", {"1", "3"}, {"0", "4"}},
       {"classes.ssh", "depth", {"1", "4294967295"}, {"0", "4294967296", "'4GiB'"}},
@@ -186,6 +220,36 @@ TEST(Parse, ARefusedBudgetIsNotComparedWithTheSegment) {
   EXPECT_TRUE(holds(problem_of("[retain]\nbudget = 1\nsegment = '2GiB'\n"), "retain.budget: "));
 }
 
+TEST(Parse, ACollectorIsAnAddressAndAPortAndNeverAName) {
+  EXPECT_EQ(accepted("[ipfix]\ncollector = '192.0.2.1:4739'\n").ipfix.collector,
+            (Endpoint{4, {192, 0, 2, 1}, 4739}));
+  EXPECT_EQ(problem_of("[ipfix]\ncollector = 'collector.example:4739'\n"),
+            "2:13: ipfix.collector: cannot read \"collector.example:4739\" as an address and a "
+            "port: expected such as \"192.0.2.1:4739\" or \"[2001:db8::1]:4739\", no name");
+  for (const std::string text : {"192.0.2.1",
+                                 ":",
+                                 ":4739",
+                                 "192.0.2.1:",
+                                 "192.0.2.1:x",
+                                 "192.0.2.1:+1",
+                                 "192.0.2.1: 1",
+                                 " 192.0.2.1:1",
+                                 "192.0.2:1",
+                                 "192.0.2.1:1:2",
+                                 "2001:db8::1:4739",
+                                 "[2001:db8::1]",
+                                 "[2001:db8::1:4739",
+                                 "2001:db8::1]:4739",
+                                 "[192.0.2.1]:4739",
+                                 "[]:4739",
+                                 "[:4739",
+                                 "]:1",
+                                 "[fe80::1%eth0]:4739",
+                                 "192.0.2.1\\u0000:4739",
+                                 "192.0.2.1:47\\u000039"})
+    EXPECT_TRUE(holds(problem_of("[ipfix]\ncollector = \"" + text + "\"\n"), "2:13: ")) << text;
+}
+
 TEST(Parse, AWrongTypeSaysWhatWasExpectedAndFound) {
   EXPECT_EQ(problem_of("flow = 3"), "1:8: flow: expected a table, found an integer");
   EXPECT_EQ(problem_of("[[flow]]"), "1:1: flow: expected a table, found an array");
@@ -201,6 +265,9 @@ TEST(Parse, AWrongTypeSaysWhatWasExpectedAndFound) {
             "2:8: ring.size: expected a size such as \"64KiB\", found a date or time");
   EXPECT_EQ(problem_of("[alert]\nsuppress = 60"),
             "2:12: alert.suppress: expected a duration such as \"60s\", found an integer");
+  EXPECT_EQ(problem_of("[ipfix]\ncollector = 4739"),
+            "2:13: ipfix.collector: expected an address and a port such as \"192.0.2.1:4739\", "
+            "found an integer");
   EXPECT_EQ(problem_of("classes = []"), "1:11: classes: expected a table, found an array");
   EXPECT_EQ(problem_of("[classes]\nssh = 22"),
             "2:7: classes.ssh: expected a table, found an integer");
@@ -217,7 +284,7 @@ TEST(Parse, ATypoIsToldWithLineAndColumnAndTheNearestName) {
   EXPECT_EQ(problem_of("[classes.ssh]\nprots = []"),
             "2:1: unknown key \"classes.ssh.prots\"; did you mean \"ports\"?");
   EXPECT_EQ(problem_of("[eve]\nzzzzzz = 1"),
-            "2:1: unknown key \"eve.zzzzzz\"; there are enabled, path");
+            "2:1: unknown key \"eve.zzzzzz\"; there are enabled, path, flows");
   EXPECT_EQ(problem_of("[classes.ssh]\ninterest = 'captured'"),
             "2:12: classes.ssh.interest: no interest is called \"captured\"; did you mean "
             "\"capture\"?");
@@ -316,16 +383,30 @@ TEST(Dump, IsReadBackAsTheSameConfiguration) {
   Config c = accepted(
       "[classes.z]\nports = ['tcp/1-20', 'udp/1']\n[classes.b]\nports = []\n"
       "[classes.ssh]\nports = []\ninterest = 'count'\ndepth = 4294967295\n");
-  c.eve = {false, "a\"b\\c\nd\x1b\x7f\u009bé\u00a0"};
+  c.eve = {false, "a\"b\\c\nd\x1b\x7f\u009bé\u00a0", false};
   c.retain = {false, "relative", 3'000'000, 2'000'000, 90};
-  c.flow = {64, 128, NIDS_INTEREST_BYPASS, 1};
+  c.flow = {64, 128, NIDS_INTEREST_BYPASS, 1, 7, 6, 5, 4, 3, 2, 86'400};
   c.ring = {1 << 18, 65, 66, 64};
   c.findings = false;
   c.classes[1].interest = NIDS_INTEREST_IDENTIFY;
   c.classes[1].identify_packets = 255;
   c.alert.suppress_seconds = 0;
+  c.ipfix = {{4, {192, 0, 2, 1}, 65'535}, 0, 86'400};
   c.community_id_seed = 1;
   EXPECT_EQ(accepted(dump_config(c)), c);
+}
+
+TEST(Dump, WritesAnIpv6CollectorInBrackets) {
+  Config c = default_config();
+  c.ipfix.collector = {6, {0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 2055};
+  EXPECT_TRUE(holds(dump_config(c), "collector = \"[fd00::1]:2055\""));
+  EXPECT_EQ(accepted(dump_config(c)), c);
+}
+
+TEST(Dump, ASizeOfNoWholeUnitIsANumber) {
+  const std::string dump = dump_config(default_config());
+  EXPECT_TRUE(holds(dump, "\nsnap = 65600\n")) << dump;
+  EXPECT_TRUE(holds(dump, "\nsize = \"8MiB\"\n"));
 }
 
 TEST(Dump, HoldsNoControlCharacterOfAPath) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "nids/abi/config.h"
+#include "nids/endpoint.hpp"
 #include "nids/result.hpp"
 
 namespace nids {
@@ -38,7 +39,15 @@ struct Config {
     std::uint32_t slots_per_cpu = 65'536;       // IPv4, 64 bytes each; a power of two, at least 64
     std::uint32_t ipv6_slots_per_cpu = 65'536;  // 128 bytes each; likewise
     nids_interest unclassified = NIDS_INTEREST_COUNT;  // in flows of no class
-    std::uint32_t max_tracked_flows = 65'536;  // flows of what came up that the agent remembers
+    std::uint32_t max_tracked_flows = 262'144;         // that the agent joins, some 200 bytes each
+    // Silence after which a flow is over.
+    std::uint32_t tcp_new_seconds = 60;  // never answered
+    std::uint32_t tcp_established_seconds = 600;
+    std::uint32_t tcp_closed_seconds = 5;  // after a RST or both FINs
+    std::uint32_t udp_seconds = 60;
+    std::uint32_t icmp_seconds = 60;
+    std::uint32_t other_seconds = 60;
+    std::uint32_t interim_seconds = 0;  // records of flows that go on; 0: none
     bool operator==(const Flow&) const = default;
   } flow;
   struct Ring {
@@ -57,7 +66,8 @@ struct Config {
   } alert;
   struct Eve {
     bool enabled = true;
-    std::string path;  // empty: ROOT/var/log/nids-xdp/eve.json
+    std::string path;   // empty: ROOT/var/log/nids-xdp/eve.json
+    bool flows = true;  // a record for each flow that ended
     bool operator==(const Eve&) const = default;
   } eve;
   struct Retain {
@@ -68,6 +78,12 @@ struct Config {
     std::uint32_t min_free_percent = 10;  // of the disk
     bool operator==(const Retain&) const = default;
   } retain;
+  struct Ipfix {
+    Endpoint collector;  // of no IP version: nothing is exported
+    std::uint32_t domain = 1;
+    std::uint32_t template_seconds = 60;  // templates are sent again this often
+    bool operator==(const Ipfix&) const = default;
+  } ipfix;
   std::uint16_t community_id_seed = 0;
   std::vector<ProtocolClass> classes;  // in index order, from index 1; see builtin_classes()
 
@@ -106,6 +122,11 @@ std::string dump_config(const Config&);
 Result<std::uint64_t> parse_size(std::string_view text);
 Result<std::uint64_t> parse_duration_ms(std::string_view text);
 std::string size_text(std::uint64_t bytes);  // "64KiB" where it is a whole number of a unit
+
+// "192.0.2.1:4739", "[2001:db8::1]:4739"; the port is 1 to 65535. No names: a stage never waits for
+// a resolver.
+Result<Endpoint> parse_endpoint(std::string_view text);
+std::string endpoint_text(const Endpoint&);  // empty where there is none
 
 // Limits every class but those listed ("ssh,telnet") to be counted only. An error names the
 // classes there are.

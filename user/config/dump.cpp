@@ -36,7 +36,11 @@ std::string basic_string(std::string_view text) {
   return out + '"';
 }
 
-std::string size_string(std::uint64_t bytes) { return '"' + size_text(bytes) + '"'; }
+// What is no whole number of a unit is a plain number.
+std::string size_value(std::uint64_t bytes) {
+  const std::string text = size_text(bytes);
+  return text.ends_with('B') ? '"' + text + '"' : text;
+}
 
 class Writer {
  public:
@@ -54,24 +58,37 @@ class Writer {
   std::string out_;
 };
 
+std::string seconds_string(std::uint32_t seconds) { return '"' + std::to_string(seconds) + "s\""; }
+
 void dump_flow_and_ring(const Config& config, Writer& w) {
   w.table("flow");
   w.comment("Slots in the IPv4 flow table of each CPU, 64 bytes each; a power of two.");
   w.number("slots_per_cpu", config.flow.slots_per_cpu);
   w.comment("The same for IPv6 flows, of 128 bytes each.");
   w.number("ipv6_slots_per_cpu", config.flow.ipv6_slots_per_cpu);
-  w.comment("Interest in flows of no class; see the classes.");
+  w.comment(
+      "What goes up of flows of no class: an interest, as of the classes; they raise no alert.");
   w.key("unclassified", '"' + std::string(kInterestNames[config.flow.unclassified]) + '"');
-  w.comment("Flagged flows that the agent remembers; beyond it the oldest goes.");
+  w.comment("Flows that the agent joins; beyond it the one silent longest is told and goes.");
   w.number("max_tracked_flows", config.flow.max_tracked_flows);
+  w.comment("Silence after which a flow is over: TCP that was never answered, that was, that has");
+  w.comment("ended, and other protocols.");
+  w.key("tcp_new", seconds_string(config.flow.tcp_new_seconds));
+  w.key("tcp_established", seconds_string(config.flow.tcp_established_seconds));
+  w.key("tcp_closed", seconds_string(config.flow.tcp_closed_seconds));
+  w.key("udp", seconds_string(config.flow.udp_seconds));
+  w.key("icmp", seconds_string(config.flow.icmp_seconds));
+  w.key("other", seconds_string(config.flow.other_seconds));
+  w.comment("Time between two records of a flow that goes on; 0s: one when it is over.");
+  w.key("interim", seconds_string(config.flow.interim_seconds));
 
   w.table("ring");
   w.comment("Size of the buffer from the kernel to the agent; a power of two.");
-  w.key("size", size_string(config.ring.size_bytes));
+  w.key("size", size_value(config.ring.size_bytes));
   w.comment("Of a packet, the bytes that go up at most.");
-  w.key("snap", size_string(config.ring.snap_bytes));
+  w.key("snap", size_value(config.ring.snap_bytes));
   w.comment("The same of a packet that is identified, or a sample of a finding.");
-  w.key("sample", size_string(config.ring.sample_bytes));
+  w.key("sample", size_value(config.ring.sample_bytes));
   w.comment("How many such buffers; a flow is always in one of them.");
   w.number("count", config.ring.count);
 
@@ -83,15 +100,19 @@ void dump_flow_and_ring(const Config& config, Writer& w) {
 void dump_alert_and_eve(const Config& config, Writer& w) {
   w.table("alert");
   w.comment("After an alert, how long the same client, server and class raise no other.");
-  w.key("suppress", '"' + std::to_string(config.alert.suppress_seconds) + "s\"");
+  w.key("suppress", seconds_string(config.alert.suppress_seconds));
   w.comment("Suppressions remembered at once; beyond it the oldest goes.");
   w.number("max_suppressions", config.alert.max_suppressions);
 
   w.table("eve");
-  w.comment("Whether alerts are written as EVE JSON.");
+  w.comment("Whether alerts and flows are written as EVE JSON.");
   w.flag("enabled", config.eve.enabled);
-  w.comment("The file; empty: /var/log/nids-xdp/eve.json, below NIDS_XDP_ROOT where that is set.");
+  w.comment(
+      "The file, appended to; \"-\": standard output; empty: /var/log/nids-xdp/eve.json, below "
+      "NIDS_XDP_ROOT where that is set.");
   w.key("path", basic_string(config.eve.path));
+  w.comment("Whether there is a record for each flow that is over.");
+  w.flag("flows", config.eve.flows);
 }
 
 void dump_retain(const Config::Retain& retain, Writer& w) {
@@ -100,12 +121,22 @@ void dump_retain(const Config::Retain& retain, Writer& w) {
   w.flag("enabled", retain.enabled);
   w.comment("Where; empty: /var/lib/nids-xdp/pcap, below NIDS_XDP_ROOT where that is set.");
   w.key("directory", basic_string(retain.directory));
-  w.comment("Size of all files together; beyond it the oldest goes.");
-  w.key("budget", size_string(retain.budget_bytes));
+  w.comment("Size of all files of this agent together; beyond it the oldest goes.");
+  w.key("budget", size_value(retain.budget_bytes));
   w.comment("Size of one file, at most the budget.");
-  w.key("segment", size_string(retain.segment_bytes));
-  w.comment("Percent of the disk that stays free.");
+  w.key("segment", size_value(retain.segment_bytes));
+  w.comment("Percent of the disk that stays free; below it nothing is kept. 0: no floor.");
   w.number("min_free_percent", retain.min_free_percent);
+}
+
+void dump_ipfix(const Config::Ipfix& ipfix, Writer& w) {
+  w.table("ipfix");
+  w.comment("Address and port that flow records go to over UDP; empty: none are sent.");
+  w.key("collector", '"' + endpoint_text(ipfix.collector) + '"');
+  w.comment("Observation domain, by which a collector tells exporters of one address apart.");
+  w.number("domain", ipfix.domain);
+  w.comment("How often templates are sent again, for a collector that came up later.");
+  w.number("template_seconds", ipfix.template_seconds);
 }
 
 void dump_class(const ProtocolClass& c, Writer& w) {
@@ -118,15 +149,20 @@ void dump_class(const ProtocolClass& c, Writer& w) {
   w.key("ports", '[' + ports + ']');
   w.key("severity", std::to_string(c.severity));
   w.key("interest", '"' + std::string(kInterestNames[c.interest]) + '"');
-  w.key("depth", size_string(c.depth_bytes));
+  w.key("depth", size_value(c.depth_bytes));
   w.key("identify_packets", std::to_string(c.identify_packets));
+}
+
+std::string_view without_blanks(std::string_view text) {
+  const auto first = std::min(text.find_first_not_of(" \t"), text.size());
+  return text.substr(first, text.find_last_not_of(" \t") + 1 - first);
 }
 
 std::vector<std::string_view> split(std::string_view list) {
   std::vector<std::string_view> parts;
   for (;;) {
     const std::size_t comma = list.find(',');
-    parts.push_back(list.substr(0, comma));
+    parts.push_back(without_blanks(list.substr(0, comma)));
     if (comma == list.npos) return parts;
     list.remove_prefix(comma + 1);
   }
@@ -141,6 +177,7 @@ std::string dump_config(const Config& config) {
   dump_flow_and_ring(config, w);
   dump_alert_and_eve(config, w);
   dump_retain(config.retain, w);
+  dump_ipfix(config.ipfix, w);
   w.table("community_id");
   w.comment("Seed of community_id, 0 to 65535; the same in all tools that are to agree.");
   w.number("seed", config.community_id_seed);
@@ -154,7 +191,7 @@ std::string dump_config(const Config& config) {
   w.comment(
       "payload, shortened; \"inspect\" all up to the depth; \"capture\" all; \"bypass\" not even");
   w.comment("samples of findings.");
-  w.comment("depth: size of what is inspected of a connection, in each direction.");
+  w.comment("depth, of \"inspect\" alone: what is kept of a connection, in each direction.");
   for (const ProtocolClass& c : config.classes) dump_class(c, w);
   return std::move(w).text();
 }

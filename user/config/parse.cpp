@@ -20,6 +20,9 @@ constexpr std::uint64_t kGiB = 1ull << 30;
 constexpr std::uint64_t kPiB = 1ull << 50;
 constexpr std::uint64_t kMaxRemembered = 1ull << 24;  // entries of a table in the agent's memory
 constexpr std::uint64_t kMaxSuppressSeconds = 7 * 24 * 3600;
+constexpr std::uint64_t kMaxSilentSeconds = 24 * 3600;
+constexpr std::uint64_t kMaxDomain = 0xffff'ffff;
+constexpr std::uint64_t kMaxTemplateSeconds = 24 * 3600;
 constexpr std::size_t kMaxDotsPerLine = 64;
 
 Keys schema(Config& c, ClassTable& classes) {
@@ -27,10 +30,18 @@ Keys schema(Config& c, ClassTable& classes) {
                                        Problems& problems) { classes.read(node, name, problems); };
   return {
       {"flow",
-       table_of({{"slots_per_cpu", integer(c.flow.slots_per_cpu, {64, 1u << 22, true})},
-                 {"ipv6_slots_per_cpu", integer(c.flow.ipv6_slots_per_cpu, {64, 1u << 22, true})},
-                 {"unclassified", interest(c.flow.unclassified)},
-                 {"max_tracked_flows", integer(c.flow.max_tracked_flows, {1, kMaxRemembered})}})},
+       table_of(
+           {{"slots_per_cpu", integer(c.flow.slots_per_cpu, {64, 1u << 22, true})},
+            {"ipv6_slots_per_cpu", integer(c.flow.ipv6_slots_per_cpu, {64, 1u << 22, true})},
+            {"unclassified", interest(c.flow.unclassified)},
+            {"max_tracked_flows", integer(c.flow.max_tracked_flows, {1, kMaxRemembered})},
+            {"tcp_new", seconds(c.flow.tcp_new_seconds, {1, kMaxSilentSeconds})},
+            {"tcp_established", seconds(c.flow.tcp_established_seconds, {1, kMaxSilentSeconds})},
+            {"tcp_closed", seconds(c.flow.tcp_closed_seconds, {1, kMaxSilentSeconds})},
+            {"udp", seconds(c.flow.udp_seconds, {1, kMaxSilentSeconds})},
+            {"icmp", seconds(c.flow.icmp_seconds, {1, kMaxSilentSeconds})},
+            {"other", seconds(c.flow.other_seconds, {1, kMaxSilentSeconds})},
+            {"interim", seconds(c.flow.interim_seconds, {0, kMaxSilentSeconds})}})},
       {"ring", table_of({{"size", size(c.ring.size_bytes, {256 * kKiB, kGiB, true})},
                          {"snap", size(c.ring.snap_bytes, {64, NIDS_SNAP_MAX})},
                          {"sample", size(c.ring.sample_bytes, {64, NIDS_SNAP_MAX})},
@@ -39,12 +50,18 @@ Keys schema(Config& c, ClassTable& classes) {
       {"alert",
        table_of({{"suppress", seconds(c.alert.suppress_seconds, {0, kMaxSuppressSeconds})},
                  {"max_suppressions", integer(c.alert.max_suppressions, {1, kMaxRemembered})}})},
-      {"eve", table_of({{"enabled", boolean(c.eve.enabled)}, {"path", path(c.eve.path)}})},
+      {"eve", table_of({{"enabled", boolean(c.eve.enabled)},
+                        {"path", path(c.eve.path)},
+                        {"flows", boolean(c.eve.flows)}})},
       {"retain", table_of({{"enabled", boolean(c.retain.enabled)},
                            {"directory", path(c.retain.directory)},
                            {"budget", size(c.retain.budget_bytes, {kMiB, kPiB})},
                            {"segment", size(c.retain.segment_bytes, {kMiB, kPiB})},
                            {"min_free_percent", integer(c.retain.min_free_percent, {0, 90})}})},
+      {"ipfix", table_of({{"collector", endpoint(c.ipfix.collector)},
+                          {"domain", integer(c.ipfix.domain, {0, kMaxDomain})},
+                          {"template_seconds",
+                           integer(c.ipfix.template_seconds, {1, kMaxTemplateSeconds})}})},
       {"community_id", table_of({{"seed", integer(c.community_id_seed, {0, 65'535})}})},
       {"classes", read_classes},
   };

@@ -38,6 +38,9 @@ constexpr std::array kDurationUnits{
     Unit{"ms", 1}, Unit{"s", 1'000}, Unit{"m", 60'000}, Unit{"h", 3'600'000}, Unit{"d", 86'400'000},
 };
 
+// A hundred years: clocks count nanoseconds in 63 bits, which is 292 of them.
+constexpr std::uint64_t kLongestDuration_ms = 36'500ull * 86'400'000;
+
 constexpr std::string_view kSizeExpected =
     "expected a whole number of bytes, or one with a unit: B, KB, MB, GB, TB (thousands), KiB, "
     "MiB, "
@@ -74,7 +77,11 @@ Result<std::uint64_t> parse_size(std::string_view text) {
 }
 
 Result<std::uint64_t> parse_duration_ms(std::string_view text) {
-  return scaled(text, kDurationUnits, "duration", kDurationExpected);
+  auto ms = scaled(text, kDurationUnits, "duration", kDurationExpected);
+  if (ms && *ms > kLongestDuration_ms)
+    return Error{.action = "read " + quoted(text) + " as a duration",
+                 .reason = "it is too long: expected 36500d at most"};
+  return ms;
 }
 
 std::string size_text(std::uint64_t bytes) {

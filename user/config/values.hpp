@@ -181,6 +181,22 @@ inline Read path(std::string& out) {
   };
 }
 
+// Empty: none.
+inline Read endpoint(Endpoint& out) {
+  return [&out](const toml::node& node, const std::string& name, Problems& problems) {
+    const auto* text = node.as_string();
+    if (text == nullptr)
+      return mismatch(node, name, "an address and a port such as \"192.0.2.1:4739\"", problems);
+    if (text->get().empty()) {
+      out = {};
+      return;
+    }
+    const auto read = parse_endpoint(text->get());
+    if (!read) return problems.add(node, name, read.error().message());
+    out = *read;
+  };
+}
+
 struct Key {
   std::string_view name;
   Read read;
