@@ -3,13 +3,17 @@
 #include "agent/pipeline.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <cstdio>
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "agent/class_table.hpp"
 #include "firstpass/first_pass.hpp"
 #include "support/packet_builder.hpp"
+#include "support/twin_run.hpp"
 
 namespace nids {
 namespace {
@@ -74,6 +78,48 @@ TEST_F(PipelineTest, OneAlertAFlowHoweverManyPackets) {
   EXPECT_EQ(alerts[0].ends.client_port, 40000);
   EXPECT_EQ(counters.consumed.packets, 3u);
   EXPECT_EQ(counters.alerts_by_severity[2], 1u);
+}
+
+TEST_F(PipelineTest, AnAlertAndTheRecordOfItsFlowHaveOneIdAndOneCommunityId) {
+  FILE* file = std::tmpfile();
+  ASSERT_NE(file, nullptr);
+  for (const bool is_read_first : {false, true}) {  // whether the slot comes before the packet
+    config.community_id_seed = 3;
+    config.classes[0].interest = NIDS_INTEREST_IDENTIFY;  // ssh: no packet before its payload
+    restart_first_pass();
+    Sinks sinks;
+    sinks.eve.emplace(dup(fileno(file)));
+    start(std::move(sinks));
+    pipeline->watch(tables_of(*first_pass), counters);
+    const auto scan = [&](std::uint64_t now_ns) {
+      pipeline->scan({.now_ticks = static_cast<std::uint32_t>(now_ns / 1'000'000),
+                      .tick_ns = 1'000'000,
+                      .now = {now_ns}});
+    };
+    const auto port = static_cast<std::uint16_t>(is_read_first ? 40'001 : 40'000);
+    send(tcp(port, 22, kTcpSyn), 100 * kSecond);
+    if (is_read_first) scan(101 * kSecond);
+    send(tcp(port, 22, kTcpAck).payload("SSH-2.0-x"), 102 * kSecond);
+    scan(103 * kSecond);
+    pipeline->end_flows({.now_ticks = 104'000, .tick_ns = 1'000'000, .now = {104 * kSecond}});
+  }
+  std::rewind(file);
+  std::vector<nlohmann::json> told;
+  for (char line[8'192]; std::fgets(line, sizeof(line), file) != nullptr;)
+    told.push_back(nlohmann::json::parse(line));
+  std::fclose(file);
+  ASSERT_EQ(told.size(), 4u);
+  for (const std::size_t i : {0, 2}) {
+    EXPECT_EQ(told[i]["event_type"], "alert");
+    EXPECT_EQ(told[i + 1]["event_type"], "flow");
+    EXPECT_EQ(told[i]["flow_id"], told[i + 1]["flow_id"]);
+    EXPECT_EQ(told[i]["community_id"], told[i + 1]["community_id"]);
+    EXPECT_EQ(told[i + 1]["flow"]["alerted"], true);
+    EXPECT_EQ(told[i + 1]["flow"]["pkts_toserver"], 2);
+    EXPECT_EQ(told[i + 1]["in_iface"], "v0");
+  }
+  EXPECT_NE(told[0]["flow_id"], told[2]["flow_id"]);
+  EXPECT_EQ(counters.flow_records, 2u);
 }
 
 TEST_F(PipelineTest, AFurtherFlowOfTheSameEndsAndClassIsSuppressedForAMinute) {

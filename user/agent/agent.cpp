@@ -4,12 +4,14 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
 #include <ctime>
 
 #include "kernel/ring.hpp"
+#include "source/live_tables.hpp"
 
 namespace nids {
 namespace {
@@ -26,11 +28,42 @@ std::int64_t clock_ns(clockid_t clock) {
   return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
+// When to look at the flow tables: once a second, but large ones take no more than a small share of
+// this thread.
+class FlowScans {
+ public:
+  FlowScans(Pipeline& pipeline, const TickSample& ticks) : pipeline_(pipeline), ticks_(ticks) {}
+
+  // When the rings are empty: all that was in them before has been taken.
+  void when_due(ClockOffset offset) {
+    const auto start = std::chrono::steady_clock::now();
+    if (start < next_) return;
+    pipeline_.scan(clock_at(offset));
+    const auto end = std::chrono::steady_clock::now();
+    next_ =
+        start + std::max<std::chrono::steady_clock::duration>(kScanEvery, kShare * (end - start));
+  }
+
+  TickClock clock_at(ClockOffset offset) const {
+    const MonoTime now{static_cast<std::uint64_t>(clock_ns(CLOCK_MONOTONIC))};
+    return {.now_ticks = ticks_.ticks_at(now), .tick_ns = ticks_.tick_ns, .now = offset.wall(now)};
+  }
+
+ private:
+  static constexpr auto kScanEvery = std::chrono::seconds(1);
+  static constexpr int kShare = 20;  // a twentieth
+
+  Pipeline& pipeline_;
+  TickSample ticks_;
+  std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now() + kScanEvery;
+};
+
 ClockOffset read_clock_offset() { return {clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC)}; }
 
 }  // namespace
 
-Result<void> run_agent(const std::vector<Watched>& interfaces, Pipeline& pipeline, int control_fd) {
+Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample& ticks,
+                       Pipeline& pipeline, Control* control, int control_fd) {
   RingReader rings;
   ClockOffset clock = read_clock_offset();
   using Counters = Mapped<nids_agent_counters>;
@@ -41,6 +74,9 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, Pipeline& pipelin
       return Error{.action = "map the counters of " + one.attachment->ifname,
                    .error_number = errno};
   }
+  for (std::size_t i = 0; i < interfaces.size(); ++i)
+    pipeline.watch(tables_of(interfaces[i].tables), *counters[i].get());
+  FlowScans scans(pipeline, ticks);
   // One interface's buffered packets are written before the next one's are taken, so that each
   // interface's counters tell of its own packets.
   Counters* current = &counters.front();
@@ -90,7 +126,10 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, Pipeline& pipelin
       flush();
       for (Counters& one : counters) one->degraded = pipeline.degraded();
     }
+    if (!has_more) scans.when_due(clock);
+    if (control) control->poll();
   }
+  pipeline.end_flows(scans.clock_at(clock));
   flush();
   return {};
 }

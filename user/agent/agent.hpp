@@ -5,8 +5,10 @@
 
 #include <vector>
 
+#include "agent/control.hpp"
 #include "agent/pipeline.hpp"
 #include "kernel/attachment.hpp"
+#include "kernel/flow_maps.hpp"
 
 namespace nids {
 
@@ -14,11 +16,14 @@ namespace nids {
 struct Watched {
   const Attachment* attachment;
   std::vector<Fd> rings;
+  FlowMaps tables;
 };
 
-// Runs until `control_fd` is readable or at its end; then takes what is left in the rings. Returns
-// an error where it could not go on.
-[[nodiscard]] Result<void> run_agent(const std::vector<Watched>& interfaces, Pipeline& pipeline,
+// Runs until `control_fd` is readable or at its end; then takes what is left in the rings and tells
+// all flows. Returns an error where it could not go on. `ticks` is any moment before; `control` may
+// be null.
+[[nodiscard]] Result<void> run_agent(const std::vector<Watched>& interfaces,
+                                     const TickSample& ticks, Pipeline& pipeline, Control* control,
                                      int control_fd);
 
 }  // namespace nids

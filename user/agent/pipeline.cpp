@@ -9,6 +9,7 @@
 #include "analyse/stateless_finding.hpp"
 #include "decode/decode.hpp"
 #include "decode/segment.hpp"
+#include "log/eve_flow.hpp"
 
 namespace nids {
 
@@ -26,6 +27,18 @@ std::string comment_of(const Alert& alert) {
          std::to_string(alert.severity) + " " + alert.community_id;
 }
 
+// By FlowPhase.
+auto timeouts(const Config::Flow& config) {
+  return decltype(FlowTable::Limits::timeout){
+      std::chrono::seconds(config.tcp_new_seconds),
+      std::chrono::seconds(config.tcp_established_seconds),
+      std::chrono::seconds(config.tcp_closed_seconds),
+      std::chrono::seconds(config.udp_seconds),
+      std::chrono::seconds(config.icmp_seconds),
+      std::chrono::seconds(config.other_seconds),
+      FlowTable::Limits{}.timeout[std::size_t{kFlowPhases - 1}]};
+}
+
 void count_error(nids_agent_counters& counters, const Packet& packet) {
   counters.not_kept_by_error.packets += 1;
   counters.not_kept_by_error.bytes += packet.bytes.size();
@@ -36,14 +49,21 @@ void count_error(nids_agent_counters& counters, const Packet& packet) {
 Pipeline::Pipeline(const Config& config, std::map<std::uint32_t, std::string> interfaces,
                    Sinks sinks)
     : interfaces_(std::move(interfaces)),
+      class_names_{""},
       depths_{ProtocolClass{}.depth_bytes},  // of flows without a class
-
       flows_({.max_flows = config.flow.max_tracked_flows,
-              .community_id_seed = config.community_id_seed}),
+              .community_id_seed = config.community_id_seed,
+              .timeout = timeouts(config.flow)},
+             [this](const Flow& flow, FlowReason reason) { tell(flow, reason); }),
+      interim_(config.flow.interim_seconds),
+      eve_has_flows_(config.eve.flows),
       suppression_({.window = std::chrono::seconds(config.alert.suppress_seconds),
                     .max_entries = config.alert.max_suppressions}),
       sinks_(std::move(sinks)) {
-  for (const ProtocolClass& one : config.classes) depths_.push_back(one.depth_bytes);
+  for (const ProtocolClass& one : config.classes) {
+    depths_.push_back(one.depth_bytes);
+    class_names_.push_back(one.name);
+  }
   analysers_.push_back(std::make_unique<FlaggedProtocol>(flagged_classes(config)));
   analysers_.push_back(std::make_unique<StatelessFinding>());
 }
@@ -56,7 +76,8 @@ void Pipeline::record(std::span<const std::byte> bytes, ClockOffset clock,
       each_wire_packet(packet_, wire_packet_, [&](const Packet& one) { packet(one, counters); });
       break;
     case DecodeResult::kFlowExport:
-      if (exported.cause != NIDS_EXPORT_FULL) flows_.forget(exported.key, exported.last);
+      if (const auto table = tables_.find(exported.ifindex); table != tables_.end())
+        table->second.reader.exported(exported, [&](const FlowPart& part) { flows_.add(part); });
       break;
     case DecodeResult::kInvalid:
       counters.invalid_records += 1;
@@ -82,10 +103,13 @@ void Pipeline::packet(const Packet& packet, nids_agent_counters& counters) {
   if (!raised.alerts.empty()) steer(packet, flow, counters);
 
   std::erase_if(raised.alerts, [&](Alert& alert) {
-    const auto named = interfaces_.find(packet.ifindex);
-    if (named != interfaces_.end()) alert.interface = named->second;
+    alert.interface = interface_name(packet.ifindex);
     const bool is_news = suppression_.admit(alert);
     counters.alerts_suppressed += !is_news;
+    if (is_news && has_flow) {
+      flow.is_alerted = true;
+      alert.community_id = flow.community_id(flows_.community_id_seed());
+    }
     return !is_news;
   });
 
@@ -106,7 +130,7 @@ void Pipeline::steer(const Packet& packet, const Flow& flow, nids_agent_counters
 std::optional<Evidence> Pipeline::retain(const Packet& packet, const std::vector<Alert>& alerts,
                                          Flow& flow, nids_agent_counters& counters) {
   // The kernel measures depth by the slots of one CPU; over all of them it is measured here.
-  std::uint64_t& seen = flow.bytes[packet.from_opener ? 0 : 1];
+  std::uint64_t& seen = flow.came_up_bytes[packet.from_opener ? 0 : 1];
   const bool is_beyond = packet.reason == NIDS_REASON_INSPECT &&
                          seen >= depths_[std::min<std::size_t>(flow.class_id, depths_.size() - 1)];
   seen += packet.wire_len;
@@ -133,6 +157,76 @@ void Pipeline::log(const Alert& alert, const std::optional<Evidence>& evidence,
   if (sinks_.on_alert) sinks_.on_alert(alert);
 }
 
+void Pipeline::watch(const FlowTables& tables, nids_agent_counters& counters) {
+  tables_.try_emplace(tables.ifindex, Table{FlowReader(tables), counters});
+}
+
+void Pipeline::scan(const TickClock& clock) {
+  now_ = clock.now;
+  for (auto& [ifindex, table] : tables_) table.counters.flows_tracked = flows_.size();
+  for (auto& [ifindex, table] : tables_)
+    table.counters.slots_waiting =
+        table.reader.scan(clock, [&](const FlowPart& part) { flows_.add(part); });
+  if (interim_ > std::chrono::seconds(0)) flows_.tell_long_ones(clock.now, interim_);
+  flows_.expire(clock.now);
+  flush_export();
+}
+
+void Pipeline::end_flows(const TickClock& clock) {
+  scan(clock);
+  flows_.end_all(FlowReason::kShutdown);
+  flush_export();
+  flush_export();  // which learns whether the last message was refused
+}
+
+// The exporter is of all interfaces; its counters are with the first.
+void Pipeline::flush_export() {
+  if (!sinks_.exporter || tables_.empty()) return;
+  sinks_.exporter->flush(now_);
+  const auto counts = sinks_.exporter->counts();
+  nids_agent_counters& counters = tables_.begin()->second.counters;
+  // A record that was sent may turn out to be lost: the difference may be below 0, and wraps.
+  counters.ipfix_sent += counts.delivered - exported_.delivered;
+  counters.ipfix_lost += counts.lost - exported_.lost;
+  exported_ = counts;
+}
+
+const std::string& Pipeline::class_name(std::uint8_t class_id) const {
+  return class_names_[std::min<std::size_t>(class_id, class_names_.size() - 1)];
+}
+
+const std::string& Pipeline::interface_name(std::uint32_t ifindex) const {
+  static const std::string none;
+  const auto named = interfaces_.find(ifindex);
+  return named == interfaces_.end() ? none : named->second;
+}
+
+void Pipeline::follow(Follower follower) {
+  follower_ = std::move(follower);
+  if (!follower_) return flows_.observe({});
+  flows_.observe([this](const Flow& flow, FlowTable::Change change) {
+    const bool is_start = change == FlowTable::Change::kStart;
+    follower_(flow, is_start ? FlowChangeKind::kStart : FlowChangeKind::kChange,
+              flows_.live_record_of(flow));
+  });
+}
+
+void Pipeline::tell(const Flow& flow, FlowReason reason) {
+  const auto table = tables_.find(flow.ifindex);
+  if (table == tables_.end()) return;
+  nids_agent_counters& counters = table->second.counters;
+  const FlowRecord record = flows_.record_of(flow, reason);
+  counters.flow_records += 1;
+  table->second.reader.mark_reported(flow.key);
+  if (sinks_.exporter) sinks_.exporter->add(record, now_);
+  if (follower_ && reason != FlowReason::kInterim)
+    follower_(flow, FlowChangeKind::kEnd, flows_.live_record_of(flow));
+  if (sinks_.eve && eve_has_flows_)
+    sinks_.eve->write(
+        eve_flow_line(record, class_name(flow.class_id), interface_name(flow.ifindex), now_),
+        counters);
+}
+
 void Pipeline::flush(nids_agent_counters& counters) {
   if (sinks_.store) sinks_.store->flush(counters);
   counters.degraded = degraded();
@@ -141,7 +235,10 @@ void Pipeline::flush(nids_agent_counters& counters) {
 std::uint64_t Pipeline::degraded() const {
   const bool eve_is_bad = sinks_.eve_is_missing || (sinks_.eve && sinks_.eve->degraded());
   const bool store_is_bad = sinks_.store_is_missing || (sinks_.store && sinks_.store->degraded());
-  return (eve_is_bad ? NIDS_DEGRADED_EVE : 0u) | (store_is_bad ? NIDS_DEGRADED_RETAIN : 0u);
+  const bool export_is_bad =
+      sinks_.exporter_is_missing || (sinks_.exporter && sinks_.exporter->error_number() != 0);
+  return (eve_is_bad ? NIDS_DEGRADED_EVE : 0u) | (store_is_bad ? NIDS_DEGRADED_RETAIN : 0u) |
+         (export_is_bad ? NIDS_DEGRADED_IPFIX : 0u);
 }
 
 }  // namespace nids

@@ -15,10 +15,12 @@
 #include "analyse/analyser.hpp"
 #include "config/config.hpp"
 #include "decode/packet.hpp"
+#include "export/udp_exporter.hpp"
 #include "flow/flow_table.hpp"
 #include "log/eve.hpp"
 #include "nids/abi/counters.h"
 #include "retain/store.hpp"
+#include "source/flow_reader.hpp"
 
 namespace nids {
 
@@ -29,6 +31,8 @@ struct Sinks {
   // Packets are wanted, but there is no store: each counts as not kept by error.
   bool store_is_missing = false;
   bool eve_is_missing = false;
+  std::optional<UdpExporter> exporter;
+  bool exporter_is_missing = false;
   std::function<void(const Alert&)> on_alert;  // an alert that was not suppressed
   // Tells the first pass what to send up of a flow from now on; none: it can't be told.
   // Returns how many slots were told.
@@ -36,6 +40,8 @@ struct Sinks {
                               nids_interest)>
       steer;
 };
+
+enum class FlowChangeKind { kStart, kChange, kEnd };
 
 class Pipeline {
  public:
@@ -45,6 +51,25 @@ class Pipeline {
   // One record of the ring's layout. `counters` are those of its interface.
   void record(std::span<const std::byte> bytes, ClockOffset clock, nids_agent_counters& counters);
 
+  // The tables of an interface, whose slots are read from now on. `counters` are the interface's.
+  void watch(const FlowTables& tables, nids_agent_counters& counters);
+
+  // Reads the slots of all interfaces, and tells the flows that are over. Call it when all that
+  // the rings held at some moment since the last call has been taken.
+  void scan(const TickClock& clock);
+
+  // Tells all flows: what was told was the last.
+  void end_flows(const TickClock& clock);
+
+  const FlowTable& flows() const { return flows_; }
+  const std::vector<std::string>& class_names() const { return class_names_; }  // by index
+  const std::string& class_name(std::uint8_t class_id) const;
+  const std::string& interface_name(std::uint32_t ifindex) const;  // empty: not known
+
+  // Who is told of flows as they begin, change and end; null: nobody.
+  using Follower = std::function<void(const Flow&, FlowChangeKind, const FlowRecord&)>;
+  void follow(Follower follower);
+
   // Writes what is buffered; call it after each batch of one interface's records.
   void flush(nids_agent_counters& counters);
 
@@ -52,6 +77,12 @@ class Pipeline {
 
  private:
   class RaisedAlerts;
+  struct Table {
+    FlowReader reader;
+    nids_agent_counters& counters;
+  };
+  void tell(const Flow& flow, FlowReason reason);
+  void flush_export();
   void packet(const Packet& packet, nids_agent_counters& counters);
   void steer(const Packet& packet, const Flow& flow, nids_agent_counters& counters);
   std::optional<Evidence> retain(const Packet& packet, const std::vector<Alert>& alerts, Flow& flow,
@@ -60,8 +91,15 @@ class Pipeline {
            nids_agent_counters& counters);
 
   std::map<std::uint32_t, std::string> interfaces_;
-  std::vector<std::uint32_t> depths_;  // bytes a direction, by class index
+  std::vector<std::string> class_names_;  // by class index
+  std::vector<std::uint32_t> depths_;     // bytes a direction, by class index
   FlowTable flows_;
+  std::map<std::uint32_t, Table> tables_;  // by ifindex
+  std::chrono::seconds interim_;           // between two records of a flow that goes on; 0: none
+  bool eve_has_flows_;
+  Follower follower_;
+  UdpExporter::Counts exported_;  // counted so far
+  WallTime now_;                  // of the last scan
   std::vector<std::unique_ptr<Analyser>> analysers_;
   Suppression suppression_;
   std::uint64_t flow_evictions_ = 0, suppression_evictions_ = 0;  // counted so far

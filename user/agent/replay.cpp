@@ -81,8 +81,50 @@ Result<void> may_load() {
                .hint = "run it as root; without --kernel a replay needs no privilege"};
 }
 
+// When to look at the flow tables, by the packets' clock. A table that few packets have gone
+// through is looked at seldom: a capture may be of a year.
+class FlowScans {
+ public:
+  FlowScans(Pipeline& pipeline, std::uint32_t tick_ns) : pipeline_(pipeline), tick_ns_(tick_ns) {}
+
+  void before(WallTime time) {
+    const std::uint64_t passed_ns = time.ns > last_.ns ? time.ns - last_.ns : 0;
+    const bool is_due = packets_ < kFew ? passed_ns >= kSeldom_ns : passed_ns >= kOften_ns;
+    if (is_due && packets_ > 0) {
+      // At the time of the packets so far: the next may come after ticks have wrapped. Then twice
+      // at its own, since a flow is over where nothing was read of it for a scan.
+      pipeline_.scan(clock(latest_));
+      pipeline_.scan(clock(time));
+      pipeline_.scan(clock(time));
+    }
+    if (is_due) {
+      last_ = time;
+      packets_ = 0;
+    }
+    ++packets_;
+    latest_ = std::max(latest_, time);
+  }
+  void end() { pipeline_.end_flows(clock(latest_)); }
+
+ private:
+  static constexpr std::uint64_t kOften_ns = 1'000'000'000, kSeldom_ns = 30'000'000'000;
+  static constexpr std::uint64_t kFew = 4096;
+
+  TickClock clock(WallTime now) const {
+    return {.now_ticks = static_cast<std::uint32_t>(now.ns / tick_ns_),
+            .tick_ns = tick_ns_,
+            .now = now};
+  }
+
+  Pipeline& pipeline_;
+  std::uint32_t tick_ns_;
+  WallTime last_, latest_;
+  std::uint64_t packets_ = 0;
+};
+
 // Every frame of the file, until its end or its damage.
-Result<void> take_frames(CaptureFile& file, RecordSource& source, ReplayOutcome& outcome) {
+Result<void> take_frames(CaptureFile& file, RecordSource& source, FlowScans& scans,
+                         ReplayOutcome& outcome) {
   const int dlt = file.link_type();
   std::uint64_t first_ns = 0, last_ns = 0;
   for (;;) {
@@ -92,6 +134,7 @@ Result<void> take_frames(CaptureFile& file, RecordSource& source, ReplayOutcome&
       break;
     }
     if (!*frame) break;
+    scans.before((*frame)->time);
     const auto taken = source.packet(twin_frame(**frame, dlt));
     if (!taken) return taken.error();
     outcome.not_taken += !*taken;
@@ -162,7 +205,10 @@ Result<ReplayOutcome> replay(ReplayRequest request) {
   sinks->steer = [&](auto, const nids_flow_key& key, nids_slot_address slot,
                      nids_interest interest) { return source->command(key, slot, interest); };
   pipeline.emplace(request.config, std::map<std::uint32_t, std::string>{}, std::move(*sinks));
-  if (auto done = take_frames(*file, *source, outcome); !done) return done.error();
+  pipeline->watch(source->tables(), outcome.agent);
+  FlowScans scans(*pipeline, first_pass_setup(request.config).tick_ns);
+  if (auto done = take_frames(*file, *source, scans, outcome); !done) return done.error();
+  scans.end();
   pipeline->flush(outcome.agent);
   const auto reading = source->read();
   if (!reading) return reading.error();

@@ -20,7 +20,7 @@ void FlaggedProtocol::inspect(const Packet& packet, Flow& flow, AlertSink& sink)
   alert.technique = flagged.technique;
   alert.observed = std::string("a connection to ") +
                    (packet.headers.l4_proto == IPPROTO_UDP ? "udp/" : "tcp/") +
-                   std::to_string(flow.ends.server_port);
+                   std::to_string(alert.ends.server_port);
   alert.expected = "none of class " + flagged.name;
   alert.threshold = "1 connection";
   sink.raise(std::move(alert));

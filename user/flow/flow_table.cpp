@@ -3,12 +3,14 @@
 
 #include <netinet/in.h>
 
-#include <array>
+#include <algorithm>
 #include <cstring>
 #include <random>
+#include <utility>
 
 #include "firstpass/twin.h"
 #include "flow/community_id.hpp"
+#include "flow/conn_state.hpp"
 
 namespace nids {
 namespace {
@@ -17,14 +19,18 @@ constexpr std::uint64_t kJsonSafe = (1ull << 53) - 1;
 // The kernel's slots count in jiffies: at most one of HZ=100 behind.
 constexpr std::uint64_t kCoarse_ns = 10'000'000;
 
-constexpr std::uint64_t kIdle_ns = 60'000'000'000;  // as bpf/flow/slot.h has it
 constexpr std::uint8_t kFin = 0x01, kSyn = 0x02, kRst = 0x04, kAck = 0x10;
+
+bool is_icmp(const nids_flow_key& key) {
+  return key.l4_proto == IPPROTO_ICMP || key.l4_proto == IPPROTO_ICMPV6;
+}
 
 // The kernel says so too, but each CPU only of what it saw itself.
 bool begins_anew(const Flow& flow, const Packet& packet) {
   const bool is_opening =
       packet.headers.l4_proto == IPPROTO_TCP && (packet.headers.tcp_flags & (kSyn | kAck)) == kSyn;
-  return is_opening && (flow.is_closed || packet.time.ns > flow.last.ns + kIdle_ns);
+  const bool has_end = ((flow.tcp_flags[0] | flow.tcp_flags[1]) & (kFin | kRst)) != 0;
+  return is_opening && (has_end || packet.time.ns > flow.last.ns + NIDS_IDLE_NS);
 }
 
 using KeyWords = std::array<std::uint32_t, sizeof(nids_flow_key) / sizeof(std::uint32_t)>;
@@ -36,8 +42,8 @@ KeyWords words_of(const nids_flow_key& key) {
 }
 
 // Says the same of the same flow in every replay; nothing depends on nobody guessing it.
-std::uint64_t id_of(const nids_flow_key& key, WallTime start) {
-  std::uint64_t state = start.ns;
+std::uint64_t id_of(const nids_flow_key& key, std::uint32_t ifindex, WallTime start) {
+  std::uint64_t state = start.ns ^ ifindex;
   for (const std::uint32_t word : words_of(key)) {
     state = (state ^ word) * 0x9e3779b97f4a7c15;
     state ^= state >> 29;
@@ -46,99 +52,468 @@ std::uint64_t id_of(const nids_flow_key& key, WallTime start) {
 }
 
 // Attackers choose addresses: strongly universal under secret random numbers, as in alert/.
-std::size_t secret_hash(const nids_flow_key& key) {
+std::size_t secret_hash(const nids_flow_key& key, std::uint32_t ifindex) {
   static const auto secrets = [] {
-    std::array<std::uint64_t, std::tuple_size_v<KeyWords> + 1> numbers;
+    std::array<std::uint64_t, std::tuple_size_v<KeyWords> + 2> numbers;
     std::random_device random;
     for (std::uint64_t& number : numbers) number = std::uint64_t{random()} << 32 | random();
     return numbers;
   }();
   const KeyWords words = words_of(key);
-  std::uint64_t sum = secrets.back();
+  std::uint64_t sum = secrets.back() + secrets[words.size()] * ifindex;
   for (std::size_t i = 0; i < words.size(); ++i) sum += secrets[i] * words[i];
   return sum >> 32;  // only the upper half is universal
 }
 
-// Who opened it, as the kernel saw it; by the first packet that came up.
-Ends ends_of(const Packet& packet) {
-  Ends ends;
-  const nids_packet& h = packet.headers;
-  const bool forward = packet.from_opener;
-  std::memcpy(ends.client, forward ? h.src : h.dst, sizeof(ends.client));
-  std::memcpy(ends.server, forward ? h.dst : h.src, sizeof(ends.server));
-  ends.client_port = forward ? h.src_port : h.dst_port;
-  ends.server_port = forward ? h.dst_port : h.src_port;
-  ends.vlan[0] = h.vlan[0];
-  ends.vlan[1] = h.vlan[1];
-  ends.l4_proto = h.l4_proto;
-  ends.ip_version = h.ip_version;
-  return ends;
+// Of an echo the identifier stands for both ports; any other message says what it is there.
+bool is_echo(const nids_flow_key& key) { return key.lo_port == key.hi_port; }
+
+bool asks_for_echo(const nids_flow_key& key, std::uint8_t types) {
+  return key.l4_proto == IPPROTO_ICMP ? (types & 8) != 0 : types == 128;
 }
 
-std::string community_id_of(const Packet& packet, const Ends& ends, std::uint16_t seed) {
-  const bool is_icmp =
-      packet.headers.l4_proto == IPPROTO_ICMP || packet.headers.l4_proto == IPPROTO_ICMPV6;
-  if (is_icmp)
-    return community_id(packet.headers.src, packet.headers.dst, packet.headers.icmp_type,
-                        packet.headers.icmp_code, ends.l4_proto, ends.ip_version, seed);
-  return community_id(ends.client, ends.server, ends.client_port, ends.server_port, ends.l4_proto,
-                      ends.ip_version, seed);
+FlowPhase phase_of(const Flow& flow) {
+  switch (flow.key.l4_proto) {
+    case IPPROTO_TCP: {
+      if (flow.is_closed()) return FlowPhase::kTcpClosed;
+      const unsigned shift = flow.opener_is_hi ? 0 : NIDS_EVENTS_PER_SENDER;
+      const bool is_answered = (flow.events >> shift & ((1 << NIDS_EVENTS_PER_SENDER) - 1)) != 0;
+      return is_answered ? FlowPhase::kTcpEstablished : FlowPhase::kTcpNew;
+    }
+    case IPPROTO_UDP:
+      return FlowPhase::kUdp;
+    case IPPROTO_ICMP:
+    case IPPROTO_ICMPV6:
+      return FlowPhase::kIcmp;
+    default:
+      return FlowPhase::kOther;
+  }
+}
+
+void add_counts(FlowCounts& counts, const Flow& flow) {
+  for (int i = 0; i < 2; ++i) {
+    counts.packets[i] += flow.packets[i];
+    counts.bytes[i] += flow.bytes[i];
+  }
+}
+
+// An ICMP error is counted as the server's, but is no answer.
+bool has_spoken(const Flow& flow, bool client) {
+  const unsigned shift = flow.opener_is_hi == client ? NIDS_EVENTS_PER_SENDER : 0;
+  return (flow.events >> shift & NIDS_EVENT_DATA) != 0;
+}
+
+bool has_answer(const Flow& flow) {
+  if (is_icmp(flow.key)) return flow.has_sent(NIDS_FROM_LO) && flow.has_sent(NIDS_FROM_HI);
+  return has_spoken(flow, true) && has_spoken(flow, false);
+}
+
+FlowState state_of(const Flow& flow, const FlowRecord& record) {
+  if (flow.is_closed()) return FlowState::kClosed;
+  if (flow.is_bypassed) return FlowState::kBypassed;
+  if (flow.key.l4_proto == IPPROTO_TCP)
+    return record.tcp_state == TcpState::kNone || record.tcp_state == TcpState::kSynSent ||
+                   record.tcp_state == TcpState::kSynReceived
+               ? FlowState::kNew
+               : FlowState::kEstablished;
+  return has_answer(flow) ? FlowState::kEstablished : FlowState::kNew;
 }
 
 }  // namespace
 
-std::size_t FlowTable::KeyHash::operator()(const nids_flow_key& key) const noexcept {
-  return secret_hash(key);
+Ends Flow::ends() const {
+  Ends ends;
+  std::memcpy(ends.client, opener_is_hi ? key.hi_addr : key.lo_addr, sizeof(ends.client));
+  std::memcpy(ends.server, opener_is_hi ? key.lo_addr : key.hi_addr, sizeof(ends.server));
+  ends.client_port = opener_is_hi ? key.hi_port : key.lo_port;
+  ends.server_port = opener_is_hi ? key.lo_port : key.hi_port;
+  ends.vlan[0] = key.vlan[0];
+  ends.vlan[1] = key.vlan[1];
+  ends.l4_proto = key.l4_proto;
+  ends.ip_version = key.ip_version;
+  return ends;
 }
 
-bool FlowTable::KeyEqual::operator()(const nids_flow_key& a,
-                                     const nids_flow_key& b) const noexcept {
-  return std::memcmp(&a, &b, sizeof(a)) == 0;  // no padding: 6 words
+bool Flow::is_closed() const {
+  return key.l4_proto == IPPROTO_TCP &&
+         (((tcp_flags[0] | tcp_flags[1]) & kRst) != 0 || (tcp_flags[0] & tcp_flags[1] & kFin) != 0);
+}
+
+std::optional<IcmpTypes> Flow::icmp() const {
+  if (!is_icmp(key)) return std::nullopt;
+  const bool is_answered = has_sent(opener_is_hi ? NIDS_FROM_LO : NIDS_FROM_HI);
+  IcmpTypes types;
+  if (is_echo(key)) {
+    const std::uint8_t request = key.l4_proto == IPPROTO_ICMP ? 8 : 128;
+    const std::uint8_t reply = key.l4_proto == IPPROTO_ICMP ? 0 : 129;
+    const bool asks = asks_for_echo(key, tcp_flags[opener_is_hi]);
+    types.type = asks ? request : reply;
+    if (is_answered) {
+      types.response_type = asks ? reply : request;
+      types.response_code = 0;
+    }
+    return types;
+  }
+  const std::uint16_t said = opener_is_hi ? key.hi_port : key.lo_port;
+  const std::uint16_t answer = opener_is_hi ? key.lo_port : key.hi_port;
+  types.type = static_cast<std::uint8_t>(said >> 8);
+  types.code = static_cast<std::uint8_t>(said);
+  if (is_answered && answer != 0) {
+    types.response_type = static_cast<std::uint8_t>(answer >> 8);
+    types.response_code = static_cast<std::uint8_t>(answer);
+  }
+  return types;
+}
+
+std::string Flow::community_id(std::uint16_t seed) const {
+  const Ends both = ends();
+  if (const auto types = icmp())
+    return nids::community_id(both.client, both.server, types->type, types->code, both.l4_proto,
+                              both.ip_version, seed);
+  return nids::community_id(both.client, both.server, both.client_port, both.server_port,
+                            both.l4_proto, both.ip_version, seed);
+}
+
+std::size_t FlowTable::Hash::operator()(const Identity& identity) const noexcept {
+  return secret_hash(identity.key, identity.ifindex);
+}
+
+std::size_t FlowTable::Hash::operator()(std::uint32_t place) const noexcept {
+  return secret_hash((*pool)[place].key, (*pool)[place].ifindex);
+}
+
+bool FlowTable::Equal::operator()(const Identity& identity, std::uint32_t place) const noexcept {
+  const Flow& flow = (*pool)[place];
+  // No padding in a key.
+  return identity.ifindex == flow.ifindex &&
+         std::memcmp(&identity.key, &flow.key, sizeof(flow.key)) == 0;
+}
+
+bool FlowTable::Equal::operator()(std::uint32_t place, const Identity& identity) const noexcept {
+  return (*this)(identity, place);
+}
+
+FlowTable::FlowTable(const Limits& limits, Sink sink)
+    : limits_(limits), sink_(std::move(sink)), pool_(1), index_(0, Hash{&pool_}, Equal{&pool_}) {}
+
+std::uint32_t FlowTable::find(const nids_flow_key& key, std::uint32_t ifindex) const {
+  const auto known = index_.find(Identity{key, ifindex});
+  return known == index_.end() ? kNone : *known;
+}
+
+void FlowTable::append(std::uint32_t place) {
+  Flow& flow = pool_[place];
+  List& list = lists_[static_cast<std::size_t>(flow.phase)];
+  flow.previous = list.last;
+  flow.next = kNone;
+  (list.last == kNone ? list.first : pool_[list.last].next) = place;
+  list.last = place;
+}
+
+void FlowTable::unlink(std::uint32_t place) {
+  const Flow& flow = pool_[place];
+  List& list = lists_[static_cast<std::size_t>(flow.phase)];
+  (flow.previous == kNone ? list.first : pool_[flow.previous].next) = flow.next;
+  (flow.next == kNone ? list.last : pool_[flow.next].previous) = flow.previous;
+}
+
+void FlowTable::touch(std::uint32_t place) {
+  unlink(place);
+  Flow& flow = pool_[place];
+  if (flow.phase != FlowPhase::kReplaced) flow.phase = phase_of(flow);
+  flow.scan = scan_;
+  append(place);
+}
+
+void FlowTable::tell(Flow& flow, FlowReason reason) {
+  // Of a flow that was told while it went on, its end is news, too.
+  const bool was_told = reason != FlowReason::kInterim && flow.told.ns != 0;
+  if (flow.packets[0] + flow.packets[1] != 0 || was_told) sink_(flow, reason);
+  flow.packets[0] = flow.packets[1] = 0;
+  flow.bytes[0] = flow.bytes[1] = 0;
+}
+
+void FlowTable::forget(std::uint32_t place) {
+  Flow& flow = pool_[place];
+  unlink(place);
+  if (flow.phase != FlowPhase::kReplaced) index_.erase(index_.find(place));
+  told_.erase(place);
+  if (flow.newer != kNone) pool_[flow.newer].older = kNone;
+  if (flow.older != kNone) pool_[flow.older].newer = flow.newer;
+  flow.id = 0;  // at() finds it no more
+  free_.push_back(place);
+}
+
+// The one silent longest of those that tell least: what was never answered, before what was.
+void FlowTable::make_room() {
+  if (size() < limits_.max_flows) return;
+  constexpr std::array kOrder{FlowPhase::kReplaced,      FlowPhase::kTcpClosed, FlowPhase::kTcpNew,
+                              FlowPhase::kOther,         FlowPhase::kIcmp,      FlowPhase::kUdp,
+                              FlowPhase::kTcpEstablished};
+  for (const FlowPhase phase : kOrder) {
+    const std::uint32_t place = lists_[static_cast<std::size_t>(phase)].first;
+    if (place == kNone) continue;
+    tell(pool_[place], FlowReason::kForced);
+    forget(place);
+    ++evictions_;
+    return;
+  }
+}
+
+std::uint32_t FlowTable::open(const nids_flow_key& key, std::uint32_t ifindex, WallTime start) {
+  make_room();
+  std::uint32_t place;
+  if (free_.empty()) {
+    place = static_cast<std::uint32_t>(pool_.size());
+    pool_.emplace_back();
+  } else {
+    place = free_.back();
+    free_.pop_back();
+  }
+  Flow& flow = pool_[place] = Flow{};
+  flow.key = key;
+  flow.ifindex = ifindex;
+  flow.start = flow.last = start;
+  flow.id = id_of(key, ifindex, start);
+  flow.phase = phase_of(flow);
+  flow.scan = scan_;
+  append(place);
+  return place;
+}
+
+// A new flow takes the place of one of the same ends, which still waits for parts on their way.
+std::uint32_t FlowTable::replace(std::uint32_t place, WallTime start) {
+  const nids_flow_key key = pool_[place].key;
+  const std::uint32_t ifindex = pool_[place].ifindex;
+  make_room();
+  const bool is_there = find(key, ifindex) == place;  // or it went to make room
+  if (is_there) {
+    if (const std::uint32_t oldest = pool_[place].older; oldest != kNone) {
+      tell(pool_[oldest], FlowReason::kForced);
+      forget(oldest);
+    }
+    index_.erase(index_.find(place));
+    move_to_replaced(place);
+  }
+  const std::uint32_t fresh = open(key, ifindex, start);
+  pool_[fresh].is_successor = true;
+  index_.insert(fresh);
+  if (is_there) link(place, fresh);
+  return fresh;
+}
+
+void FlowTable::move_to_replaced(std::uint32_t place) {
+  unlink(place);
+  pool_[place].phase = FlowPhase::kReplaced;
+  append(place);
+}
+
+void FlowTable::link(std::uint32_t older, std::uint32_t newer) {
+  pool_[older].newer = newer;
+  pool_[newer].older = older;
+}
+
+// The same ends have a new flow already, and nothing is left of the one that the part is of.
+std::uint32_t FlowTable::open_late(const FlowPart& part) {
+  make_room();
+  const std::uint32_t newer = find(part.key, part.ifindex);
+  const std::uint32_t late = open(part.key, part.ifindex, part.created);
+  pool_[late].is_continued = true;
+  move_to_replaced(late);
+  if (newer != kNone) link(late, newer);
+  return late;
 }
 
 Flow& FlowTable::track(const Packet& packet) {
   nids_flow_key key;
-  nids_twin_flow_key(&packet.headers, &key);
-  auto known = index_.find(key);
-  if (known != index_.end() && begins_anew(*known->second, packet)) {
-    silent_first_.erase(known->second);
-    index_.erase(known);
-    known = index_.end();
+  const nids_sender sender = nids_twin_flow_key(&packet.headers, &packet.detail.embedded, &key);
+  std::uint32_t place = find(key, packet.ifindex);
+  const bool is_new = place == kNone || pool_[place].is_ended || begins_anew(pool_[place], packet);
+  if (place == kNone) {
+    place = open(key, packet.ifindex, packet.time);
+    index_.insert(place);
+  } else if (is_new) {
+    place = replace(place, packet.time);
   }
-  const bool is_new = known == index_.end();
-  Flow& flow = is_new ? open(key, packet) : *known->second;
-  if (!is_new) silent_first_.splice(silent_first_.end(), silent_first_, known->second);
-  flow.is_closed = flow.is_closed || (packet.headers.tcp_flags & (kFin | kRst)) != 0;
-  flow.last = packet.time;
+  Flow& flow = pool_[place];
+  if (is_new) {
+    flow.class_id = packet.class_id;
+    flow.opener_is_hi = packet.from_opener == (sender == NIDS_FROM_HI);
+  }
+  if ((packet.headers.flags & NIDS_PACKET_IS_RELATED) == 0)
+    flow.tcp_flags[sender] |= packet.headers.tcp_flags | packet.headers.icmp_type;
+  flow.last = std::max(flow.last, packet.time);
+  touch(place);
   return flow;
-}
-
-Flow& FlowTable::open(const nids_flow_key& key, const Packet& packet) {
-  if (index_.size() >= limits_.max_flows) {
-    index_.erase(silent_first_.front().key);
-    silent_first_.pop_front();
-    ++evictions_;
-  }
-  Flow flow{.key = key, .ends = ends_of(packet), .start = packet.time};
-  flow.class_id = packet.class_id;
-  flow.community_id = community_id_of(packet, flow.ends, limits_.community_id_seed);
-  flow.id = id_of(key, packet.time);
-  silent_first_.push_back(std::move(flow));
-  index_.emplace(key, std::prev(silent_first_.end()));
-  return silent_first_.back();
 }
 
 Flow FlowTable::stranger(const Packet& packet) {
-  Flow flow{.start = packet.time};
-  if (packet.headers.ip_version != 0) flow.ends = ends_of(packet);
+  Flow flow;
+  flow.start = packet.time;
+  if (packet.headers.ip_version == 0) return flow;
+  const nids_sender sender =
+      nids_twin_flow_key(&packet.headers, &packet.detail.embedded, &flow.key);
+  flow.opener_is_hi = packet.from_opener == (sender == NIDS_FROM_HI);
   return flow;
 }
 
-void FlowTable::forget(const nids_flow_key& key, WallTime last) {
-  const auto known = index_.find(key);
-  if (known == index_.end() || last.ns + kCoarse_ns < known->second->start.ns) return;
-  silent_first_.erase(known->second);
-  index_.erase(known);
+// Each CPU has a slot of its own, and may tell of one long after the flow of now began. What one
+// CPU saw of a flow may also be over before another CPU saw the rest of the same.
+bool FlowTable::is_of_older(const FlowPart& part, const Flow& flow) {
+  const std::uint64_t last_ns = part.last.ns + kCoarse_ns;
+  return last_ns < flow.start.ns &&
+         (flow.is_successor || part.is_ended || last_ns + NIDS_IDLE_NS < flow.start.ns);
+}
+
+// None: the part counts nothing, and its flow has been told.
+std::uint32_t FlowTable::flow_of(const FlowPart& part) {
+  const bool has_packets = part.packets[0] + part.packets[1] != 0;
+  std::uint32_t place = find(part.key, part.ifindex);
+  if (place == kNone) {
+    if (!has_packets) return kNone;
+    place = open(part.key, part.ifindex, part.created);
+    index_.insert(place);
+    return place;
+  }
+  const Flow& flow = pool_[place];
+  if (is_of_older(part, flow)) {
+    if (flow.older != kNone) return flow.older;
+    return has_packets ? open_late(part) : kNone;
+  }
+  const bool is_next = flow.is_ended && part.created.ns + kCoarse_ns > flow.last.ns;
+  return is_next ? replace(place, part.created) : place;
+}
+
+void FlowTable::add(const FlowPart& part) {
+  const std::uint32_t place = flow_of(part);
+  if (place == kNone) return;
+  Flow& flow = pool_[place];
+  const bool is_first = flow.events == 0 && flow.packets[0] + flow.packets[1] == 0;
+  const std::uint16_t events_before = flow.events;
+  const FlowPhase phase_before = flow.phase;
+  for (int i = 0; i < 2; ++i) {
+    flow.packets[i] += part.packets[i];
+    flow.bytes[i] += part.bytes[i];
+    flow.tcp_flags[i] |= part.tcp_flags[i];
+    flow.senders |= static_cast<std::uint8_t>((part.packets[i] != 0) << i);
+  }
+  flow.events |= part.events;
+  // The longest: events that come at the same moment may be lost to the one that is shared.
+  if (part.history > flow.history) flow.history = part.history;
+  if (is_first) {
+    flow.class_id = part.class_id;
+    flow.opener_is_hi = part.opener_is_hi;
+    flow.is_continued = flow.is_continued || part.is_continued;
+  }
+  flow.is_bypassed = flow.is_bypassed || part.is_bypassed;
+  flow.start = std::min(flow.start, part.created);
+  flow.last = std::max(flow.last, part.last);
+  flow.is_ended = flow.is_ended || part.is_ended;
+  touch(place);
+  if (observer_ && is_first)
+    observer_(flow, Change::kStart);
+  else if (observer_ && (events_before != flow.events || phase_before != flow.phase))
+    observer_(flow, Change::kChange);
+}
+
+bool FlowTable::is_over(const Flow& flow, WallTime now) const {
+  const auto& timeout = limits_.timeout[static_cast<std::size_t>(flow.phase)];
+  const auto silent_ns = now.ns > flow.last.ns ? now.ns - flow.last.ns : 0;
+  // Both halves have had the time to be read since.
+  const bool is_read = scan_ - flow.scan >= 2;
+  return is_read &&
+         silent_ns >= static_cast<std::uint64_t>(std::chrono::nanoseconds(timeout).count());
+}
+
+// After the wall clock: a flow that stayed in the future would not be silent for as long.
+void FlowTable::set_back(WallTime now) {
+  for (const List& list : lists_)
+    for (std::uint32_t place = list.first; place != kNone; place = pool_[place].next) {
+      Flow& flow = pool_[place];
+      for (WallTime* time : {&flow.start, &flow.last, &flow.told}) *time = std::min(*time, now);
+    }
+}
+
+void FlowTable::expire(WallTime now) {
+  ++scan_;
+  if (now < std::exchange(now_, now)) set_back(now);
+  for (const List& list : lists_)
+    while (list.first != kNone && is_over(pool_[list.first], now)) {
+      const std::uint32_t place = list.first;
+      const bool is_replaced = pool_[place].phase == FlowPhase::kReplaced;
+      tell(pool_[place],
+           is_replaced && !pool_[place].is_closed() ? FlowReason::kForced : FlowReason::kTimeout);
+      forget(place);
+    }
+}
+
+void FlowTable::tell_long_ones(WallTime now, std::chrono::nanoseconds interval) {
+  const auto length = static_cast<std::uint64_t>(interval.count());
+  for (const List& list : lists_)
+    for (std::uint32_t place = list.first; place != kNone; place = pool_[place].next) {
+      Flow& flow = pool_[place];
+      if (now.ns < std::max(flow.start, flow.told).ns + length) continue;
+      if (flow.packets[0] + flow.packets[1] != 0) {
+        add_counts(told_[place], flow);
+        tell(flow, FlowReason::kInterim);
+        flow.is_continued = true;
+      }
+      flow.told = now;
+    }
+}
+
+void FlowTable::end_all(FlowReason reason) {
+  for (const List& list : lists_)
+    while (list.first != kNone) {
+      const std::uint32_t place = list.first;
+      tell(pool_[place], reason);
+      forget(place);
+    }
+}
+
+FlowCounts FlowTable::counts_of(const Flow& flow) const {
+  FlowCounts counts;
+  const auto told = told_.find(static_cast<std::uint32_t>(&flow - pool_.data()));
+  if (told != told_.end()) counts = told->second;
+  add_counts(counts, flow);
+  return counts;
+}
+
+FlowRecord FlowTable::live_record_of(const Flow& flow) const {
+  Flow whole = flow;
+  const FlowCounts counts = counts_of(flow);
+  std::ranges::copy(counts.packets, whole.packets);
+  std::ranges::copy(counts.bytes, whole.bytes);
+  return record_of(whole, FlowReason::kInterim);
+}
+
+FlowRecord FlowTable::record_of(const Flow& flow, FlowReason reason) const {
+  FlowRecord record{.id = flow.id, .ifindex = flow.ifindex, .ends = flow.ends()};
+  const int client = flow.opener_is_hi ? NIDS_FROM_HI : NIDS_FROM_LO;
+  for (int i = 0; i < 2; ++i) {
+    const int sender = i == 0 ? client : 1 - client;
+    record.packets[i] = flow.packets[sender];
+    record.bytes[i] = flow.bytes[sender];
+    if (flow.key.l4_proto == IPPROTO_TCP) record.tcp_flags[i] = flow.tcp_flags[sender];
+  }
+  record.community_id = flow.community_id(limits_.community_id_seed);
+  record.start = flow.start;
+  record.end = flow.last;
+  record.class_id = flow.class_id;
+  record.is_alerted = flow.is_alerted;
+  record.is_continued = flow.is_continued;
+  record.reason = reason;
+  record.icmp = flow.icmp();
+  const auto events = flow_events(flow.history, flow.events, flow.opener_is_hi);
+  record.history = history_text(events);
+  if (flow.key.l4_proto == IPPROTO_TCP) {
+    record.conn_state = tcp_conn_state(events);
+    record.tcp_state = tcp_state(events);
+  } else if (!is_icmp(flow.key)) {
+    record.conn_state = udp_conn_state(has_spoken(flow, true), has_spoken(flow, false));
+  }
+  record.state = state_of(flow, record);
+  return record;
 }
 
 }  // namespace nids

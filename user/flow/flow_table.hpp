@@ -1,42 +1,97 @@
 // SPDX-License-Identifier: Apache-2.0
-// The flows under analysis: bounded, the one silent longest goes first. Counts packets that came
-// up, never those that the kernel kept to itself.
+// The flows that are going on: what each CPU counted of them, joined, and what packets that came
+// up told. Bounded: at the cap the one silent longest is told and goes. Says nothing itself; what
+// ends is given to a sink.
 #pragma once
 
+#include <array>
+#include <boost/unordered/unordered_flat_set.hpp>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <list>
+#include <functional>
+#include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
+#include "decode/flow_part.hpp"
 #include "decode/packet.hpp"
 #include "flow/ends.hpp"
+#include "flow/flow_record.hpp"
 #include "nids/abi/flow.h"
 
 namespace nids {
 
+// Lists of flows by how long they may be silent.
+enum class FlowPhase : std::uint8_t {
+  kTcpNew,
+  kTcpEstablished,
+  kTcpClosed,
+  kUdp,
+  kIcmp,
+  kOther,
+  kReplaced
+};
+inline constexpr std::size_t kFlowPhases = 7;
+
+// Arrays are by enum nids_sender where nothing else is said.
 struct Flow {
   nids_flow_key key{};
-  Ends ends;
-  WallTime start;
-  std::uint64_t id = 0;  // below 2^53, the same in every replay
-  std::string community_id;
+  std::uint64_t id = 0;                    // below 2^53, the same in every replay
+  WallTime start, last;                    // of its first packet and its last
+  std::uint64_t packets[2]{}, bytes[2]{};  // on the wire, not told in a record yet
+  std::uint64_t came_up_bytes[2]{};        // wire bytes that came up: to server, to client
+  std::uint64_t history = 0;               // as in nids_flow_cell, without the tag
+  WallTime told;                           // of its last record; 0: none
+  std::uint32_t ifindex = 0;
+  std::uint32_t scan = 0;  // the last in which it grew
+  std::uint16_t events = 0;
+  std::uint8_t tcp_flags[2]{};  // of ICMP: types
   std::uint8_t class_id = 0;
-  bool is_flagged = false;   // an analyser has spoken of it
-  bool is_closed = false;    // a FIN or RST came up
-  WallTime last;             // of the last packet that came up
-  std::uint64_t bytes[2]{};  // wire bytes that came up: to server, to client
+  FlowPhase phase = FlowPhase::kOther;
+  bool opener_is_hi : 1 = false;
+  bool is_flagged : 1 = false;    // an analyser has spoken of it
+  bool is_alerted : 1 = false;    // and that was written
+  bool is_ended : 1 = false;      // the same ends have begun a new one
+  bool is_continued : 1 = false;  // an earlier record told the part before
+  bool is_bypassed : 1 = false;
+  bool is_successor : 1 = false;  // the same ends had a flow before, which it replaced
+  std::uint8_t senders = 0;       // who has sent anything: a bit each, by enum nids_sender
+
+  // By the table: places in its pool.
+  std::uint32_t previous = 0, next = 0;  // in the list of its phase
+  std::uint32_t older = 0, newer = 0;    // the flow of the same ends before, and after
+
+  Ends ends() const;
+  bool has_sent(int sender) const { return (senders >> sender & 1) != 0; }
+  bool is_closed() const;  // TCP: a RST, or both ends' FIN; other protocols never
+  std::optional<IcmpTypes> icmp() const;
+  std::string community_id(std::uint16_t seed) const;
+};
+
+// By enum nids_sender.
+struct FlowCounts {
+  std::uint64_t packets[2]{}, bytes[2]{};
 };
 
 class FlowTable {
  public:
   struct Limits {
-    std::size_t max_flows = 65'536;  // beyond it the one silent longest goes, and is counted
+    std::size_t max_flows = 262'144;  // 200 bytes each
     std::uint16_t community_id_seed = 0;
+    // How long it may be silent, by FlowPhase. A replaced flow waits for parts on their way.
+    std::array<std::chrono::milliseconds, kFlowPhases> timeout{
+        std::chrono::seconds(60), std::chrono::seconds(600), std::chrono::seconds(5),
+        std::chrono::seconds(60), std::chrono::seconds(60),  std::chrono::seconds(60),
+        std::chrono::seconds(3)};
   };
+  // Takes a flow that is told, before it is forgotten. A flow that has nothing to tell since its
+  // last record is not.
+  using Sink = std::function<void(const Flow&, FlowReason)>;
 
-  explicit FlowTable(Limits limits) : limits_(limits) {}
-  FlowTable(FlowTable&&) = default;  // a copy's index would point into the original
+  FlowTable(const Limits& limits, Sink sink);
+  FlowTable(const FlowTable&) = delete;  // the index points at the pool
 
   // The packet's flow; a new one where it is not known, or where a SYN begins the old one's ports
   // anew. Valid until the next call.
@@ -45,27 +100,92 @@ class FlowTable {
   // What is known of a packet that belongs to no flow; remembered nowhere.
   static Flow stranger(const Packet& packet);
 
-  // The kernel's slot of a flow is gone, by eviction or because the same ports began a new
-  // connection: what comes next is a new flow. `last` is the slot's last packet; an older slot
-  // says nothing about the flow of now, since each CPU has one.
-  void forget(const nids_flow_key& key, WallTime last);
+  // Joins it to its flow, which may have been replaced meanwhile.
+  void add(const FlowPart& part);
 
-  std::size_t size() const { return index_.size(); }
+  // Behind each scan of the tables: tells the flows that are over at `now`.
+  void expire(WallTime now);
+  // Tells the flows that go on and have not been told for so long.
+  void tell_long_ones(WallTime now, std::chrono::nanoseconds interval);
+  // Tells all: the end.
+  void end_all(FlowReason reason);
+
+  // What has not been told; of a flow that goes on and is looked at, all.
+  FlowRecord record_of(const Flow& flow, FlowReason reason) const;
+  FlowRecord live_record_of(const Flow& flow) const;
+  FlowCounts counts_of(const Flow& flow) const;
+
+  // Place and flow; a place is good for at() as long as the flow there has the same id.
+  template <class Visitor>
+  void each(Visitor visitor) const {
+    for (const List& list : lists_)
+      for (std::uint32_t at = list.first; at != kNone; at = pool_[at].next) visitor(at, pool_[at]);
+  }
+  const Flow* at(std::uint32_t place, std::uint64_t id) const {
+    return place != kNone && place < pool_.size() && pool_[place].id == id ? &pool_[place]
+                                                                           : nullptr;
+  }
+
+  // Is told of each flow that begins, and of each whose TCP state or history changes; null: nobody.
+  enum class Change { kStart, kChange };
+  using Observer = std::function<void(const Flow&, Change)>;
+  void observe(Observer observer) { observer_ = std::move(observer); }
+
+  std::size_t size() const { return pool_.size() - free_.size() - 1; }
   std::uint64_t evictions() const { return evictions_; }
+  std::uint16_t community_id_seed() const { return limits_.community_id_seed; }
 
  private:
-  struct KeyHash {
-    std::size_t operator()(const nids_flow_key& key) const noexcept;
+  static constexpr std::uint32_t kNone = 0;  // place 0 is never used
+
+  struct Identity {
+    const nids_flow_key& key;
+    std::uint32_t ifindex;
   };
-  struct KeyEqual {
-    bool operator()(const nids_flow_key& a, const nids_flow_key& b) const noexcept;
+  struct Hash {
+    using is_transparent = void;
+    const std::vector<Flow>* pool;
+    std::size_t operator()(const Identity& identity) const noexcept;
+    std::size_t operator()(std::uint32_t place) const noexcept;
+  };
+  struct Equal {
+    using is_transparent = void;
+    const std::vector<Flow>* pool;
+    bool operator()(std::uint32_t a, std::uint32_t b) const noexcept { return a == b; }
+    bool operator()(const Identity& identity, std::uint32_t place) const noexcept;
+    bool operator()(std::uint32_t place, const Identity& identity) const noexcept;
+  };
+  struct List {
+    std::uint32_t first = kNone, last = kNone;  // the one touched last is last
   };
 
-  Flow& open(const nids_flow_key& key, const Packet& packet);
+  std::uint32_t find(const nids_flow_key& key, std::uint32_t ifindex) const;
+  std::uint32_t open(const nids_flow_key& key, std::uint32_t ifindex, WallTime start);
+  std::uint32_t replace(std::uint32_t place, WallTime start);
+  void move_to_replaced(std::uint32_t place);
+  void link(std::uint32_t older, std::uint32_t newer);
+  std::uint32_t open_late(const FlowPart& part);
+  void make_room();
+  void touch(std::uint32_t place);
+  void unlink(std::uint32_t place);
+  void append(std::uint32_t place);
+  void forget(std::uint32_t place);
+  void tell(Flow& flow, FlowReason reason);
+  bool is_over(const Flow& flow, WallTime now) const;
+  void set_back(WallTime now);
+  std::uint32_t flow_of(const FlowPart& part);
+  static bool is_of_older(const FlowPart& part, const Flow& flow);
 
   Limits limits_;
-  std::list<Flow> silent_first_;
-  std::unordered_map<nids_flow_key, std::list<Flow>::iterator, KeyHash, KeyEqual> index_;
+  Sink sink_;
+  Observer observer_;
+  std::vector<Flow> pool_;
+  std::vector<std::uint32_t> free_;
+  std::array<List, kFlowPhases> lists_;
+  boost::unordered_flat_set<std::uint32_t, Hash, Equal> index_;
+  std::unordered_map<std::uint32_t, FlowCounts> told_;  // of flows that go on, by place
+  std::uint32_t scan_ = 0;
+  WallTime now_;  // of the last scan
   std::uint64_t evictions_ = 0;
 };
 
