@@ -46,11 +46,6 @@ Json parsed(const Alert& alert, const std::optional<Evidence>& evidence = {}) {
   return Json::parse(eve_alert_line(alert, evidence));
 }
 
-TEST(EveTimestamp, HasMicrosecondsAndANumericZone) {
-  EXPECT_EQ(eve_timestamp({1795341600'000'001'999}), "2026-11-22T10:00:00.000001+0000");
-  EXPECT_EQ(eve_timestamp({0}), "1970-01-01T00:00:00.000000+0000");
-}
-
 TEST(EveAlert, IsOneLineWithTheKeysInSuricatasOrder) {
   Alert alert = ssh_alert();
   alert.ends.vlan[0] = 5;

@@ -1,30 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "log/alert_line.hpp"
 
-#include <netinet/in.h>
-
+#include <algorithm>
 #include <cstdio>
+#include <ctime>
 
 #include "decode/packet.hpp"
 #include "decode/printable.hpp"
+#include "log/eve_json.hpp"
 
 namespace nids {
 namespace {
 
-// Narrow enough that a signature begins well before column 80; wider text pushes it along.
-constexpr std::size_t kClassColumns = 7;
-constexpr std::size_t kEndsColumns = 31;
+// Both ends of IPv4, at their longest; wider text pushes the signature along.
+constexpr std::size_t kEndsColumns = 46;
+// The most for which every alert of a built-in class fits into 80 columns.
+constexpr std::size_t kNarrowEndsColumns = 38;
+// A line with its usual signatures and all of kEndsColumns fits from here on.
+constexpr std::size_t kWideEnough = 110;
 
 constexpr const char* kRed = "\x1b[31m";
 constexpr const char* kYellow = "\x1b[33m";
 constexpr const char* kDim = "\x1b[2m";
 constexpr const char* kPlain = "\x1b[0m";
 
-std::string clock_text(WallTime time) {
-  const auto ms = static_cast<unsigned>(time.ns / 1'000'000 % 86'400'000);
-  char text[48];
-  std::snprintf(text, sizeof(text), "%02u:%02u:%02u.%03u", ms / 3'600'000, ms / 60'000 % 60,
-                ms / 1'000 % 60, ms % 1'000);
+std::string date_text(WallTime time) {
+  const auto seconds = static_cast<std::time_t>(time.ns / 1'000'000'000);
+  std::tm day{};
+  char text[32] = "";
+  if (gmtime_r(&seconds, &day)) std::strftime(text, sizeof(text), "%Y-%m-%d ", &day);
   return text;
 }
 
@@ -35,9 +39,7 @@ std::string padded(std::string text, std::size_t columns) {
 
 std::string end_text(const std::uint8_t (&address)[16], std::uint16_t port, const Ends& ends) {
   std::string text = address_text(address, ends.ip_version);
-  const bool has_ports =
-      ends.l4_proto == IPPROTO_TCP || ends.l4_proto == IPPROTO_UDP || ends.l4_proto == IPPROTO_SCTP;
-  if (!has_ports) return text;
+  if (!has_ports(ends.l4_proto)) return text;
   return (ends.ip_version == 6 ? "[" + text + "]" : text) + ":" + std::to_string(port);
 }
 
@@ -54,13 +56,30 @@ const char* colour_of(int severity) {
 
 }  // namespace
 
-std::string alert_line(const Alert& alert, bool colour) {
-  const std::string class_name = alert.class_name.empty() ? "-" : printable(alert.class_name);
-  std::string line =
-      clock_text(alert.time) + "  [" + std::to_string(alert.severity) + "] " +
-      padded(class_name, kClassColumns) + "  " + padded(ends_text(alert.ends), kEndsColumns) +
-      "  " + printable(alert.signature) + " [9000:" + std::to_string(alert.signature_id) + "]";
-  return colour ? colour_of(alert.severity) + line + kPlain : line;
+std::string clock_text(WallTime time) {
+  const auto ms = static_cast<unsigned>(time.ns / 1'000'000 % 86'400'000);
+  char text[48];
+  std::snprintf(text, sizeof(text), "%02u:%02u:%02u.%03u", ms / 3'600'000, ms / 60'000 % 60,
+                ms / 1'000 % 60, ms % 1'000);
+  return text;
+}
+
+std::string alert_line(const Alert& alert, const AlertLineStyle& style) {
+  const bool is_narrow = style.width != 0 && style.width < kWideEnough;
+  // Where there is little room the class alone says that its protocol was flagged.
+  const bool is_class_only = is_narrow && !alert.class_name.empty() &&
+                             alert.signature == "flagged protocol " + alert.class_name;
+  const std::string what = printable(is_class_only ? alert.class_name : alert.signature) +
+                           " [9000:" + std::to_string(alert.signature_id) + "]";
+  std::string line = (style.with_date ? date_text(alert.time) : "") + clock_text(alert.time) +
+                     " [" + std::to_string(alert.severity) + "] ";
+  std::size_t ends_columns = kEndsColumns;
+  if (is_narrow) {
+    const std::size_t taken = line.size() + 1 + what.size();
+    ends_columns = std::min(kNarrowEndsColumns, style.width - std::min(style.width, taken));
+  }
+  line += padded(ends_text(alert.ends), ends_columns) + " " + what;
+  return style.colour ? colour_of(alert.severity) + line + kPlain : line;
 }
 
 }  // namespace nids

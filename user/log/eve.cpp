@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "log/eve.hpp"
 
-#include <netinet/in.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
-#include <ctime>
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "decode/packet.hpp"
 #include "decode/printable.hpp"
+#include "log/eve_json.hpp"
 
 namespace nids {
 namespace {
@@ -21,69 +18,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr int kGeneratorId = 9000;
 constexpr std::size_t kPathMaxBytes = 4096;  // a shortened path would name no file
-
-bool has_ports(std::uint8_t l4_proto) {
-  return l4_proto == IPPROTO_TCP || l4_proto == IPPROTO_UDP || l4_proto == IPPROTO_SCTP;
-}
-
-// Suricata's names; it prints what it has no name for as three digits.
-std::string protocol_name(std::uint8_t l4_proto) {
-  switch (l4_proto) {
-    case IPPROTO_ICMP:
-      return "ICMP";
-    case IPPROTO_IGMP:
-      return "IGMP";
-    case IPPROTO_IPIP:
-      return "IP-in-IP";
-    case IPPROTO_TCP:
-      return "TCP";
-    case IPPROTO_UDP:
-      return "UDP";
-    case IPPROTO_DCCP:
-      return "DCCP";
-    case IPPROTO_IPV6:
-      return "IPv6";
-    case IPPROTO_RSVP:
-      return "RSVP";
-    case IPPROTO_GRE:
-      return "GRE";
-    case IPPROTO_ESP:
-      return "ESP";
-    case IPPROTO_AH:
-      return "AH";
-    case IPPROTO_ICMPV6:
-      return "IPv6-ICMP";
-    case IPPROTO_NONE:
-      return "IPv6-NoNxt";
-    case IPPROTO_PIM:
-      return "PIM";
-    case IPPROTO_SCTP:
-      return "SCTP";
-    case IPPROTO_UDPLITE:
-      return "UDPLite";
-    default:
-      break;
-  }
-  const std::string digits = std::to_string(l4_proto);
-  return std::string(3 - digits.size(), '0') + digits;
-}
-
-void add_vlan(Json& line, const Ends& ends) {
-  Json ids = Json::array();
-  for (const std::uint16_t id : ends.vlan)
-    if (id != 0) ids.push_back(id);
-  if (!ids.empty()) line["vlan"] = std::move(ids);
-}
-
-void add_ends(Json& line, const Ends& ends) {
-  if (ends.ip_version == 0) return;
-  line["src_ip"] = address_text(ends.client, ends.ip_version);
-  if (has_ports(ends.l4_proto)) line["src_port"] = ends.client_port;
-  line["dest_ip"] = address_text(ends.server, ends.ip_version);
-  if (has_ports(ends.l4_proto)) line["dest_port"] = ends.server_port;
-  line["proto"] = protocol_name(ends.l4_proto);
-  line["ip_v"] = ends.ip_version;
-}
 
 Json metadata(const Alert& alert) {
   Json object = Json::object();
@@ -118,18 +52,6 @@ Json alert_object(const Alert& alert, const Evidence& evidence) {
 
 }  // namespace
 
-std::string eve_timestamp(WallTime time) {
-  const auto seconds = static_cast<std::time_t>(time.ns / 1'000'000'000);
-  const auto microseconds = static_cast<unsigned>(time.ns / 1'000 % 1'000'000);
-  std::tm utc{};
-  gmtime_r(&seconds, &utc);
-  char date[32];
-  const std::size_t length = std::strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &utc);
-  char fraction[24];
-  std::snprintf(fraction, sizeof(fraction), ".%06u+0000", microseconds);
-  return std::string(date, length) + fraction;
-}
-
 std::string eve_alert_line(const Alert& alert, const std::optional<Evidence>& evidence) {
   const Evidence kept = evidence.value_or(Evidence{});
   Json line{{"timestamp", eve_timestamp(alert.time)}};
@@ -142,7 +64,7 @@ std::string eve_alert_line(const Alert& alert, const std::optional<Evidence>& ev
   line["direction"] = alert.to_server ? "to_server" : "to_client";
   if (!kept.file.empty()) line["capture_file"] = printable(kept.file, kPathMaxBytes);
   line["alert"] = alert_object(alert, kept);
-  return line.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
+  return finished_line(line);
 }
 
 EveLog::EveLog(EveLog&& other) noexcept

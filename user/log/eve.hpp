@@ -11,12 +11,8 @@
 #include "alert/evidence.hpp"
 #include "analyse/alert.hpp"
 #include "nids/abi/counters.h"
-#include "nids/time.hpp"
 
 namespace nids {
-
-// "2026-11-22T10:00:00.123456+0000"
-std::string eve_timestamp(WallTime time);
 
 // One line with its newline. src is the client's side, whoever sent the packet; `direction` says
 // who did.

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// The words that every EVE line shares, and flows' JSON with them. Writes no whole line.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "flow/ends.hpp"
+#include "nids/time.hpp"
+
+namespace nids {
+
+// "2026-11-22T10:00:00.123456+0000"
+std::string eve_timestamp(WallTime time);
+// Of that very form only, and only what eve_timestamp() would write.
+std::optional<WallTime> parse_eve_timestamp(std::string_view text);
+
+// Suricata's names; it prints what it has no name for as three digits.
+std::string protocol_name(std::uint8_t l4_proto);
+std::optional<std::uint8_t> protocol_number(std::string_view name);
+
+bool has_ports(std::uint8_t l4_proto);
+bool is_icmp(std::uint8_t l4_proto);
+
+void add_vlan(nlohmann::ordered_json& line, const Ends& ends);
+// Addresses, ports, protocol and IP version, src being the client; nothing where it is not of IP.
+void add_ends(nlohmann::ordered_json& line, const Ends& ends);
+
+// The line with its newline, valid UTF-8 whatever is in it.
+std::string finished_line(const nlohmann::ordered_json& line);
+
+}  // namespace nids
