@@ -4,11 +4,15 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <nlohmann/json.hpp>
 #include <string>
 
+#include "cli/filter_expression.hpp"
 #include "config/config.hpp"
 #include "firstpass/first_pass.hpp"
+#include "log/flow_json.hpp"
 #include "support/class_tables.hpp"
+#include "support/sample_flow.hpp"
 #include "support/sample_packets.hpp"
 
 namespace nids {
@@ -168,6 +172,27 @@ void seed_capture_file() {
   write("fuzz_capture_file", "cooked", cooked.bytes());
 }
 
+void seed_flows() {
+  const auto text = [](const char* fuzzer, const std::string& name, const std::string& content) {
+    write(fuzzer, name, std::as_bytes(std::span(content)));
+  };
+  const Services services = Services::parse("ssh 22/tcp\n");
+  int number = 0;
+  for (const char* expression : {"port ssh", "vlan 5 and host 2001:db8::1",
+                                 "not (udp or icmp) and net 10", "tcp[0:2] > 1024"})
+    text("fuzz_flow_filter", "filter" + std::to_string(number++),
+         compile_flow_filter(expression, services)->text());
+  text("fuzz_flow_filter", "scratch", "3,2 0 0 3,96 0 0 3,6 0 0 1");
+
+  FlowRecord record = sample_flow();
+  record.ends.vlan[0] = 5;
+  text("fuzz_flow_json", "tcp", flow_json(record, "ssh").dump());
+  record.ends = sample_ends("fe80::1", 0, "fe80::2", 0, IPPROTO_ICMPV6);
+  record.icmp = IcmpTypes{.type = 128, .code = 0, .response_type = 129, .response_code = 0};
+  record.is_continued = true;
+  text("fuzz_flow_json", "icmp", flow_json(record, "").dump());
+}
+
 }  // namespace
 }  // namespace nids
 
@@ -181,5 +206,6 @@ int main(int count, char** arguments) {
   nids::seed_decode();
   nids::seed_config();
   nids::seed_capture_file();
+  nids::seed_flows();
   return 0;
 }

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -10,6 +12,8 @@
 
 #include "cli/command.hpp"
 #include "cli/report.hpp"
+#include "cli/started.hpp"
+#include "cli/wrapped.hpp"
 
 namespace nids {
 namespace {
@@ -65,7 +69,73 @@ TEST_F(Cli, ClassesAsJsonHaveNamePortsSeverityAndInterest) {
   EXPECT_EQ(classes.at(0).at("interest"), "inspect");
 }
 
-TEST_F(Cli, DetachWithoutAnInterfaceIsAUsageError) { EXPECT_EQ(run_detach({}, io), kUsage); }
+TEST_F(Cli, ClassesBreakTheirPortsAtTheWidthOfTheTerminal) {
+  const auto longest_line = [&](std::size_t width) {
+    out.str("");
+    io.width = width;
+    EXPECT_EQ(run_classes(false, {}, io), kOk);
+    std::istringstream lines(out.str());
+    std::size_t longest = 0;
+    for (std::string line; std::getline(lines, line);) longest = std::max(longest, line.size());
+    return longest;
+  };
+  EXPECT_LE(longest_line(80), 80u) << out.str();
+  EXPECT_GT(longest_line(0), 80u) << "a line a class for scripts";
+}
+
+TEST_F(Cli, DetachWithoutAnInterfaceLeadsToItsOwnHelp) {
+  EXPECT_EQ(run_detach({}, io), kUsage);
+  EXPECT_NE(err.str().find("\n  hint: nids-xdp detach --help\n"), std::string::npos) << err.str();
+}
+
+TEST_F(Cli, AttachOptionsThatAreWrongLeadToItsHelp) {
+  AttachArguments arguments;
+  arguments.snap = "7";
+  EXPECT_EQ(run_attach(arguments, io), kUsage);
+  EXPECT_NE(err.str().find("hint: nids-xdp attach --help"), std::string::npos) << err.str();
+}
+
+TEST_F(Cli, AFileThatIsNotThereHasANextStep) {
+  EXPECT_EQ(run_config_check(directory + "/absent.toml", io), kFailed);
+  EXPECT_NE(err.str().find("hint: nids-xdp config dump"), std::string::npos) << err.str();
+  err.str("");
+  ReplayArguments arguments;
+  arguments.file = directory + "/absent.pcap";
+  EXPECT_EQ(run_replay(arguments, io), kFailed);
+  EXPECT_NE(err.str().find("hint: name a capture file"), std::string::npos) << err.str();
+}
+
+TEST_F(Cli, AConfigurationWithProblemsLeadsToCheck) {
+  const auto file = write("bad.toml", "[retain]\nbudgett = 1\n");
+  EXPECT_EQ(run_config_dump(file, io), kFailed);
+  EXPECT_NE(err.str().find("hint: nids-xdp config check " + file), std::string::npos) << err.str();
+}
+
+TEST(Started, SaysWhereThingsGoAndWhenItEnds) {
+  StartedFacts facts{.alerts = "standard output", .packets = "", .now = {}, .duration = {}};
+  EXPECT_EQ(started_text(facts),
+            "nids-xdp: alerts go to standard output\nnids-xdp: packets are not kept\n"
+            "nids-xdp: ^C ends\n");
+  facts.duration = std::chrono::minutes(2);
+  EXPECT_NE(started_text(facts).find("ends at 1970-01-01 00:02:00 UTC; ^C ends sooner"),
+            std::string::npos);
+  facts.duration = std::chrono::milliseconds::max();
+  EXPECT_NE(started_text(facts).find("nids-xdp: ^C ends\n"), std::string::npos);
+}
+
+TEST(Watch, TellsEachBlocksTimeAndPartsIt) {
+  const std::chrono::seconds time{90};
+  EXPECT_EQ(watch_header(time, true), "1970-01-01T00:01:30.000000+0000\n");
+  EXPECT_EQ(watch_header(time, false), "\n1970-01-01T00:01:30.000000+0000\n");
+}
+
+TEST(Wrapped, BreaksAtBlanksAndLosesNone) {
+  EXPECT_EQ(wrapped("one two three", 2, 9), "one two\n  three");
+  EXPECT_EQ(wrapped("one two three", 2, 0), "one two three");
+  EXPECT_EQ(wrapped("one two three", 20, 10), "one two three");
+  EXPECT_EQ(wrapped("unbreakable is", 0, 5), "unbreakable\nis");
+  EXPECT_EQ(wrapped("", 0, 5), "");
+}
 
 StatsReport balanced_report() {
   StatsReport report;
@@ -108,6 +178,60 @@ TEST(Ledger, EachKindOfLossIsALoss) {
   EXPECT_TRUE(with([](auto& r) { r.agent_counters.not_kept_by_error.packets = 1; }));
   EXPECT_TRUE(with([](auto& r) { r.agent_counters.eve_lost = 1; }));
   EXPECT_TRUE(with([](auto& r) { r.agent_counters.invalid_records = 1; }));
+}
+
+TEST(Ledger, RecordsLeftInTheRingAreLostOnceNobodyTakesThem) {
+  StatsReport report;
+  report.counters.ring_offered = {3, 300};
+  report.agent_counters.consumed = {1, 100};
+  EXPECT_FALSE(has_losses(report)) << "an agent may still take them";
+  report.is_final = true;
+  EXPECT_TRUE(has_losses(report));
+  EXPECT_NE(summary_text(report).find("lost    2 records unread\n"), std::string::npos)
+      << summary_text(report);
+}
+
+StatsReport classes_report() {
+  StatsReport report = balanced_report();
+  report.classes.resize(3);
+  report.classes[1] = {.name = "ssh", .interest = NIDS_INTEREST_INSPECT};
+  report.classes[2] = {.name = "telnet", .interest = NIDS_INTEREST_COUNT};
+  report.counters.classes[1] = {.flows = 1, .packets = 1, .bytes = 60, .lost = {}};
+  report.counters.classes[2] = {.flows = 2, .packets = 3, .bytes = 180, .lost = {}};
+  return report;
+}
+
+TEST(Summary, TellsFlaggedFromCounted) {
+  const StatsReport report = classes_report();
+  for (const std::string& text : {summary_text(report), stats_text(report)}) {
+    const auto flagged = text.find("flagged\n  ssh ");
+    const auto counted = text.find("\ncounted\n  telnet ");
+    EXPECT_NE(flagged, std::string::npos) << text;
+    EXPECT_NE(counted, std::string::npos) << text;
+    EXPECT_LT(flagged, counted);
+  }
+}
+
+TEST(Summary, OneIsSingularAndColumnsStandBelowEachOther) {
+  const std::string text = summary_text(classes_report());
+  EXPECT_NE(text.find("1 flow             1 packet                60 bytes\n"), std::string::npos)
+      << text;
+  EXPECT_NE(text.find("2 flows            3 packets              180 bytes\n"), std::string::npos);
+}
+
+TEST(Summary, FindingsStandByThemselves) {
+  StatsReport report = classes_report();
+  EXPECT_EQ(summary_text(report).find("findings"), std::string::npos);
+  report.counters.findings[NIDS_FINDING_XMAS] = 6;
+  report.counters.findings[NIDS_FINDING_NULL] = 3;
+  EXPECT_NE(summary_text(report).find("\nfindings\n  xmas 6, null 3\n"), std::string::npos);
+}
+
+TEST(Summary, SaysThatRetentionIsOff) {
+  StatsReport report = classes_report();
+  EXPECT_NE(summary_text(report).find("kept    0 packets"), std::string::npos);
+  report.keeps_packets = false;
+  EXPECT_NE(summary_text(report).find("kept    nothing; retention off\n"), std::string::npos);
 }
 
 TEST(StatsJson, HasTheKeysThatScriptsReadAndAddsUp) {

@@ -13,12 +13,15 @@
 #include "cli/command.hpp"
 #include "cli/logging.hpp"
 #include "cli/report.hpp"
+#include "cli/started.hpp"
 #include "decode/printable.hpp"
 #include "kernel/handle.hpp"
 #include "log/alert_line.hpp"
 
 namespace nids {
 namespace {
+
+constexpr std::uint64_t kMaxInterim_ms = 24ull * 3600 * 1000;
 
 Result<void> enter_netns(const std::string& name) {
   const std::string action = "enter the network namespace " + printable(name);
@@ -51,12 +54,21 @@ Result<void> apply(const AttachArguments& arguments, Config& config) {
                    .reason = "it must lie between 64 and " + std::to_string(NIDS_SNAP_MAX)};
     config.ring.snap_bytes = static_cast<std::uint32_t>(*snap);
   }
+  if (arguments.interim) {
+    auto ms = parse_duration_ms(*arguments.interim);
+    if (!ms) return ms.error();
+    if (*ms % 1000 != 0 || *ms == 0 || *ms > kMaxInterim_ms)
+      return Error{.action = "take --interim " + *arguments.interim,
+                   .reason = "it is no number of whole seconds from 1s to 24h"};
+    config.flow.interim_seconds = static_cast<std::uint32_t>(*ms / 1000);
+  }
   return {};
 }
 
 ModeChoice mode_choice(const std::string& mode) {
   return mode == "native" ? ModeChoice::kNative
          : mode == "skb"  ? ModeChoice::kSkb
+         : mode == "tc"   ? ModeChoice::kTc
                           : ModeChoice::kAuto;
 }
 
@@ -109,28 +121,34 @@ class Daemon {
   Fd write_end_;
 };
 
+std::string place_text(const std::string& given, const std::string& otherwise) {
+  return given.empty() ? otherwise : printable(given, 4096);
+}
+
 void tell_started(const AttachRequest& request, bool eve, bool packets, Io& io) {
   if (io.is_quiet) return;
   const Config& config = request.config;
-  io.err << "nids-xdp: alerts go to "
-         << (!eve                      ? "nowhere"
-             : config.eve.path.empty() ? request.paths.eve
-                                       : printable(config.eve.path, 4096))
-         << ", packets to "
-         << (!packets                          ? "nowhere"
-             : config.retain.directory.empty() ? request.paths.packets
-                                               : printable(config.retain.directory, 4096))
-         << "; ^C ends\n";
+  const std::string alerts =
+      config.eve.path == "-" ? "standard output" : place_text(config.eve.path, request.paths.eve);
+  io.err << started_text(
+      {.alerts = eve ? alerts : "",
+       .packets = packets ? place_text(config.retain.directory, request.paths.packets) : "",
+       .now = std::chrono::system_clock::now(),
+       .duration = request.duration});
 }
 
-Exit report_outcome(const AttachOutcome& outcome, std::ostream& out) {
+Exit report_outcome(const AttachOutcome& outcome, const AttachRequest& request, std::ostream& out) {
   bool is_doubtful = false;
+  // Records that no agent will take any more: not where the programs are to go on.
+  const bool is_final = !request.keep_attached || !outcome.is_done;
   for (const auto& [name, reading] : outcome.readings) {
     StatsReport report{.interface = name,
                        .mode = mode_name(reading.info.mode),
                        .counters = reading.counters,
                        .agent_counters = reading.agent,
-                       .classes = reading.classes};
+                       .classes = reading.classes,
+                       .is_final = is_final,
+                       .keeps_packets = request.config.retain.enabled};
     out << summary_text(report);
     is_doubtful = is_doubtful || has_losses(report) || !is_balanced(report);
   }
@@ -151,15 +169,15 @@ Exit run_attach(const AttachArguments& arguments, Io& io) {
                         .paths = io.paths};
   if (arguments.duration) {
     auto ms = parse_duration_ms(*arguments.duration);
-    if (!ms) return usage(ms.error().message(), io);
+    if (!ms) return usage(ms.error().message(), io, "attach");
     request.duration = std::chrono::milliseconds(*ms);
   }
   auto config = effective_config(arguments.config, io);
   if (!config) return kFailed;
   if (auto applied = apply(arguments, *config); !applied)
-    return usage(applied.error().message(), io);
+    return usage(applied.error().message(), io, "attach");
   request.config = std::move(*config);
-  if (const std::string missing = missing_capabilities(); !missing.empty())
+  if (const std::string missing = missing_to_attach(); !missing.empty())
     return fail(
         {.action = "attach", .reason = "this process lacks " + missing, .hint = "run it with sudo"},
         io);
@@ -187,10 +205,12 @@ Exit run_attach(const AttachArguments& arguments, Io& io) {
           }};
   if (arguments.daemon) callbacks.in_agent = [&] { daemon.release(); };
   if (io.out_is_terminal && !arguments.daemon && !eve_is_stdout)
-    callbacks.alert = [&](const Alert& alert) { out << alert_line(alert, io.colour) << std::endl; };
+    callbacks.alert = [&](const Alert& alert) {
+      out << alert_line(alert, {.colour = io.colour, .width = io.width}) << std::endl;
+    };
   auto outcome = Supervisor(request, std::move(callbacks)).run();
   if (!outcome) return fail(outcome.error(), io);
-  return report_outcome(*outcome, out);
+  return report_outcome(*outcome, request, out);
 }
 
 }  // namespace nids

@@ -5,6 +5,7 @@
 #include <ostream>
 
 #include "cli/command.hpp"
+#include "cli/wrapped.hpp"
 
 namespace nids {
 namespace {
@@ -38,6 +39,7 @@ const char* interest_name(nids_interest interest) {
 Exit run_classes(bool json, const std::optional<std::string>& config_file, Io& io) {
   const auto config = effective_config(config_file, io);
   if (!config) return kFailed;
+  constexpr std::size_t kPortsColumn = 14 + 9 + 9 + 9 + 6;
   auto array = nlohmann::ordered_json::array();
   if (!json)
     io.out << fmt::format("{:<14}{:<9}{:<9}{:<9}{:<6}{}\n", "CLASS", "SEVERITY", "INTEREST",
@@ -51,9 +53,10 @@ Exit run_classes(bool json, const std::optional<std::string>& config_file, Io& i
                        {"depth_bytes", one.depth_bytes},
                        {"signature_id", one.signature_id}});
     else
-      io.out << fmt::format("{:<14}{:<9}{:<9}{:<9}{:<6}{}\n", one.name, one.severity,
-                            interest_name(one.interest), size_text(one.depth_bytes),
-                            one.signature_id, fmt::join(port_texts(one), " "));
+      io.out << fmt::format(
+          "{:<14}{:<9}{:<9}{:<9}{:<6}{}\n", one.name, one.severity, interest_name(one.interest),
+          size_text(one.depth_bytes), one.signature_id,
+          wrapped(fmt::format("{}", fmt::join(port_texts(one), " ")), kPortsColumn, io.width));
   }
   if (json) io.out << array.dump(2) << '\n';
   return kOk;

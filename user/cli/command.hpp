@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <iosfwd>
 #include <optional>
 #include <string>
@@ -22,6 +23,7 @@ struct Io {
   std::ostream& out;
   std::ostream& err;
   bool out_is_terminal = false;
+  std::size_t width = 0;  // of the terminal on standard output, in columns; 0: there is none
   bool colour = false;
   bool is_quiet = false;
   Paths paths;
@@ -31,7 +33,7 @@ struct AttachArguments {
   std::vector<std::string> interfaces;
   std::string mode = "auto";
   bool no_egress = false;
-  std::optional<std::string> netns, class_list, config, eve, retain, snap, duration;
+  std::optional<std::string> netns, class_list, config, eve, retain, snap, duration, interim;
   bool daemon = false;
   bool keep_attached = false;
 };
@@ -51,6 +53,19 @@ struct StatsArguments {
   std::optional<double> watch_s;
 };
 Exit run_stats(const StatsArguments&, Io&);
+// What stands before each time's counters where nothing clears the screen between them.
+std::string watch_header(std::chrono::nanoseconds since_epoch, bool is_first);
+
+struct FlowsArguments {
+  std::optional<std::string> filter, class_list;
+  std::uint64_t top = 0;  // 0: all
+  std::string by = "bytes";
+  bool json = false;
+  bool follow = false;
+  bool resolve = false;
+  bool numeric = false;
+};
+Exit run_flows(const FlowsArguments&, Io&);
 
 struct ReplayArguments {
   std::string file;
@@ -70,7 +85,10 @@ std::string printable_lines(const std::string& text);
 
 // "nids-xdp: cannot ..." on the error stream.
 Exit fail(const Error& error, Io&);
-Exit usage(const std::string& text, Io&);
+// The hint leads to the help of `command`; empty: to that of all commands.
+Exit usage(const std::string& text, Io&, const std::string& command = {});
+// The error with this hint, where it has none of its own.
+Error with_hint(Error error, const std::string& hint);
 
 // The file given, else the default one where there is one, else the defaults. Says what is wrong
 // with it, line and column, and returns nothing.

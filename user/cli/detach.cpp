@@ -8,7 +8,9 @@
 #include "agent/privileges.hpp"
 #include "agent/process.hpp"
 #include "cli/command.hpp"
+#include "cli/readings.hpp"
 #include "decode/printable.hpp"
+#include "kernel/attach_lock.hpp"
 #include "kernel/netlink.hpp"
 #include "kernel/pins.hpp"
 
@@ -44,10 +46,16 @@ bool watches_another(std::uint64_t pid) {
 // where it does not answer.
 bool ask_agent(const Attachment& attachment) {
   const auto agent = attachment.maps.agent();
-  if (!agent || !agent_is_alive(*agent)) return false;
+  if (!agent || !may_be_alive(*agent)) return false;
   if (!attachment.maps.request_detach()) return false;
   if (!wait_until([&] { return !is_attached(attachment.ifindex); })) return false;
-  if (!watches_another(agent->pid)) wait_until([&] { return !agent_is_alive(*agent); });
+  // Where its process can't be seen, it says that it lets go.
+  const auto is_gone = [&] {
+    const auto pid = pid_here(agent_process(*agent));
+    const auto now = attachment.maps.agent();
+    return pid ? *pid == 0 : now && now->pid == 0;
+  };
+  if (!watches_another(agent->pid)) wait_until(is_gone);
   return true;
 }
 
@@ -68,7 +76,7 @@ Result<std::vector<Attachment>> chosen(const DetachArguments& arguments, bool& i
     auto link = find_link(name);
     if (!link) {
       is_missing = true;
-      fail(link.error(), io);
+      fail(in_this_netns(link.error(), "detach " + name), io);
       continue;
     }
     auto found = find_attachment(link->ifindex, link->name);
@@ -76,7 +84,8 @@ Result<std::vector<Attachment>> chosen(const DetachArguments& arguments, bool& i
     if (*found)
       attachments.push_back(std::move(**found));
     else if (!io.is_quiet)
-      io.err << "nids-xdp: nothing of ours is attached to " << printable(link->name) << '\n';
+      io.err << "nids-xdp: nothing of ours is attached to " << printable(link->name)
+             << " in this network namespace\n";
   }
   return attachments;
 }
@@ -85,8 +94,8 @@ Result<std::vector<Attachment>> chosen(const DetachArguments& arguments, bool& i
 
 Exit run_detach(const DetachArguments& arguments, Io& io) {
   if (arguments.interfaces.empty() && !arguments.all)
-    return usage("detach: name an interface, or --all", io);
-  if (const std::string missing = missing_capabilities(); !missing.empty())
+    return usage("detach: name an interface, or --all", io, "detach");
+  if (const std::string missing = missing_to_detach(); !missing.empty())
     return fail(
         {.action = "detach", .reason = "this process lacks " + missing, .hint = "run it with sudo"},
         io);

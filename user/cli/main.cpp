@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command line as CLI11 knows it: every option is here, and nothing is done here.
+#include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -13,6 +16,7 @@
 
 #include "cli/command.hpp"
 #include "cli/logging.hpp"
+#include "cli/parser_error.hpp"
 
 namespace {
 
@@ -24,18 +28,23 @@ void add_attach(CLI::App& app) {
   static AttachArguments a;
   auto* sub = app.add_subcommand("attach", "watch interfaces until ^C");
   sub->add_option("IFACE", a.interfaces, "interfaces; none: that of the default route");
-  sub->add_option("--mode", a.mode, "auto (native, else skb), native or skb")
-      ->check(CLI::IsMember({"auto", "native", "skb"}));
+  sub->add_option("--mode", a.mode,
+                  "auto (native, else skb), native, skb, or tc: for veth and virtio links")
+      ->check(CLI::IsMember({"auto", "native", "skb", "tc"}));
   sub->add_flag("--no-egress", a.no_egress, "watch incoming packets only");
   sub->add_option("--netns", a.netns, "do it in this network namespace")->type_name("NAME");
-  sub->add_option("--class", a.class_list, "flag these classes only: ssh,telnet")
+  sub->add_option("--class", a.class_list,
+                  "flag these classes only: ssh,telnet; others are counted")
       ->type_name("LIST");
   sub->add_option("--for", a.duration, "end after this time: 30s, 5m")->type_name("DURATION");
+  sub->add_option("--interim", a.interim, "a record of a flow that goes on each time: 60s, 5m")
+      ->type_name("DURATION");
   sub->add_option("--config", a.config, "configuration file")->type_name("FILE");
-  sub->add_option("--eve", a.eve, "EVE JSON goes here; - is standard output, off is nowhere")
+  sub->add_option("--eve", a.eve, "EVE JSON is appended here; - is standard output, off is nowhere")
       ->type_name("PATH");
   sub->add_option("--retain", a.retain, "packets are kept here; off is nowhere")->type_name("DIR");
-  sub->add_option("--snap", a.snap, "bytes of a packet to keep at most")->type_name("BYTES");
+  sub->add_option("--snap", a.snap, "keep at most so much of a packet: 64 to 65600 bytes, 1KiB")
+      ->type_name("BYTES");
   sub->add_flag("--daemon", a.daemon, "go to the background once attached");
   sub->add_flag("--keep-attached", a.keep_attached, "leave programs and maps in place on exit");
   sub->callback([] { g_command = [](Io& io) { return run_attach(a, io); }; });
@@ -63,19 +72,49 @@ void add_stats(CLI::App& app) {
   sub->add_flag("--json", a.json, "for scripts");
   sub->add_option("--watch", a.watch_s, "again every S seconds")
       ->type_name("S")
-      ->check(CLI::Range(0.1, 86400.0));
+      ->check(CLI::Range(0.1, 86400.0) & CLI::Validator(
+                                             [](std::string& text) -> std::string {
+                                               // No bound holds it back: nan is not below any.
+                                               return std::isnan(std::strtod(text.c_str(), nullptr))
+                                                          ? "not a number: " + text
+                                                          : "";
+                                             },
+                                             ""));
   sub->callback([] { g_command = [](Io& io) { return run_stats(a, io); }; });
+}
+
+void add_flows(CLI::App& app) {
+  static FlowsArguments a;
+  auto* sub = app.add_subcommand("flows", "live connections, busiest first");
+  sub->add_flag("--json", a.json, "for scripts");
+  sub->add_option("--filter", a.filter,
+                  "only flows that a packet of would match, see pcap-filter(7)")
+      ->type_name("EXPR");
+  sub->add_option("--top", a.top, "the first N only")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1 << 24));
+  sub->add_option("--by", a.by, "what the busiest have most of: bytes, packets or age")
+      ->check(CLI::IsMember({"bytes", "packets", "age"}));
+  sub->add_flag("--follow", a.follow, "then starts, changes and ends as they come, until ^C");
+  sub->add_option("--class", a.class_list, "of these classes only: ssh,telnet")->type_name("LIST");
+  sub->add_flag("--resolve", a.resolve, "addresses by name; the one looked up may notice");
+  sub->add_flag("-n,--numeric", a.numeric, "ports as numbers");
+  sub->callback([] { g_command = [](Io& io) { return run_flows(a, io); }; });
 }
 
 void add_replay(CLI::App& app) {
   static ReplayArguments a;
   auto* sub = app.add_subcommand("replay", "the whole pipeline over a capture file, without root");
+  sub->footer("Prints a line an alert, then a summary, on standard output.");
   sub->add_option("FILE", a.file, "pcap or pcapng, gzip or zstd too; - is standard input")
       ->required();
   sub->add_flag("--kernel", a.kernel, "the first pass by the program in the kernel; needs root");
-  sub->add_flag("--json", a.json, "for scripts");
-  sub->add_option("--eve", a.eve, "write EVE JSON here; - is standard output")->type_name("PATH");
-  sub->add_option("--retain", a.retain, "keep flagged packets here; off is nowhere")
+  sub->add_flag("--json", a.json, "for scripts: one object, no line an alert");
+  sub->add_option("--eve", a.eve,
+                  "append EVE JSON here; - is standard output; without it, and for off, nowhere")
+      ->type_name("PATH");
+  sub->add_option("--retain", a.retain,
+                  "keep flagged packets here; without it, and for off, nowhere")
       ->type_name("DIR");
   sub->add_option("--config", a.config, "configuration file")->type_name("FILE");
   sub->callback([] { g_command = [](Io& io) { return run_replay(a, io); }; });
@@ -95,7 +134,7 @@ void add_pcap(CLI::App& app) {
 void add_classes(CLI::App& app) {
   static bool json = false;
   static std::optional<std::string> config;
-  auto* sub = app.add_subcommand("classes", "the protocol classes in force");
+  auto* sub = app.add_subcommand("classes", "the protocol classes of the configuration");
   sub->add_flag("--json", json, "for scripts");
   sub->add_option("--config", config, "configuration file")->type_name("FILE");
   sub->callback([] { g_command = [](Io& io) { return run_classes(json, config, io); }; });
@@ -113,34 +152,54 @@ void add_config(CLI::App& app) {
   dump->callback([] { g_command = [](Io& io) { return run_config_dump(file, io); }; });
 }
 
+// Of the terminal on standard output; 0 where there is none, or it does not tell.
+std::size_t terminal_width() {
+  winsize size{};
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+// Where a standard descriptor is closed the next file to be opened takes its number, and what is
+// written to standard output goes there.
+void fill_standard_descriptors() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) {
+      [[maybe_unused]] const int lowest = open("/dev/null", O_RDWR);  // which is this one
+    }
+}
+
 int run(int argc, char** argv) {
   CLI::App app{"Network intrusion detection with its first pass in the kernel", "nids-xdp"};
   bool is_quiet = false;
   std::string log_level = "info";
   app.set_version_flag("--version", std::string("nids-xdp ") + NIDS_VERSION);
-  app.add_flag("-q,--quiet", is_quiet, "say only what went wrong");
+  app.add_flag("-q,--quiet", is_quiet,
+               "of messages, only what went wrong; results are printed as ever");
   app.add_option("--log-level", log_level, "trace, debug, info, warning, error or off");
   app.require_subcommand(1);
   app.fallthrough();
-  for (const auto add : {add_attach, add_detach, add_status, add_stats, add_replay, add_pcap,
-                         add_classes, add_config})
+  for (const auto add : {add_attach, add_detach, add_status, add_stats, add_flows, add_replay,
+                         add_pcap, add_classes, add_config})
     add(app);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error, std::cout, std::cerr);
-    return code == 0 ? kOk : kUsage;
-  }
-
-  umask(022);  // what we make has the rights that we give, whatever the caller's mask
   const bool is_terminal = isatty(STDOUT_FILENO) != 0;
   const char* no_color = std::getenv("NO_COLOR");
   Io io{.out = std::cout,
         .err = std::cerr,
         .out_is_terminal = is_terminal,
+        .width = is_terminal ? terminal_width() : 0,
         .colour = is_terminal && (!no_color || !*no_color),
-        .is_quiet = is_quiet,
+        .is_quiet = false,
         .paths = default_paths()};
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& help) {
+    return app.exit(help, std::cout, std::cerr);
+  } catch (const CLI::ParseError& error) {
+    const ParserComplaint complaint = parser_complaint(app, error);
+    return usage(complaint.text, io, complaint.command);
+  }
+  io.is_quiet = is_quiet;
+
+  umask(022);  // what we make has the rights that we give, whatever the caller's mask
   if (!log_to_stderr(is_quiet ? "error" : log_level))
     return usage(
         "--log-level: " + log_level + " is none of trace, debug, info, warning, error, off", io);
@@ -154,6 +213,7 @@ int run(int argc, char** argv) {
 
 // Nothing of ours throws; what a library throws is most likely the end of memory.
 int main(int argc, char** argv) {
+  fill_standard_descriptors();
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {

@@ -13,7 +13,7 @@
 #include "decode/packet.hpp"
 #include "decode/printable.hpp"
 #include "firstpass/first_pass.hpp"
-#include "log/eve.hpp"
+#include "log/eve_json.hpp"
 #include "source/capture_file.hpp"
 
 namespace nids {

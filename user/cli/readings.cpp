@@ -15,7 +15,7 @@ namespace {
 Result<std::vector<Attachment>> find(const std::optional<std::string>& interface) {
   if (!interface) return find_attachments();
   auto link = find_link(*interface);
-  if (!link) return link.error();
+  if (!link) return in_this_netns(link.error(), "stats " + *interface);
   auto found = find_attachment(link->ifindex, link->name);
   if (!found) return found.error();
   std::vector<Attachment> all;
@@ -30,8 +30,11 @@ std::string name_of(const nids_info& info) {
 Result<Reading> read_one(const Maps& maps) {
   auto kernel = maps.read();
   if (!kernel) return kernel.error();
-  const bool alive = agent_is_alive(kernel->agent);
-  return Reading{.kernel = std::move(*kernel), .attachment = {}, .agent = alive};
+  const auto pid = pid_here(agent_process(kernel->agent));
+  return Reading{.kernel = std::move(*kernel),
+                 .attachment = {},
+                 .agent = pid != std::uint64_t{0},
+                 .agent_pid = pid};
 }
 
 Result<std::vector<Reading>> read_pinned(const std::optional<std::string>& interface,
@@ -55,7 +58,18 @@ bool lacks_privileges(const Error& error) {
 Error not_watched(const std::string& interface) {
   return Error{.action = "read the counters of " + interface,
                .reason = "nids-xdp is not attached to it",
-               .hint = "sudo nids-xdp attach " + interface};
+               .hint = "sudo nids-xdp attach " + interface +
+                       "; in another namespace: ip netns exec NAME nids-xdp stats " + interface};
+}
+
+// There is a program that may be ours, and no pin to read it by.
+Error out_of_sight(const Error& refused, const std::optional<std::string>& interface) {
+  return Error{
+      .action = "tell whether nids-xdp is attached" + (interface ? " to " + *interface : ""),
+      .error_number = refused.error_number,
+      .hint =
+          "run as root, or as a member of the group nids-xdp; what was attached under "
+          "ip netns exec only root can read"};
 }
 
 }  // namespace
@@ -78,12 +92,19 @@ Result<std::vector<Reading>> read_attached(const std::optional<std::string>& int
   } else if (lacks_privileges(attachments.error())) {
     auto pinned = read_pinned(interface, paths);
     if (!pinned) return pinned.error();
+    if (pinned->empty()) return out_of_sight(attachments.error(), interface);
     readings = std::move(*pinned);
   } else {
     return attachments.error();
   }
   if (interface && readings.empty()) return not_watched(*interface);
   return readings;
+}
+
+Error in_this_netns(Error error, const std::string& command) {
+  error.hint += (error.hint.empty() ? "" : "; ") +
+                ("in another namespace: ip netns exec NAME nids-xdp " + command);
+  return error;
 }
 
 StatsReport report_of(const Reading& reading) {

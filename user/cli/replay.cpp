@@ -12,7 +12,7 @@
 namespace nids {
 namespace {
 
-StatsReport report_of(const ReplayOutcome& outcome, const std::string& file) {
+StatsReport report_of(const ReplayOutcome& outcome, const std::string& file, bool keeps_packets) {
   return {.interface = file,
           .mode = "replay",
           .since_ns = 0,
@@ -21,7 +21,9 @@ StatsReport report_of(const ReplayOutcome& outcome, const std::string& file) {
           .agent_counters = outcome.agent,
           .classes = outcome.classes,
           .slots = outcome.slots,
-          .scan_agrees = outcome.scan_agrees};
+          .scan_agrees = outcome.scan_agrees,
+          .is_final = true,
+          .keeps_packets = keeps_packets};
 }
 
 nlohmann::ordered_json replay_json(const ReplayOutcome& outcome, const StatsReport& report) {
@@ -29,7 +31,7 @@ nlohmann::ordered_json replay_json(const ReplayOutcome& outcome, const StatsRepo
   return {{"file", report.interface},         {"packets", outcome.packets},
           {"bytes", outcome.bytes},           {"not_taken", outcome.not_taken},
           {"duration_s", outcome.duration_s}, {"wall_s", outcome.wall_s},
-          {"alerts", by[1] + by[2] + by[3]},  {"flows", 0},  // flow records are not written yet
+          {"alerts", by[1] + by[2] + by[3]},  {"flows", outcome.agent.flow_records},
           {"stats", stats_json(report)}};
 }
 
@@ -54,11 +56,14 @@ Exit run_replay(const ReplayArguments& arguments, Io& io) {
                         .retain = arguments.retain == "off" ? std::nullopt : arguments.retain,
                         .by_kernel = arguments.kernel};
   if (!arguments.json)
-    request.on_alert = [&](const Alert& alert) { out << alert_line(alert, io.colour) << '\n'; };
+    request.on_alert = [&](const Alert& alert) {
+      out << alert_line(alert, {.colour = io.colour, .with_date = true, .width = io.width}) << '\n';
+    };
+  const bool keeps_packets = request.retain.has_value();
   auto outcome = replay(std::move(request));
   if (!outcome) return fail(outcome.error(), io);
 
-  const StatsReport report = report_of(*outcome, printable(arguments.file, 4096));
+  const StatsReport report = report_of(*outcome, printable(arguments.file, 4096), keeps_packets);
   if (arguments.json)
     out << replay_json(*outcome, report)
                .dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace)

@@ -9,8 +9,18 @@
 namespace nids {
 namespace {
 
+// The word for so many; in a column, a blank stands for the missing s.
+std::string unit(std::uint64_t count, const char* word, bool in_column = false) {
+  return std::string(word) + (count != 1 ? "s" : in_column ? " " : "");
+}
+
+std::string counted(std::uint64_t count, const char* word) {
+  return std::to_string(count) + " " + unit(count, word);
+}
+
 std::string amount(const char* name, const nids_sum& sum) {
-  return fmt::format("  {:<22}{:>14} packets {:>16} bytes\n", name, sum.packets, sum.bytes);
+  return fmt::format("  {:<22}{:>14} {} {:>16} {}\n", name, sum.packets,
+                     unit(sum.packets, "packet", true), sum.bytes, unit(sum.bytes, "byte"));
 }
 
 std::string counters_line(const char* name, const std::string& list) {
@@ -21,12 +31,12 @@ void append_count(std::string& list, const char* name, std::uint64_t count) {
   if (count != 0) list += fmt::format("{}{} {}", list.empty() ? "" : ", ", name, count);
 }
 
-std::string findings_text(const nids_counters& c) {
+std::string findings_list(const nids_counters& c) {
   std::string findings;
 #define NIDS_COUNT(name, key, meaning) append_count(findings, key, c.findings[NIDS_FINDING_##name]);
   NIDS_FINDINGS(NIDS_COUNT)
 #undef NIDS_COUNT
-  return counters_line("findings", findings);
+  return findings;
 }
 
 std::string headers_text(const nids_counters& c) {
@@ -44,18 +54,36 @@ std::string headers_text(const nids_counters& c) {
   NIDS_TUNNELS(NIDS_COUNT)
 #undef NIDS_COUNT
   return counters_line("parse", parse) + counters_line("network", network) +
-         counters_line("transport", transport) + counters_line("tunnel", tunnel) + findings_text(c);
+         counters_line("transport", transport) + counters_line("tunnel", tunnel) +
+         counters_line("findings", findings_list(c));
+}
+
+// Whether a flow of the class goes up and raises an alert; of others there is but the count.
+bool is_flagged(const nids_class& one) {
+  return one.interest != NIDS_INTEREST_COUNT && one.interest != NIDS_INTEREST_BYPASS;
 }
 
 std::string classes_text(const StatsReport& report) {
-  std::string text;
+  std::string flagged, only_counted;
   for (std::size_t i = 1; i < report.classes.size() && i < NIDS_CLASS_MAX; ++i) {
     const nids_class_sum& sum = report.counters.classes[i];
     if (sum.packets == 0) continue;
-    text += fmt::format("  {:<14}{:>8} flows {:>12} packets {:>16} bytes\n",
-                        class_name(report.classes[i]), sum.flows, sum.packets, sum.bytes);
+    (is_flagged(report.classes[i]) ? flagged : only_counted) +=
+        fmt::format("  {:<14}{:>8} {} {:>12} {} {:>16} {}\n", class_name(report.classes[i]),
+                    sum.flows, unit(sum.flows, "flow", true), sum.packets,
+                    unit(sum.packets, "packet", true), sum.bytes, unit(sum.bytes, "byte"));
   }
-  return text.empty() ? "  nothing\n" : text;
+  return "flagged\n" + (flagged.empty() ? "  nothing\n" : flagged) +
+         (only_counted.empty() ? "" : "counted\n" + only_counted);
+}
+
+std::string retained_text(const StatsReport& report) {
+  const nids_sum& retained = report.agent_counters.retained;
+  // An agent whose programs were taken over may have kept some.
+  if (!report.keeps_packets && retained.packets == 0) return "kept    nothing; retention off\n";
+  return fmt::format("kept    {}, {}; {} not kept by policy{}\n",
+                     counted(retained.packets, "packet"), counted(retained.bytes, "byte"),
+                     not_kept_by_policy(report), report.keeps_packets ? "" : "; retention off");
 }
 
 std::string kept_text(const StatsReport& report) {
@@ -63,8 +91,12 @@ std::string kept_text(const StatsReport& report) {
   const auto* by = a.alerts_by_severity;
   return fmt::format("alerts  {} (severity 1: {}, 2: {}, 3: {}), {} suppressed\n",
                      by[1] + by[2] + by[3], by[1], by[2], by[3], a.alerts_suppressed) +
-         fmt::format("kept    {} packets, {} bytes; {} not kept by policy\n", a.retained.packets,
-                     a.retained.bytes, not_kept_by_policy(report));
+         retained_text(report);
+}
+
+// Records that nobody took and nobody will.
+std::uint64_t unread(const StatsReport& report) {
+  return report.is_final ? ring_pending(report).packets : 0;
 }
 
 std::string lost_text(const StatsReport& report) {
@@ -75,7 +107,10 @@ std::string lost_text(const StatsReport& report) {
   append_count(list, "packets without a slot:", c.unaccounted.packets);
   append_count(list, "packets, disk:", a.not_kept_by_error.packets);
   append_count(list, "EVE lines:", a.eve_lost);
+  append_count(list, "flow records, collector:", a.ipfix_lost);
   append_count(list, "records refused:", a.invalid_records);
+  if (const auto left = unread(report); left != 0)
+    list += (list.empty() ? "" : ", ") + counted(left, "record") + " unread";
   return "lost    " + (list.empty() ? "nothing" : list) + "\n";
 }
 
@@ -99,7 +134,8 @@ bool is_balanced(const StatsReport& report) {
 bool has_losses(const StatsReport& report) {
   const nids_agent_counters& a = report.agent_counters;
   return ring_lost(report.counters).packets != 0 || a.not_kept_by_error.packets != 0 ||
-         a.eve_lost != 0 || a.invalid_records != 0 || report.counters.unaccounted.packets != 0;
+         a.eve_lost != 0 || a.ipfix_lost != 0 || a.invalid_records != 0 ||
+         report.counters.unaccounted.packets != 0 || unread(report) != 0;
 }
 
 std::string stats_text(const StatsReport& report) {
@@ -108,7 +144,7 @@ std::string stats_text(const StatsReport& report) {
   return fmt::format("{} ({}), agent {}\n", printable(report.interface), report.mode,
                      report.agent ? "running" : "not running") +
          amount("in", c.seen[NIDS_INGRESS]) + amount("out", c.seen[NIDS_EGRESS]) + headers_text(c) +
-         "flagged\n" + classes_text(report) + "ledger\n" + ledger_text(report) +
+         classes_text(report) + "ledger\n" + ledger_text(report) +
          fmt::format("flows   {} live of {} slots, {} created, {} exported\n",
                      c.flows_created - c.flows_exported, report.slots, c.flows_created,
                      c.flows_exported) +
@@ -120,11 +156,12 @@ std::string stats_text(const StatsReport& report) {
 
 std::string summary_text(const StatsReport& report) {
   const nids_sum seen = seen_sum(report.counters);
-  return fmt::format("{}\nseen    {} packets, {} bytes; ledger {}\nflagged\n",
-                     printable(report.interface), seen.packets, seen.bytes,
+  const std::string findings = findings_list(report.counters);
+  return fmt::format("{}\nseen    {}, {}; ledger {}\n", printable(report.interface),
+                     counted(seen.packets, "packet"), counted(seen.bytes, "byte"),
                      is_balanced(report) ? "balanced" : "DOES NOT BALANCE") +
-         classes_text(report) + findings_text(report.counters) + kept_text(report) +
-         lost_text(report);
+         classes_text(report) + (findings.empty() ? "" : "findings\n  " + findings + "\n") +
+         kept_text(report) + lost_text(report);
 }
 
 }  // namespace nids

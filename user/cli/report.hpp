@@ -21,18 +21,20 @@ struct StatsReport {
   nids_agent_counters agent_counters{};
   std::vector<nids_class> classes;
   std::uint64_t slots = 0;
-  bool scan_agrees = true;  // the slots, added up, are counters.live
+  bool scan_agrees = true;    // the slots, added up, are counters.live
+  bool is_final = false;      // no agent takes what is in the ring any more
+  bool keeps_packets = true;  // retention is on, as far as is known
 };
 
 // Whether seen = live + exported + unaccounted + no_flow, in packets and in bytes.
 bool is_balanced(const StatsReport& report);
-// Whether anything was lost by overload or error: exit code 4.
+// Whether anything was lost by overload or error, or left in the ring at the end: exit code 4.
 bool has_losses(const StatsReport& report);
 
 // The shape of CLI.md.
 nlohmann::ordered_json stats_json(const StatsReport& report);
 std::string stats_text(const StatsReport& report);
-// Seen, flagged by class, kept, lost: what `attach` and `replay` end with.
+// Seen, flagged and counted by class, kept, lost: what `attach` and `replay` end with.
 std::string summary_text(const StatsReport& report);
 
 }  // namespace nids

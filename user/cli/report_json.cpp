@@ -3,7 +3,7 @@
 
 #include "cli/report.hpp"
 #include "cli/totals.hpp"
-#include "log/eve.hpp"
+#include "log/eve_json.hpp"
 
 namespace nids {
 namespace {
@@ -151,10 +151,15 @@ Json stats_json(const StatsReport& report) {
                         {"created", c.flows_created},
                         {"exported", c.flows_exported},
                         {"cells_replaced", c.cells_replaced},
+                        {"fragments_replaced", c.fragments_replaced},
                         {"commands", report.agent_counters.commands}};
   json["agent_table"] = {{"flows", report.agent_counters.flows_tracked},
                          {"flows_evicted", report.agent_counters.flows_evicted},
-                         {"suppressions_evicted", report.agent_counters.suppressions_evicted}};
+                         {"suppressions_evicted", report.agent_counters.suppressions_evicted},
+                         {"slots_waiting", report.agent_counters.slots_waiting}};
+  json["flow_records"] = {{"told", report.agent_counters.flow_records},
+                          {"ipfix_sent", report.agent_counters.ipfix_sent},
+                          {"ipfix_lost", report.agent_counters.ipfix_lost}};
   json["ring"] = ring_json(report);
   json["retained"] = retained_json(report);
   json["alerts"] = alerts_json(report.agent_counters);

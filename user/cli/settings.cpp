@@ -10,6 +10,8 @@
 namespace nids {
 namespace {
 
+constexpr const char* kNoFileHint = "nids-xdp config dump > FILE writes one with every default";
+
 void print_problems(const std::string& file, const std::vector<ConfigProblem>& problems,
                     std::ostream& stream) {
   for (const ConfigProblem& problem : problems)
@@ -42,9 +44,15 @@ Exit fail(const Error& error, Io& io) {
   return kFailed;
 }
 
-Exit usage(const std::string& text, Io& io) {
-  io.err << "nids-xdp: " << printable_lines(text) << "\n  hint: nids-xdp --help\n";
+Exit usage(const std::string& text, Io& io, const std::string& command) {
+  io.err << "nids-xdp: " << printable_lines(text) << "\n  hint: nids-xdp "
+         << (command.empty() ? "" : command + " ") << "--help\n";
   return kUsage;
+}
+
+Error with_hint(Error error, const std::string& hint) {
+  if (error.hint.empty()) error.hint = hint;
+  return error;
 }
 
 std::optional<Config> effective_config(const std::optional<std::string>& file, Io& io) {
@@ -52,12 +60,14 @@ std::optional<Config> effective_config(const std::optional<std::string>& file, I
   const std::string path = chosen_file(file, io);
   auto outcome = load_config(path);
   if (!outcome) {
-    fail(outcome.error(), io);
+    fail(with_hint(outcome.error(), kNoFileHint), io);
     return std::nullopt;
   }
   if (outcome->problems.empty()) return std::move(outcome->config);
   print_problems(path, outcome->problems, io.err);
-  io.err << "nids-xdp: the configuration has problems; nothing was started\n";
+  io.err << "nids-xdp: the configuration has problems; nothing was started\n"
+            "  hint: nids-xdp config check "
+         << printable(path, 4096) << '\n';
   return std::nullopt;
 }
 
@@ -68,7 +78,7 @@ Exit run_config_check(const std::optional<std::string>& file, Io& io) {
     return kOk;
   }
   auto outcome = load_config(path);
-  if (!outcome) return fail(outcome.error(), io);
+  if (!outcome) return fail(with_hint(outcome.error(), kNoFileHint), io);
   print_problems(path, outcome->problems, io.out);
   if (!outcome->problems.empty()) return kProblemsFound;
   io.out << printable(path, 4096) << ": ok\n";

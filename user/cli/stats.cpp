@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <thread>
 
 #include "cli/command.hpp"
 #include "cli/readings.hpp"
+#include "log/eve_json.hpp"
 
 namespace nids {
 namespace {
@@ -43,11 +45,19 @@ Exit print_once(const StatsArguments& arguments, Io& io) {
 
 }  // namespace
 
+std::string watch_header(std::chrono::nanoseconds since_epoch, bool is_first) {
+  const WallTime time{static_cast<std::uint64_t>(since_epoch.count())};
+  return (is_first ? "" : "\n") + eve_timestamp(time) + "\n";
+}
+
 Exit run_stats(const StatsArguments& arguments, Io& io) {
   if (!arguments.watch_s) return print_once(arguments, io);
   constexpr const char* kClearScreen = "\x1b[H\x1b[2J";
-  for (;;) {
-    if (!arguments.json && io.out_is_terminal) io.out << kClearScreen;
+  for (bool is_first = true;; is_first = false) {
+    if (!arguments.json)
+      io.out << (io.out_is_terminal
+                     ? kClearScreen
+                     : watch_header(std::chrono::system_clock::now().time_since_epoch(), is_first));
     if (const Exit code = print_once(arguments, io); code == kFailed || !io.out) return code;
     std::this_thread::sleep_for(std::chrono::duration<double>(*arguments.watch_s));
   }

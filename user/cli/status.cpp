@@ -7,9 +7,11 @@
 
 #include "cli/command.hpp"
 #include "cli/readings.hpp"
+#include "cli/wrapped.hpp"
 #include "config/config.hpp"
 #include "decode/printable.hpp"
-#include "log/eve.hpp"
+#include "kernel/tc.hpp"
+#include "log/eve_json.hpp"
 
 namespace nids {
 namespace {
@@ -29,7 +31,7 @@ Status status_of(const Reading& reading) {
   status.reason.assign(info.reason, strnlen(info.reason, sizeof(info.reason)));
   status.egress = reading.attachment ? reading.attachment->egress_id != 0
                                      : (info.flags & NIDS_INFO_EGRESS) != 0;
-  status.agent_pid = reading.agent ? reading.kernel.agent.pid : 0;
+  status.agent_pid = reading.agent_pid.value_or(reading.kernel.agent.pid);
   status.table_bytes =
       std::uint64_t{info.cpus} * (std::uint64_t{info.sets4_per_cpu} * sizeof(nids_flow4_set) +
                                   std::uint64_t{info.sets6_per_cpu} * sizeof(nids_flow6_set)) +
@@ -41,11 +43,24 @@ Status status_of(const Reading& reading) {
   const std::uint64_t flags = reading.kernel.agent.degraded;
   degraded(info.mode == NIDS_MODE_SKB && !status.reason.starts_with("asked"),
            "skb mode: native XDP was refused");
-  degraded(reading.attachment && reading.attachment->xdp_id == 0, "the XDP program is gone");
+  degraded(reading.attachment && reading.attachment->ingress_id == 0,
+           info.mode == NIDS_MODE_TC ? "the ingress filter is gone" : "the XDP program is gone");
   degraded((info.flags & NIDS_INFO_EGRESS) != 0 && !status.egress, "the egress filter is gone");
+  const auto is_late = [&](std::uint32_t id, TcHook hook) {
+    return id != 0 && !filters_before_ours(reading.attachment->ifindex, hook).empty();
+  };
+  if (reading.attachment) {
+    const bool is_tc = info.mode == NIDS_MODE_TC;
+    degraded(is_late(is_tc ? reading.attachment->ingress_id : 0, TcHook::kIngress) ||
+                 is_late(reading.attachment->egress_id, TcHook::kEgress),
+             "packets meet other filters first; what those decide is not seen");
+  }
   degraded(!reading.agent, "no agent runs: packets are counted, not analysed");
+  degraded(!reading.agent_pid,
+           "whether the agent runs can't be told: it is in another PID namespace");
   degraded((flags & NIDS_DEGRADED_EVE) != 0, "alerts can't be written to the EVE log");
   degraded((flags & NIDS_DEGRADED_RETAIN) != 0, "packets can't be kept");
+  degraded((flags & NIDS_DEGRADED_IPFIX) != 0, "the IPFIX collector can't be reached");
   degraded(!is_balanced(status.report), "the ledger does not balance");
   return status;
 }
@@ -63,16 +78,19 @@ nlohmann::ordered_json status_json(const Status& status) {
       {"degraded", status.degraded}};
 }
 
-std::string status_text(const Status& status) {
-  std::string text = fmt::format(
-      "{}  {} mode ({}), egress {}, since {}\n", printable(status.report.interface),
-      status.report.mode, printable(status.reason), status.egress ? "watched" : "not watched",
-      eve_timestamp(WallTime{status.report.since_ns}));
+std::string status_text(const Status& status, std::size_t width) {
+  constexpr std::size_t kTextColumn = 11;
+  std::string text = fmt::format("{}  {} mode, egress {}\n  reason   {}\n  since    {}\n",
+                                 printable(status.report.interface), status.report.mode,
+                                 status.egress ? "watched" : "not watched",
+                                 wrapped(printable(status.reason), kTextColumn, width),
+                                 eve_timestamp(WallTime{status.report.since_ns}));
   text += status.report.agent ? fmt::format("  agent    process {}\n", status.agent_pid)
                               : std::string("  agent    not running\n");
   text += fmt::format("  budget   {} flow slots, {}\n", status.report.slots,
                       size_text(status.table_bytes));
-  for (const std::string& why : status.degraded) text += "  degraded " + why + "\n";
+  for (const std::string& why : status.degraded)
+    text += "  degraded " + wrapped(why, kTextColumn, width) + "\n";
   return text;
 }
 
@@ -87,7 +105,7 @@ Exit run_status(bool json, Io& io) {
     if (json)
       array.push_back(status_json(status));
     else
-      io.out << status_text(status);
+      io.out << status_text(status, io.width);
   }
   if (json)
     io.out << array.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';

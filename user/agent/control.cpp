@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/control.hpp"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/streambuf.hpp>
+#include <boost/asio/write.hpp>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <list>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "agent/flow_query.hpp"
+#include "log/flow_json.hpp"
+
+namespace nids {
+namespace {
+
+namespace asio = boost::asio;
+using Stream = asio::local::stream_protocol;
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kFlowsAPiece = 500;
+
+std::string line_of(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
+}
+
+}  // namespace
+
+std::string control_path(const std::string& run_directory, std::uint64_t pid) {
+  return run_directory + "/agent-" + std::to_string(pid) + ".sock";
+}
+
+Result<Fd> listen_for_control(const std::string& path, int group) {
+  const std::string action = "listen at " + path;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path))
+    return Error{.action = action, .error_number = ENAMETOOLONG};
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  Fd fd{socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  unlink(path.c_str());  // a dead agent's with the same pid
+  const mode_t mask = umask(0177);
+  const bool is_bound =
+      fd && bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+  const int error = errno;
+  umask(mask);
+  if (!is_bound) return Error{.action = action, .error_number = error};
+  if (group >= 0 &&
+      (chown(path.c_str(), 0, static_cast<gid_t>(group)) != 0 || chmod(path.c_str(), 0660) != 0))
+    return Error{.action = "give " + path + " to its group", .error_number = errno};
+  if (listen(fd.get(), 8) != 0) return Error{.action = action, .error_number = errno};
+  return fd;
+}
+
+class Control::Server {
+ public:
+  Server(Fd listener, Pipeline& pipeline, const Limits& limits)
+      : pipeline_(pipeline), limits_(limits), acceptor_(io_, Stream(), listener.release()) {
+    accept();
+  }
+  ~Server() { pipeline_.follow({}); }
+
+  void poll();
+
+ private:
+  class Client;
+
+  void accept();
+  void follow_or_not();
+
+  Pipeline& pipeline_;
+  Limits limits_;
+  asio::io_context io_;
+  Stream::acceptor acceptor_;
+  std::list<std::shared_ptr<Client>> clients_;
+  bool is_following_ = false;
+};
+
+// One question, its answer in pieces, and then changes as they come.
+class Control::Server::Client : public std::enable_shared_from_this<Client> {
+ public:
+  Client(Stream::socket socket, Server& server)
+      : socket_(std::move(socket)),
+        timer_(server.io_),
+        server_(server),
+        question_(server.limits_.max_question_bytes) {}
+
+  void start() {
+    expect();
+    asio::async_read_until(socket_, question_, '\n',
+                           [self = shared_from_this()](const auto& error, std::size_t) {
+                             if (error) return self->close();
+                             self->answer();
+                           });
+  }
+  bool is_open() const { return socket_.is_open(); }
+  bool is_following() const { return is_answered_ && query_.follow; }
+
+  void change(const Flow& flow, FlowChangeKind kind, const FlowRecord& record) {
+    const std::string& name = server_.pipeline_.class_name(flow.class_id);
+    if (!is_following() || !query_.wants(flow, name)) return;
+    if (unsent_.size() > server_.limits_.max_unsent_bytes) {
+      ++left_out_;
+      return;
+    }
+    if (left_out_ != 0) unsent_ += line_of({{"left_out", std::exchange(left_out_, 0)}});
+    static constexpr const char* kSigns[] = {"+", "~", "-"};
+    unsent_ +=
+        line_of({{"change", kSigns[static_cast<int>(kind)]}, {"flow", json_of(record, name)}});
+    if (sending_.empty()) send();
+  }
+
+ private:
+  // Whoever asks has to be quick about it, and about taking the answer.
+  void expect() {
+    timer_.expires_after(std::chrono::seconds(server_.limits_.question_seconds));
+    timer_.async_wait([self = shared_from_this()](const auto& error) {
+      if (!error) self->close();
+    });
+  }
+
+  void close() {
+    boost::system::error_code ignored;
+    socket_.close(ignored);
+    timer_.cancel();
+  }
+
+  Json json_of(const FlowRecord& record, const std::string& class_name) const {
+    Json json = flow_json(record, class_name);
+    json["in_iface"] = server_.pipeline_.interface_name(record.ifindex);
+    return json;
+  }
+
+  void answer() {
+    const auto bytes = question_.data();
+    const std::string line(asio::buffers_begin(bytes), asio::buffers_end(bytes));
+    auto query = FlowQuery::parse(line);
+    if (!query) {
+      unsent_ = line_of({{"error", query.error().message()}});
+      is_answered_ = true;
+      return send();
+    }
+    query_ = std::move(*query);
+    selection_ = select_flows(server_.pipeline_.flows(), query_, server_.pipeline_.class_names());
+    unsent_ = line_of({{"total", selection_.total}});
+    send();
+  }
+
+  // The next flows of the answer, as they are by now.
+  void add_piece() {
+    const FlowTable& table = server_.pipeline_.flows();
+    for (std::size_t i = 0; i < kFlowsAPiece && next_ < selection_.flows.size(); ++i, ++next_) {
+      const FlowPlace& one = selection_.flows[next_];
+      const Flow* flow = table.at(one.place, one.id);
+      if (!flow) continue;  // it ended meanwhile
+      const std::string& name = server_.pipeline_.class_name(flow->class_id);
+      unsent_ += line_of(json_of(table.live_record_of(*flow), name));
+    }
+    if (next_ < selection_.flows.size()) return;
+    selection_.flows = {};
+    next_ = 0;
+    is_answered_ = true;
+    if (query_.follow) unsent_ += line_of({{"following", true}});
+  }
+
+  void send() {
+    if (unsent_.empty() && !is_answered_) add_piece();
+    if (unsent_.empty()) {
+      timer_.cancel();
+      return query_.follow ? await_end() : close();
+    }
+    sending_ = std::exchange(unsent_, {});
+    expect();
+    asio::async_write(socket_, asio::buffer(sending_),
+                      [self = shared_from_this()](const auto& error, std::size_t) {
+                        self->sending_.clear();
+                        if (error) return self->close();
+                        self->send();
+                      });
+  }
+
+  // A client that follows says nothing more until it goes.
+  void await_end() {
+    if (std::exchange(is_awaiting_end_, true)) return;
+    socket_.async_wait(Stream::socket::wait_read,
+                       [self = shared_from_this()](const auto&) { self->close(); });
+  }
+
+  Stream::socket socket_;
+  asio::steady_timer timer_;
+  Server& server_;
+  asio::streambuf question_;
+  FlowQuery query_;
+  FlowSelection selection_;
+  std::size_t next_ = 0;  // of the selection, to be sent
+  bool is_answered_ = false, is_awaiting_end_ = false;
+  std::string unsent_, sending_;
+  std::uint64_t left_out_ = 0;  // changes
+};
+
+void Control::Server::accept() {
+  acceptor_.async_accept([this](const boost::system::error_code& error, Stream::socket socket) {
+    // One client too many is not kept waiting, but told nothing.
+    if (!error && clients_.size() < limits_.max_clients) {
+      clients_.push_back(std::make_shared<Client>(std::move(socket), *this));
+      clients_.back()->start();
+    }
+    if (error != asio::error::operation_aborted) accept();
+  });
+}
+
+void Control::Server::poll() {
+  io_.poll();
+  io_.restart();
+  clients_.remove_if([](const auto& one) { return !one->is_open(); });
+  follow_or_not();
+}
+
+// The pipeline is asked for changes only while somebody wants them.
+void Control::Server::follow_or_not() {
+  const bool is_wanted = std::any_of(clients_.begin(), clients_.end(),
+                                     [](const auto& one) { return one->is_following(); });
+  if (is_wanted == is_following_) return;
+  is_following_ = is_wanted;
+  if (!is_wanted) return pipeline_.follow({});
+  pipeline_.follow([this](const Flow& flow, FlowChangeKind kind, const FlowRecord& record) {
+    for (const auto& client : clients_) client->change(flow, kind, record);
+  });
+}
+
+Control::Control(Fd listener, Pipeline& pipeline, const Limits& limits)
+    : server_(std::make_unique<Server>(std::move(listener), pipeline, limits)) {}
+
+Control::~Control() = default;
+
+void Control::poll() { server_->poll(); }
+
+}  // namespace nids

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/started.hpp"
+
+#include <ctime>
+
+namespace nids {
+namespace {
+
+std::string time_text(std::chrono::system_clock::time_point time) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm day{};
+  char text[32] = "";
+  if (gmtime_r(&seconds, &day)) std::strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S UTC", &day);
+  return text;
+}
+
+std::string end_text(const StartedFacts& facts) {
+  // A duration may be longer than the clock can count to.
+  constexpr std::chrono::hours kFarAway{24 * 365 * 100};
+  if (!facts.duration || *facts.duration > kFarAway) return "^C ends";
+  return "ends at " + time_text(facts.now + *facts.duration) + "; ^C ends sooner";
+}
+
+}  // namespace
+
+std::string started_text(const StartedFacts& facts) {
+  return "nids-xdp: alerts " +
+         (facts.alerts.empty() ? "are not written" : "go to " + facts.alerts) +
+         "\nnids-xdp: packets " +
+         (facts.packets.empty() ? "are not kept" : "go to " + facts.packets) +
+         "\nnids-xdp: " + end_text(facts) + "\n";
+}
+
+}  // namespace nids
