@@ -16,7 +16,7 @@ class Eve(SinkCase):
         self.assertEqual(stats["alerts"]["eve_lost"], 10)
         self.lab.wait_degraded("EVE")
         self.assertEqual(watch.stop(), 4, watch.err)
-        self.assertRegex(watch.out, r"lost +.*EVE lines: 10")
+        self.assertRegex(watch.out, r"lost +.*EVE lines: 20")  # ten alerts, ten flows
         self.assertRegex(watch.out, r"kept +10 packets")
 
     def test_eve_on_a_disk_that_runs_full(self):
@@ -43,8 +43,10 @@ class Eve(SinkCase):
         self.assertEqual(watch.stop(), 4, watch.err)
         self.check_whole_pcapng(stats, packets)
 
-    def check_refused_eve(self, path):
+    def check_refused_eve(self, path, *why):
         watch = self.attach("--eve", path)
+        for part in why:
+            self.assertIn(part, watch.err)
         self.assertIn(str(path), watch.err)
         self.assertIn("counting and alerting go on", watch.err)
         stats = self.send(10)
@@ -66,7 +68,7 @@ class Eve(SinkCase):
         target.write_text("precious")
         link = self.lab.path("link")
         link.symlink_to(target)
-        self.check_refused_eve(link)
+        self.check_refused_eve(link, "it is a symbolic link")
         self.assertEqual(target.read_text(), "precious")
 
     def test_eve_in_a_pipe_that_nobody_reads(self):
@@ -97,7 +99,7 @@ class Eve(SinkCase):
         watch = self.attach()
         self.send(1)
         self.assertEqual(watch.stop(), 0)
-        self.assertEqual([one["event_type"] for one in self.lab.eve()], ["stats", "alert"])
+        self.assertEqual([one["event_type"] for one in self.lab.eve()], ["stats", "alert", "flow"])
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 """What begins and ends an attachment: options, rights, modes, signals, durations, other commands.
 Nothing is left behind after any of it."""
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -28,7 +29,7 @@ class Ends(Lifecycle):
         self.assertEqual(watch.wait(), 0, watch.err)
         self.assertGreaterEqual(time.monotonic() - start, 2)
         self.assertEqual(watch.seen(), (2, len(netis()) + len(dull())))
-        self.assertRegex(watch.out, r"netis +1 flows +1 packets")
+        self.assertRegex(watch.out, r"netis +1 flow +1 packet ")
 
     def test_signals_end_it_and_the_summary_is_whole(self):
         for how in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -148,16 +149,43 @@ class Ends(Lifecycle):
 
 class Usage(Lifecycle):
     def test_usage_errors_have_exit_code_2_and_change_nothing(self):
-        for argv in (["--nope"], ["--mode", "tc"], ["--mode", "loud"], ["--for", "soon"],
+        for argv in (["--nope"], ["--mode", "loud"], ["--for", "soon"],
+                     ["--for", "200000d"],
                      ["--snap", "7"], ["--count", "3"], ["--store", "3"], ["--filter", "tcp"],
                      ["--snap", "64 parsecs"]):
             message = self.attach_fails("v0", *argv, code=2)
             self.assertTrue(message, argv)
-        for argv in ([], ["nope"], ["detach"], ["flows"], ["alerts"], ["doctor"], ["lab"],
-                     ["stats", "v0", "--watch", "0"]):
+        for argv in ([], ["nope"], ["detach"], ["alerts"], ["doctor"], ["lab"],
+                     ["stats", "v0", "--watch", "0"], ["stats", "v0", "--watch", "nan"]):
             done = self.lab.nids(*argv)
             self.assertEqual((done.returncode, done.stdout), (2, ""), argv)
             self.assertTrue(done.stderr, argv)
+
+    def test_usage_errors_name_what_was_typed_and_whose_help_to_read(self):
+        for argv, wanted in (
+                (["statuz"], "unknown command statuz; did you mean status?\n  hint: nids-xdp --help"),
+                ([], "a command is missing; there are attach, detach"),
+                (["status", "--netns", "x"], "status: unexpected arguments: --netns x; for another "
+                 "network namespace: ip netns exec NAME nids-xdp status\n"
+                 "  hint: nids-xdp status --help"),
+                (["attach", "v0", "--mode", "loud"], "\n  hint: nids-xdp attach --help"),
+                (["attach", "v0", "--snap", "7"], "\n  hint: nids-xdp attach --help"),
+                (["config", "chek"], "unknown command config chek; did you mean check?")):
+            done = self.lab.nids(*argv)
+            self.assertEqual(done.returncode, 2, argv)
+            self.assert_message(done.stderr, wanted)
+
+    def test_watch_in_a_pipe_tells_the_time_of_each_block(self):
+        watch = self.lab.attach("v0")
+        reader = self.lab.start(*self.lab.command("stats", "--watch", "0.1"), stdout=subprocess.PIPE)
+        lines = [reader.stdout.readline().decode() for _ in range(60)]
+        reader.kill()
+        times = [i for i, line in enumerate(lines)
+                 if re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+\+0000\n", line)]
+        self.assertEqual(times[0], 0, lines)
+        self.assertGreater(len(times), 1, lines)
+        self.assertEqual(lines[times[1] - 1], "\n", "blocks stand apart")
+        self.assertEqual(watch.stop(), 0)
 
     def test_help_on_every_level(self):
         for argv in ([], ["attach"], ["detach"], ["status"], ["stats"], ["classes"], ["replay"],
@@ -281,7 +309,8 @@ class Modes(Lifecycle):
         alerts = self.lab.wait_alerts(1, watch.out_path)
         self.assertNotIn("capture_file", alerts[0])
         self.assertEqual(watch.stop(), 0)
-        self.assertEqual(len(self.lab.eve(watch.out_path)), 1, "JSON lines only")
+        kinds = [one["event_type"] for one in self.lab.eve(watch.out_path)]
+        self.assertEqual(kinds, ["alert", "flow"], "JSON lines only")
         self.assertIn("seen", watch.err)
         self.assertFalse(self.lab.pcap_dir.exists())
 

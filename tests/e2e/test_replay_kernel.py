@@ -238,8 +238,9 @@ class SameAsTheTwin(Case):
     def test_time_in_the_records_is_the_packets(self):
         path = self.file(pcap([(netis(), len(netis()), 1_600_000_000 * NS + 123_456_789)]))
         got = Replayed(self.folder, path, "--kernel")
-        alert = json.loads(got.files["eve.json"])
+        alert, flow = (json.loads(line) for line in got.files["eve.json"].splitlines())
         self.assertEqual(alert["timestamp"], "2020-09-13T12:26:40.123456+0000")
+        self.assertEqual(flow["flow"]["start"][:23], "2020-09-13T12:26:40.123")
 
     def test_a_table_that_is_full(self):
         dice = random.Random(4)

@@ -129,6 +129,10 @@ class PacketDirectory(SinkCase):
         link = self.lab.path("link")
         link.symlink_to(target)
         self.check_refused_directory(link)
+        for name in (link, f"{link}/", f"{link}/.", f"{link}/.//"):
+            done = self.lab.nids("attach", "v0", "--retain", name, "--for", "100ms")
+            self.assertEqual(done.returncode, 0, done.stderr)  # nothing came, so nothing was lost
+            self.assertIn(f"{link}: it is a symbolic link", done.stderr)
         self.assertEqual(list(target.iterdir()), [])
 
     def test_packet_directory_with_other_files_is_left_alone(self):
