@@ -30,6 +30,7 @@ using Stream = asio::local::stream_protocol;
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kFlowsAPiece = 500;
+constexpr int kBacklog = 64;  // one is taken each time the agent looks
 
 std::string line_of(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
@@ -59,16 +60,14 @@ Result<Fd> listen_for_control(const std::string& path, int group) {
   if (group >= 0 &&
       (chown(path.c_str(), 0, static_cast<gid_t>(group)) != 0 || chmod(path.c_str(), 0660) != 0))
     return Error{.action = "give " + path + " to its group", .error_number = errno};
-  if (listen(fd.get(), 8) != 0) return Error{.action = action, .error_number = errno};
+  if (listen(fd.get(), kBacklog) != 0) return Error{.action = action, .error_number = errno};
   return fd;
 }
 
 class Control::Server {
  public:
   Server(Fd listener, Pipeline& pipeline, const Limits& limits)
-      : pipeline_(pipeline), limits_(limits), acceptor_(io_, Stream(), listener.release()) {
-    accept();
-  }
+      : pipeline_(pipeline), limits_(limits), acceptor_(io_, Stream(), listener.release()) {}
   ~Server() { pipeline_.follow({}); }
 
   void poll();
@@ -84,7 +83,7 @@ class Control::Server {
   asio::io_context io_;
   Stream::acceptor acceptor_;
   std::list<std::shared_ptr<Client>> clients_;
-  bool is_following_ = false;
+  bool is_accepting_ = false, is_following_ = false;
 };
 
 // One question, its answer in pieces, and then changes as they come.
@@ -216,11 +215,12 @@ void Control::Server::accept() {
       clients_.push_back(std::make_shared<Client>(std::move(socket), *this));
       clients_.back()->start();
     }
-    if (error != asio::error::operation_aborted) accept();
+    is_accepting_ = false;  // again at the next poll(): an error that stays would never let go
   });
 }
 
 void Control::Server::poll() {
+  if (!std::exchange(is_accepting_, true)) accept();
   io_.poll();
   io_.restart();
   clients_.remove_if([](const auto& one) { return !one->is_open(); });

@@ -22,6 +22,7 @@
 #include "cli/flows_text.hpp"
 #include "cli/readings.hpp"
 #include "cli/resolver.hpp"
+#include "cli/totals.hpp"
 #include "decode/printable.hpp"
 #include "kernel/flow_maps.hpp"
 #include "log/flow_json.hpp"
@@ -108,10 +109,15 @@ class Conversation {
 
 // Up to the end, or to where changes begin.
 Result<void> take_answer(Conversation& conversation, Answer& answer) {
-  for (;;) {
+  for (bool has_begun = false;;) {
     auto line = conversation.next();
     if (!line) return line.error();
+    if (line->is_null() && !has_begun)
+      return Error{.action = "list flows",
+                   .reason = "the agent gave no answer",
+                   .hint = "it takes 8 questions at a time; try again when others have ended"};
     if (line->is_null() || line->contains("following")) return {};
+    has_begun = true;
     if (line->contains("total"))
       answer.total += line->value("total", std::uint64_t{0});
     else
@@ -127,12 +133,14 @@ Result<void> read_tables(const Reading& reading, const FlowQuery& query, Answer&
   const auto ticks = sample_ticks(maps->info.tick_ns);
   if (!ticks) return ticks.error();
   std::vector<std::string> class_names;
-  for (const nids_class& one : reading.kernel.classes)
-    class_names.emplace_back(one.name, strnlen(one.name, sizeof(one.name)));
+  for (const nids_class& one : reading.kernel.classes) class_names.push_back(class_name(one));
   FlowTable table({.max_flows = 1u << 24}, [](const Flow&, FlowReason) {});
-  FlowReader reader(tables_of(*maps));
-  reader.scan({.now_ticks = ticks->ticks, .tick_ns = ticks->tick_ns, .now = wall_now()},
+  FlowReader reader(tables_of(*maps), true);
+  const WallTime now = wall_now();
+  reader.scan({.now_ticks = ticks->ticks, .tick_ns = ticks->tick_ns, .now = now},
               [&](const FlowPart& part) { table.add(part); });
+  // What is over is still in its slot.
+  for (int looks = 0; looks < 3; ++looks) table.expire(now);
   const FlowSelection selection = select_flows(table, query, class_names);
   answer.total += selection.total;
   for (const FlowPlace& one : selection.flows)
@@ -162,6 +170,21 @@ void merge(Answer& answer, const FlowQuery& query) {
   };
   std::stable_sort(answer.flows.begin(), answer.flows.end(), is_before);
   if (query.top != 0 && answer.flows.size() > query.top) answer.flows.resize(query.top);
+}
+
+// A class that nobody has is a typing error, and no empty list.
+Result<void> check_classes(const FlowQuery& query, const std::vector<Reading>& readings) {
+  for (const std::string& wanted : query.classes) {
+    const bool is_known = std::ranges::any_of(readings, [&](const Reading& one) {
+      return std::ranges::any_of(
+          one.kernel.classes, [&](const nids_class& known) { return class_name(known) == wanted; });
+    });
+    if (!is_known || wanted.empty())
+      return Error{.action = "list flows of class " + wanted,
+                   .reason = "no interface is watched for it",
+                   .hint = "nids-xdp stats --json names the classes of each"};
+  }
+  return {};
 }
 
 Result<FlowQuery> query_of(const FlowsArguments& arguments, const Services& services) {
@@ -284,7 +307,7 @@ Exit follow(std::vector<Conversation>& conversations, View& view, Io& io) {
 Exit run_flows(const FlowsArguments& arguments, Io& io) {
   const Services services = Services::load();
   const auto query = query_of(arguments, services);
-  if (!query) return usage(query.error().message(), io);
+  if (!query) return usage(query.error().message(), io, "flows");
   auto readings = read_attached(std::nullopt, io.paths);
   if (!readings) return fail(readings.error(), io);
   if (readings->empty())
@@ -292,6 +315,8 @@ Exit run_flows(const FlowsArguments& arguments, Io& io) {
                  .reason = "nids-xdp is attached to no interface of this network namespace",
                  .hint = "sudo nids-xdp attach"},
                 io);
+  if (auto known = check_classes(*query, *readings); !known)
+    return usage(known.error().message(), io, "flows");
   Answer answer;
   std::vector<Conversation> conversations;
   std::set<std::uint64_t> asked;  // agents, by their parents' pid
@@ -301,9 +326,15 @@ Exit run_flows(const FlowsArguments& arguments, Io& io) {
     if (one.agent) {
       auto conversation =
           Conversation::begin(control_path(io.paths.run, one.kernel.agent.pid), *query);
-      if (!conversation) return fail(conversation.error(), io);
-      taken = take_answer(*conversation, answer);
-      conversations.push_back(std::move(*conversation));
+      if (conversation) {
+        taken = take_answer(*conversation, answer);
+        conversations.push_back(std::move(*conversation));
+      } else if (one.attachment && !arguments.follow) {
+        io.err << conversation.error().message() << "\nnids-xdp: reading the tables instead\n";
+        taken = read_tables(one, *query, answer);
+      } else {
+        taken = conversation.error();
+      }
     } else if (!one.attachment) {
       taken = Error{.action = "list flows",
                     .reason = "no agent runs, and only root can read the tables",

@@ -43,8 +43,9 @@ std::unique_ptr<T[], void (*)(T*)> zeroed(std::size_t count) {
 
 }  // namespace
 
-FlowReader::FlowReader(const FlowTables& tables)
+FlowReader::FlowReader(const FlowTables& tables, bool again)
     : tables_(tables),
+      again_(again),
       ipv4_{reinterpret_cast<nids_flow4*>(tables.sets4), tables.sets4_per_cpu,
             zeroed<Told>(std::size_t{tables.cpus} * tables.sets4_per_cpu * NIDS_WAYS)},
       ipv6_{reinterpret_cast<nids_flow6*>(tables.sets6), tables.sets6_per_cpu,
@@ -131,7 +132,7 @@ bool FlowReader::look(Table<Slot>& table, std::uint32_t cpu, std::size_t index,
   if (is_known && (state.packets[0] < told.packets[0] || state.packets[1] < told.packets[1]))
     return true;
   FlowPart part = part_of(key, state);
-  const bool is_news = is_known || !is_reported(state);
+  const bool is_news = is_known || again_ || !is_reported(state);
   for (int i = 0; i < 2; ++i) {
     part.packets[i] = state.packets[i] - told.packets[i];
     part.bytes[i] = state.bytes[i] - told.bytes[i];

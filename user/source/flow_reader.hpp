@@ -52,7 +52,8 @@ class FlowReader {
  public:
   using Sink = std::function<void(const FlowPart&)>;
 
-  explicit FlowReader(const FlowTables& tables);
+  // `again`: also what an agent before has told, for who only looks.
+  explicit FlowReader(const FlowTables& tables, bool again = false);
 
   // A record of the ring, in its order.
   void exported(const ExportedFlow& flow, const Sink& sink);
@@ -100,6 +101,7 @@ class FlowReader {
   FlowPart part_of(const nids_flow_key& key, const nids_flow_state& state) const;
 
   FlowTables tables_;
+  bool again_;
   Table<nids_flow4> ipv4_;
   Table<nids_flow6> ipv6_;
 };
