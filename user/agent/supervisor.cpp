@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/supervisor.hpp"
 
-#include <linux/if_arp.h>
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -14,6 +13,7 @@
 #include <cstring>
 #include <thread>
 
+#include "agent/adoption.hpp"
 #include "agent/agent.hpp"
 #include "agent/class_table.hpp"
 #include "agent/outputs.hpp"
@@ -28,9 +28,7 @@ namespace {
 constexpr int kLookEvery_ms = 200;
 constexpr int kAgentStarts_ms = 10'000;
 constexpr auto kAgentMayTake = std::chrono::seconds(10);
-constexpr auto kReaderMayTake = std::chrono::seconds(7);  // longer than it goes on without a parent
-constexpr std::size_t kToEnd = 16;                        // descriptors that removing needs
-constexpr auto kLookForReaderEvery = std::chrono::milliseconds(20);
+constexpr std::size_t kToEnd = 16;  // descriptors that removing needs
 
 sigset_t ending_signals() {
   sigset_t set;
@@ -41,80 +39,6 @@ sigset_t ending_signals() {
   struct sigaction now {};
   if (sigaction(SIGHUP, nullptr, &now) != 0 || now.sa_handler != SIG_IGN) sigaddset(&set, SIGHUP);
   return set;
-}
-
-Result<std::vector<LinkFacts>> resolve(const std::vector<std::string>& names) {
-  std::vector<LinkFacts> links;
-  if (names.empty()) {
-    auto link = default_route_link();
-    if (!link) return link.error();
-    return std::vector{*link};
-  }
-  for (const std::string& name : names) {
-    auto link = find_link(name);
-    if (!link) return link.error();
-    const auto is_same = [&](const LinkFacts& other) { return other.ifindex == link->ifindex; };
-    if (std::ranges::none_of(links, is_same)) links.push_back(*link);
-  }
-  return links;
-}
-
-// The link types of interfaces that one meets; the kernel has no names for people.
-std::string link_type_name(const LinkFacts& link) {
-  const std::string kind = link.kind.empty() ? "" : link.kind + ", ";
-  switch (link.type) {
-    case ARPHRD_NONE:
-      return kind + "bare IP packets";
-    case ARPHRD_PPP:
-      return kind + "PPP";
-    case ARPHRD_TUNNEL:
-      return kind + "IP in IPv4";
-    case ARPHRD_TUNNEL6:
-      return kind + "IP in IPv6";
-    case ARPHRD_SIT:
-      return kind + "IPv6 in IPv4";
-    case ARPHRD_IPGRE:
-      return kind + "GRE over IPv4";
-    case ARPHRD_IP6GRE:
-      return kind + "GRE over IPv6";
-    case ARPHRD_RAWIP:
-      return kind + "raw IP";
-    case ARPHRD_INFINIBAND:
-      return kind + "InfiniBand";
-    default:
-      return kind + "link type " + std::to_string(link.type);
-  }
-}
-
-// What the program would take for an Ethernet header is none.
-Result<void> check_link_type(const LinkFacts& link) {
-  if (link.type == ARPHRD_ETHER || link.type == ARPHRD_LOOPBACK) return {};
-  return Error{.action = "attach to " + link.name,
-               .reason = "its packets have no Ethernet header (" + link_type_name(link) + ")",
-               .hint = "watch the interface that carries it, or the one behind it"};
-}
-
-std::string nids_class_name(const nids_class& one) {
-  return {one.name, strnlen(one.name, sizeof(one.name))};
-}
-
-bool is_of(nids_mode mode, ModeChoice choice) {
-  return choice == ModeChoice::kAuto ||
-         (choice == ModeChoice::kNative && mode == NIDS_MODE_NATIVE) ||
-         (choice == ModeChoice::kSkb && mode == NIDS_MODE_SKB) ||
-         (choice == ModeChoice::kTc && mode == NIDS_MODE_TC);
-}
-
-// Links between virtual machines and namespaces pass whole super-packets on, until native XDP is
-// there, which takes one frame at a time.
-bool loses_offloads_to_xdp(const LinkFacts& link) {
-  return link.kind == "veth" || link.bus == "virtio";
-}
-
-Result<void> write_classes(const Attachment& attachment, const ProgramSetup& setup) {
-  if (auto ports = write_value(attachment.maps.fd("nids_ports"), setup.ports, "nids_ports"); !ports)
-    return ports;
-  return write_value(attachment.maps.fd("nids_classes"), setup.classes.data(), "nids_classes");
 }
 
 }  // namespace
@@ -187,15 +111,13 @@ std::optional<AttachLock> Supervisor::lock() const {
 }
 
 Result<void> Supervisor::attach_all() {
-  auto links = resolve(request_.interfaces);
+  auto links = links_to_watch(request_.interfaces);
   if (!links) return links.error();
   const auto classes = abi_classes(request_.config);
   const auto ports = abi_ports(request_.config);
   const AttachOptions options{.mode = request_.mode,
                               .egress = request_.egress,
                               .setup = program_setup(request_.config, classes, *ports)};
-  for (const LinkFacts& link : *links)
-    if (auto taken = check_link_type(link); !taken) return taken;
   auto lock = AttachLock::take(request_.paths.run);
   if (!lock) return lock.error();
   const Pins pins(request_.paths.bpffs);
@@ -204,121 +126,18 @@ Result<void> Supervisor::attach_all() {
   if (!stay) return stay.error();
   stay_ = std::move(*stay);
   for (const LinkFacts& link : *links) {
-    auto attachment = attach_one(link, options);
-    if (!attachment) {
+    auto placed = place_programs(link, request_, options, callbacks_);
+    if (!placed) {
       undo_attach();
-      return attachment.error();
+      return placed.error();
     }
-    claim(*attachment, true);
-    if (auto pinned = pins.pin(*attachment, reader_group()); !pinned)
+    if (placed->is_adopted) adopted_.insert(link.ifindex);
+    claim(placed->attachment, true);
+    if (auto pinned = pins.pin(placed->attachment, reader_group()); !pinned)
       callbacks_.warning(pinned.error().message() + "; only root can read the counters");
-    attachments_.push_back(std::move(*attachment));
+    attachments_.push_back(std::move(placed->attachment));
   }
   return {};
-}
-
-// Slots and counters know classes by index: another name there would make them lie.
-bool Supervisor::has_same_classes(const Attachment& attachment) const {
-  const auto reading = attachment.maps.read();
-  const auto wanted = abi_classes(request_.config);
-  return reading &&
-         std::ranges::equal(reading->classes, wanted, {}, &nids_class_name, &nids_class_name);
-}
-
-// Why programs that are there can't be taken over; nothing where they can.
-std::optional<std::string> Supervisor::misfit(const Attachment& attachment) const {
-  if (!attachment.maps.fit()) return "they are of another version";
-  const auto info = attachment.maps.info();
-  if (!info || info->mode == 0) return "they were never completed";
-  if (request_.egress != (attachment.egress_id != 0)) return "they watch other directions";
-  if (attachment.ingress_id == 0) return "that for incoming packets was removed";
-  if (!is_of(attachment.mode, request_.mode)) return "they run in another mode";
-  const Config& config = request_.config;
-  if (info->sets4_per_cpu * NIDS_WAYS != config.flow.slots_per_cpu ||
-      info->sets6_per_cpu * NIDS_WAYS != config.flow.ipv6_slots_per_cpu)
-    return "their flow tables have other sizes";
-  if (!has_same_classes(attachment)) return "their classes have other names";
-  if (info->ring_bytes != config.ring.size_bytes || info->rings != config.ring.count ||
-      info->snap_bytes != config.ring.snap_bytes || info->sample_bytes != config.ring.sample_bytes)
-    return "their rings or snaps have other sizes";
-  if (info->features != abi_features(config)) return "they were loaded for other interests";
-  return std::nullopt;
-}
-
-Result<Attachment> Supervisor::attach_new(const LinkFacts& link, const AttachOptions& options) {
-  auto attachment = attach(link.ifindex, link.name, options);
-  if (!attachment) return attachment;
-  for (const auto& [hook, is_used] : {std::pair{TcHook::kIngress, attachment->mode == NIDS_MODE_TC},
-                                      std::pair{TcHook::kEgress, attachment->egress_id != 0}})
-    if (const std::string before = is_used ? filters_before_ours(link.ifindex, hook) : "";
-        !before.empty())
-      callbacks_.warning("on " + link.name + " packets meet other filters first (" + before +
-                         "); what those decide is not seen");
-  if (options.mode != ModeChoice::kAuto) return attachment;
-  if (attachment->mode == NIDS_MODE_NATIVE) {
-    if (loses_offloads_to_xdp(link))
-      callbacks_.info(link.name + " is a " + (link.kind.empty() ? link.bus : link.kind) +
-                      " link: native XDP turns off its offloads, which slows bulk TCP down; "
-                      "--mode tc leaves them on");
-    return attachment;
-  }
-  const auto info = attachment->maps.info();
-  callbacks_.warning(
-      link.name + " is watched in skb mode, which costs more CPU: " + (info ? info->reason : ""));
-  return attachment;
-}
-
-// Two agents on one ring would each have a part of the records.
-Result<void> Supervisor::check_is_free(const Attachment& attachment) const {
-  const std::string action = "attach to " + attachment.ifname;
-  auto counters = attachment.maps.agent();
-  if (!counters) return {};  // of no version that had agents
-  const auto agent = pid_here(agent_process(*counters));
-  if (!agent)
-    return Error{.action = action,
-                 .reason = "it was attached by process " + std::to_string(counters->pid) +
-                           " of the PID namespace " + std::to_string(counters->pid_namespace) +
-                           ", in another container most likely; whether that still runs can't be "
-                           "seen from here",
-                 .hint = "end it there; where it is gone: nids-xdp detach " + attachment.ifname +
-                         ", then attach again"};
-  if (*agent != 0)
-    return Error{.action = action,
-                 .reason = "nids-xdp already watches it, process " + std::to_string(*agent),
-                 .hint = "to end that one: nids-xdp detach " + attachment.ifname};
-  // The reader of a parent that was killed takes what is left, and ends.
-  const auto deadline = std::chrono::steady_clock::now() + kReaderMayTake;
-  for (;;) {
-    const auto reader = pid_here(reader_process(*counters));
-    if (!reader || *reader == 0) return {};
-    if (std::chrono::steady_clock::now() > deadline)
-      return Error{.action = action,
-                   .reason = "process " + std::to_string(*reader) +
-                             " of an earlier agent still reads its records, and does not end",
-                   .hint = "kill -9 " + std::to_string(*reader) + ", then attach again"};
-    std::this_thread::sleep_for(kLookForReaderEvery);
-    if (auto now = attachment.maps.agent()) counters = std::move(now);
-  }
-}
-
-Result<Attachment> Supervisor::attach_one(const LinkFacts& link, const AttachOptions& options) {
-  auto found = find_attachment(link.ifindex, link.name);
-  if (!found) return found.error();
-  if (!*found) return attach_new(link, options);
-
-  Attachment& there = **found;
-  if (auto free = check_is_free(there); !free) return free.error();
-  if (const auto why = misfit(there)) {
-    callbacks_.warning("replacing the programs that an earlier agent left on " + link.name + ": " +
-                       *why);
-    if (auto removed = detach(there); !removed) return removed.error();
-    return attach_new(link, options);
-  }
-  adopted_.insert(link.ifindex);
-  callbacks_.info("taking over the programs that an earlier agent left on " + link.name +
-                  "; their counters go on");
-  if (auto written = write_classes(there, options.setup); !written) return written.error();
-  return std::move(there);
 }
 
 Sinks Supervisor::open_sinks() {

@@ -60,12 +60,7 @@ class Supervisor {
   std::optional<AttachLock> lock() const;
   Result<void> prepare();
   Result<void> attach_all();
-  Result<Attachment> attach_new(const LinkFacts& link, const AttachOptions& options);
-  Result<Attachment> attach_one(const LinkFacts& link, const AttachOptions& options);
-  Result<void> check_is_free(const Attachment& attachment) const;
-  std::optional<std::string> misfit(const Attachment& attachment) const;
   Sinks open_sinks();
-  bool has_same_classes(const Attachment& attachment) const;
   Result<void> start_agent();
   Result<void> await_agent();
   bool tell_reader(int parent) const;

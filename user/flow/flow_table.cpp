@@ -9,8 +9,6 @@
 #include <utility>
 
 #include "firstpass/twin.h"
-#include "flow/community_id.hpp"
-#include "flow/conn_state.hpp"
 
 namespace nids {
 namespace {
@@ -20,10 +18,6 @@ constexpr std::uint64_t kJsonSafe = (1ull << 53) - 1;
 constexpr std::uint64_t kCoarse_ns = 10'000'000;
 
 constexpr std::uint8_t kFin = 0x01, kSyn = 0x02, kRst = 0x04, kAck = 0x10;
-
-bool is_icmp(const nids_flow_key& key) {
-  return key.l4_proto == IPPROTO_ICMP || key.l4_proto == IPPROTO_ICMPV6;
-}
 
 // The kernel says so too, but each CPU only of what it saw itself.
 bool begins_anew(const Flow& flow, const Packet& packet) {
@@ -65,31 +59,6 @@ std::size_t secret_hash(const nids_flow_key& key, std::uint32_t ifindex) {
   return sum >> 32;  // only the upper half is universal
 }
 
-// Of an echo the identifier stands for both ports; any other message says what it is there.
-bool is_echo(const nids_flow_key& key) { return key.lo_port == key.hi_port; }
-
-bool asks_for_echo(const nids_flow_key& key, std::uint8_t types) {
-  return key.l4_proto == IPPROTO_ICMP ? (types & 8) != 0 : types == 128;
-}
-
-FlowPhase phase_of(const Flow& flow) {
-  switch (flow.key.l4_proto) {
-    case IPPROTO_TCP: {
-      if (flow.is_closed()) return FlowPhase::kTcpClosed;
-      const unsigned shift = flow.opener_is_hi ? 0 : NIDS_EVENTS_PER_SENDER;
-      const bool is_answered = (flow.events >> shift & ((1 << NIDS_EVENTS_PER_SENDER) - 1)) != 0;
-      return is_answered ? FlowPhase::kTcpEstablished : FlowPhase::kTcpNew;
-    }
-    case IPPROTO_UDP:
-      return FlowPhase::kUdp;
-    case IPPROTO_ICMP:
-    case IPPROTO_ICMPV6:
-      return FlowPhase::kIcmp;
-    default:
-      return FlowPhase::kOther;
-  }
-}
-
 void add_counts(FlowCounts& counts, const Flow& flow) {
   for (int i = 0; i < 2; ++i) {
     counts.packets[i] += flow.packets[i];
@@ -97,82 +66,7 @@ void add_counts(FlowCounts& counts, const Flow& flow) {
   }
 }
 
-// An ICMP error is counted as the server's, but is no answer.
-bool has_spoken(const Flow& flow, bool client) {
-  const unsigned shift = flow.opener_is_hi == client ? NIDS_EVENTS_PER_SENDER : 0;
-  return (flow.events >> shift & NIDS_EVENT_DATA) != 0;
-}
-
-bool has_answer(const Flow& flow) {
-  if (is_icmp(flow.key)) return flow.has_sent(NIDS_FROM_LO) && flow.has_sent(NIDS_FROM_HI);
-  return has_spoken(flow, true) && has_spoken(flow, false);
-}
-
-FlowState state_of(const Flow& flow, const FlowRecord& record) {
-  if (flow.is_closed()) return FlowState::kClosed;
-  if (flow.is_bypassed) return FlowState::kBypassed;
-  if (flow.key.l4_proto == IPPROTO_TCP)
-    return record.tcp_state == TcpState::kNone || record.tcp_state == TcpState::kSynSent ||
-                   record.tcp_state == TcpState::kSynReceived
-               ? FlowState::kNew
-               : FlowState::kEstablished;
-  return has_answer(flow) ? FlowState::kEstablished : FlowState::kNew;
-}
-
 }  // namespace
-
-Ends Flow::ends() const {
-  Ends ends;
-  std::memcpy(ends.client, opener_is_hi ? key.hi_addr : key.lo_addr, sizeof(ends.client));
-  std::memcpy(ends.server, opener_is_hi ? key.lo_addr : key.hi_addr, sizeof(ends.server));
-  ends.client_port = opener_is_hi ? key.hi_port : key.lo_port;
-  ends.server_port = opener_is_hi ? key.lo_port : key.hi_port;
-  ends.vlan[0] = key.vlan[0];
-  ends.vlan[1] = key.vlan[1];
-  ends.l4_proto = key.l4_proto;
-  ends.ip_version = key.ip_version;
-  return ends;
-}
-
-bool Flow::is_closed() const {
-  return key.l4_proto == IPPROTO_TCP &&
-         (((tcp_flags[0] | tcp_flags[1]) & kRst) != 0 || (tcp_flags[0] & tcp_flags[1] & kFin) != 0);
-}
-
-std::optional<IcmpTypes> Flow::icmp() const {
-  if (!is_icmp(key)) return std::nullopt;
-  const bool is_answered = has_sent(opener_is_hi ? NIDS_FROM_LO : NIDS_FROM_HI);
-  IcmpTypes types;
-  if (is_echo(key)) {
-    const std::uint8_t request = key.l4_proto == IPPROTO_ICMP ? 8 : 128;
-    const std::uint8_t reply = key.l4_proto == IPPROTO_ICMP ? 0 : 129;
-    const bool asks = asks_for_echo(key, tcp_flags[opener_is_hi]);
-    types.type = asks ? request : reply;
-    if (is_answered) {
-      types.response_type = asks ? reply : request;
-      types.response_code = 0;
-    }
-    return types;
-  }
-  const std::uint16_t said = opener_is_hi ? key.hi_port : key.lo_port;
-  const std::uint16_t answer = opener_is_hi ? key.lo_port : key.hi_port;
-  types.type = static_cast<std::uint8_t>(said >> 8);
-  types.code = static_cast<std::uint8_t>(said);
-  if (is_answered && answer != 0) {
-    types.response_type = static_cast<std::uint8_t>(answer >> 8);
-    types.response_code = static_cast<std::uint8_t>(answer);
-  }
-  return types;
-}
-
-std::string Flow::community_id(std::uint16_t seed) const {
-  const Ends both = ends();
-  if (const auto types = icmp())
-    return nids::community_id(both.client, both.server, types->type, types->code, both.l4_proto,
-                              both.ip_version, seed);
-  return nids::community_id(both.client, both.server, both.client_port, both.server_port,
-                            both.l4_proto, both.ip_version, seed);
-}
 
 std::size_t FlowTable::Hash::operator()(const Identity& identity) const noexcept {
   return secret_hash(identity.key, identity.ifindex);
@@ -220,7 +114,7 @@ void FlowTable::unlink(std::uint32_t place) {
 void FlowTable::touch(std::uint32_t place) {
   unlink(place);
   Flow& flow = pool_[place];
-  if (flow.phase != FlowPhase::kReplaced) flow.phase = phase_of(flow);
+  if (flow.phase != FlowPhase::kReplaced) flow.phase = flow.phase_now();
   flow.scan = scan_;
   append(place);
 }
@@ -275,7 +169,7 @@ std::uint32_t FlowTable::open(const nids_flow_key& key, std::uint32_t ifindex, W
   flow.ifindex = ifindex;
   flow.start = flow.last = start;
   flow.id = id_of(key, ifindex, start);
-  flow.phase = phase_of(flow);
+  flow.phase = flow.phase_now();
   flow.scan = scan_;
   append(place);
   return place;
@@ -488,32 +382,7 @@ FlowRecord FlowTable::live_record_of(const Flow& flow) const {
 }
 
 FlowRecord FlowTable::record_of(const Flow& flow, FlowReason reason) const {
-  FlowRecord record{.id = flow.id, .ifindex = flow.ifindex, .ends = flow.ends()};
-  const int client = flow.opener_is_hi ? NIDS_FROM_HI : NIDS_FROM_LO;
-  for (int i = 0; i < 2; ++i) {
-    const int sender = i == 0 ? client : 1 - client;
-    record.packets[i] = flow.packets[sender];
-    record.bytes[i] = flow.bytes[sender];
-    if (flow.key.l4_proto == IPPROTO_TCP) record.tcp_flags[i] = flow.tcp_flags[sender];
-  }
-  record.community_id = flow.community_id(limits_.community_id_seed);
-  record.start = flow.start;
-  record.end = flow.last;
-  record.class_id = flow.class_id;
-  record.is_alerted = flow.is_alerted;
-  record.is_continued = flow.is_continued;
-  record.reason = reason;
-  record.icmp = flow.icmp();
-  const auto events = flow_events(flow.history, flow.events, flow.opener_is_hi);
-  record.history = history_text(events);
-  if (flow.key.l4_proto == IPPROTO_TCP) {
-    record.conn_state = tcp_conn_state(events);
-    record.tcp_state = tcp_state(events);
-  } else if (!is_icmp(flow.key)) {
-    record.conn_state = udp_conn_state(has_spoken(flow, true), has_spoken(flow, false));
-  }
-  record.state = state_of(flow, record);
-  return record;
+  return flow.record(reason, limits_.community_id_seed);
 }
 
 }  // namespace nids

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Puts programs on an interface, or takes over those that an earlier agent left there. Starts no
+// agent, and keeps nothing.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agent/supervisor.hpp"
+
+namespace nids {
+
+// Those named, each once; none: that of the default route. An error where one is not there, or has
+// no Ethernet header.
+[[nodiscard]] Result<std::vector<LinkFacts>> links_to_watch(const std::vector<std::string>& names);
+
+struct PlacedPrograms {
+  Attachment attachment;
+  bool is_adopted = false;
+};
+
+// Under the lock. Waits for the reader of an agent that was killed to end; programs that can't be
+// taken over are replaced, and the user is told why.
+[[nodiscard]] Result<PlacedPrograms> place_programs(const LinkFacts& link,
+                                                    const AttachRequest& request,
+                                                    const AttachOptions& options,
+                                                    const Supervisor::Callbacks& callbacks);
+
+}  // namespace nids

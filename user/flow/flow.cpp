@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flow/flow.hpp"
+
+#include <netinet/in.h>
+
+#include <cstring>
+
+#include "flow/community_id.hpp"
+#include "flow/conn_state.hpp"
+
+namespace nids {
+namespace {
+
+constexpr std::uint8_t kFin = 0x01, kRst = 0x04;
+
+bool is_icmp(const nids_flow_key& key) {
+  return key.l4_proto == IPPROTO_ICMP || key.l4_proto == IPPROTO_ICMPV6;
+}
+
+// Of an echo the identifier stands for both ports; any other message says what it is there.
+bool is_echo(const nids_flow_key& key) { return key.lo_port == key.hi_port; }
+
+bool asks_for_echo(const nids_flow_key& key, std::uint8_t types) {
+  return key.l4_proto == IPPROTO_ICMP ? (types & 8) != 0 : types == 128;
+}
+
+// An ICMP error is counted as the server's, but is no answer.
+bool has_spoken(const Flow& flow, bool client) {
+  const unsigned shift = flow.opener_is_hi == client ? NIDS_EVENTS_PER_SENDER : 0;
+  return (flow.events >> shift & NIDS_EVENT_DATA) != 0;
+}
+
+bool has_answer(const Flow& flow) {
+  if (is_icmp(flow.key)) return flow.has_sent(NIDS_FROM_LO) && flow.has_sent(NIDS_FROM_HI);
+  return has_spoken(flow, true) && has_spoken(flow, false);
+}
+
+FlowState state_of(const Flow& flow, const FlowRecord& record) {
+  if (flow.is_closed()) return FlowState::kClosed;
+  if (flow.is_bypassed) return FlowState::kBypassed;
+  if (flow.key.l4_proto == IPPROTO_TCP)
+    return record.tcp_state == TcpState::kNone || record.tcp_state == TcpState::kSynSent ||
+                   record.tcp_state == TcpState::kSynReceived
+               ? FlowState::kNew
+               : FlowState::kEstablished;
+  return has_answer(flow) ? FlowState::kEstablished : FlowState::kNew;
+}
+
+}  // namespace
+
+Ends Flow::ends() const {
+  Ends ends;
+  std::memcpy(ends.client, opener_is_hi ? key.hi_addr : key.lo_addr, sizeof(ends.client));
+  std::memcpy(ends.server, opener_is_hi ? key.lo_addr : key.hi_addr, sizeof(ends.server));
+  ends.client_port = opener_is_hi ? key.hi_port : key.lo_port;
+  ends.server_port = opener_is_hi ? key.lo_port : key.hi_port;
+  ends.vlan[0] = key.vlan[0];
+  ends.vlan[1] = key.vlan[1];
+  ends.l4_proto = key.l4_proto;
+  ends.ip_version = key.ip_version;
+  return ends;
+}
+
+bool Flow::is_closed() const {
+  return key.l4_proto == IPPROTO_TCP &&
+         (((tcp_flags[0] | tcp_flags[1]) & kRst) != 0 || (tcp_flags[0] & tcp_flags[1] & kFin) != 0);
+}
+
+std::optional<IcmpTypes> Flow::icmp() const {
+  if (!is_icmp(key)) return std::nullopt;
+  const bool is_answered = has_sent(opener_is_hi ? NIDS_FROM_LO : NIDS_FROM_HI);
+  IcmpTypes types;
+  if (is_echo(key)) {
+    const std::uint8_t request = key.l4_proto == IPPROTO_ICMP ? 8 : 128;
+    const std::uint8_t reply = key.l4_proto == IPPROTO_ICMP ? 0 : 129;
+    const bool asks = asks_for_echo(key, tcp_flags[opener_is_hi]);
+    types.type = asks ? request : reply;
+    if (is_answered) {
+      types.response_type = asks ? reply : request;
+      types.response_code = 0;
+    }
+    return types;
+  }
+  const std::uint16_t said = opener_is_hi ? key.hi_port : key.lo_port;
+  const std::uint16_t answer = opener_is_hi ? key.lo_port : key.hi_port;
+  types.type = static_cast<std::uint8_t>(said >> 8);
+  types.code = static_cast<std::uint8_t>(said);
+  if (is_answered && answer != 0) {
+    types.response_type = static_cast<std::uint8_t>(answer >> 8);
+    types.response_code = static_cast<std::uint8_t>(answer);
+  }
+  return types;
+}
+
+std::string Flow::community_id(std::uint16_t seed) const {
+  const Ends both = ends();
+  if (const auto types = icmp())
+    return nids::community_id(both.client, both.server, types->type, types->code, both.l4_proto,
+                              both.ip_version, seed);
+  return nids::community_id(both.client, both.server, both.client_port, both.server_port,
+                            both.l4_proto, both.ip_version, seed);
+}
+
+FlowPhase Flow::phase_now() const {
+  switch (key.l4_proto) {
+    case IPPROTO_TCP: {
+      if (is_closed()) return FlowPhase::kTcpClosed;
+      const unsigned shift = opener_is_hi ? 0 : NIDS_EVENTS_PER_SENDER;
+      const bool is_answered = (events >> shift & ((1 << NIDS_EVENTS_PER_SENDER) - 1)) != 0;
+      return is_answered ? FlowPhase::kTcpEstablished : FlowPhase::kTcpNew;
+    }
+    case IPPROTO_UDP:
+      return FlowPhase::kUdp;
+    case IPPROTO_ICMP:
+    case IPPROTO_ICMPV6:
+      return FlowPhase::kIcmp;
+    default:
+      return FlowPhase::kOther;
+  }
+}
+
+FlowRecord Flow::record(FlowReason reason, std::uint16_t community_id_seed) const {
+  FlowRecord out{.id = id, .ifindex = ifindex, .ends = ends()};
+  const int client = opener_is_hi ? NIDS_FROM_HI : NIDS_FROM_LO;
+  for (int i = 0; i < 2; ++i) {
+    const int sender = i == 0 ? client : 1 - client;
+    out.packets[i] = packets[sender];
+    out.bytes[i] = bytes[sender];
+    if (key.l4_proto == IPPROTO_TCP) out.tcp_flags[i] = tcp_flags[sender];
+  }
+  out.community_id = community_id(community_id_seed);
+  out.start = start;
+  out.end = last;
+  out.class_id = class_id;
+  out.is_alerted = is_alerted;
+  out.is_continued = is_continued;
+  out.reason = reason;
+  out.icmp = icmp();
+  const auto ordered = flow_events(history, events, opener_is_hi);
+  out.history = history_text(ordered);
+  if (key.l4_proto == IPPROTO_TCP) {
+    out.conn_state = tcp_conn_state(ordered);
+    out.tcp_state = tcp_state(ordered);
+  } else if (!is_icmp(key)) {
+    out.conn_state = udp_conn_state(has_spoken(*this, true), has_spoken(*this, false));
+  }
+  out.state = state_of(*this, out);
+  return out;
+}
+
+}  // namespace nids
