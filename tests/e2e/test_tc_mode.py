@@ -137,6 +137,8 @@ class Bulk(TcMode):
         return told[0]["stats64"][counter]["packets"]
 
     def check_bulk(self, client, server, address, out, back, counter):
+        for namespace in (client, server):  # a packet that comes late would get a longer answer
+            namespace.sysctl(net__ipv4__tcp_sack=0)
         watch = self.attach()
         sent, got, retransmitted = self.send_bulk(client, server, address, 22)
         stats = self.lab.wait_counted(**{out: sent, back: got})
