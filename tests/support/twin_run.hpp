@@ -12,7 +12,7 @@
 
 #include "decode/decode.hpp"
 #include "firstpass/first_pass.hpp"
-#include "source/flow_reader.hpp"
+#include "source/twin_tables.hpp"
 #include "support/class_tables.hpp"
 #include "support/packet_builder.hpp"
 
@@ -20,21 +20,6 @@ namespace nids {
 
 inline constexpr std::uint64_t kMillisecond_ns = 1'000'000;
 inline constexpr std::uint64_t kSecond_ns = 1'000 * kMillisecond_ns;
-
-// Good as long as `pass` is.
-inline FlowTables tables_of(const FirstPass& pass) {
-  nids_twin& twin = pass.twin();
-  FlowTables tables{.counters = &twin.counters,
-                    .sets4 = twin.sets4,
-                    .sets6 = twin.sets6,
-                    .cells = twin.cells,
-                    .cpus = 1,
-                    .sets4_per_cpu = twin.set4_count,
-                    .sets6_per_cpu = twin.set6_count,
-                    .cell_bits = twin.cell_bits};
-  std::ranges::copy(twin.hash_keys, tables.hash_keys.begin());
-  return tables;
-}
 
 class TwinRun {
  public:

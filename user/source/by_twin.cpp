@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
 #include <utility>
 
 #include "source/record_source.hpp"
+#include "source/twin_tables.hpp"
 
 namespace nids {
 namespace {
@@ -23,19 +23,7 @@ class TwinSource final : public RecordSource {
   Result<Reading> read() const override {
     return Reading{.counters = first_pass_.counters(), .live_by_scan = first_pass_.live_by_scan()};
   }
-  FlowTables tables() const override {
-    nids_twin& twin = first_pass_.twin();
-    FlowTables tables{.counters = &twin.counters,
-                      .sets4 = twin.sets4,
-                      .sets6 = twin.sets6,
-                      .cells = twin.cells,
-                      .cpus = 1,
-                      .sets4_per_cpu = twin.set4_count,
-                      .sets6_per_cpu = twin.set6_count,
-                      .cell_bits = twin.cell_bits};
-    std::ranges::copy(twin.hash_keys, tables.hash_keys.begin());
-    return tables;
-  }
+  FlowTables tables() const override { return tables_of(first_pass_); }
 
  private:
   FirstPass first_pass_;
