@@ -30,9 +30,9 @@ static __always_inline void expand_gso(struct first_pass_frame *f, const struct 
 	f->wire_packets = 1;
 	f->wire_len = f->frame_len;
 	f->segment_len = 0;
-	if (gso.segment_len == 0 || !p->payload_offset)
+	if (gso.segment_len == 0)
 		return;
-	if (segments == 0)
+	if (segments == 0) /* nothing, where no payload is known */
 		segments = (p->payload_len + gso.segment_len - 1) / gso.segment_len;
 	if (segments < 2)
 		return;

@@ -95,6 +95,8 @@ static __always_inline enum outcome pass_whole(struct pass *pass)
 	if (!counters)
 		return PASS_DONE;
 	stats_packet(counters, &pass->packet, &pass->frame);
+	if (pass->packet.result != NIDS_PARSE_OK) /* headers behind those that could be read */
+		counters->gso_headers_unknown += pass->frame.wire_packets - 1;
 	if (pass->packet.result == NIDS_PARSE_LATER_FRAGMENT || is_first_fragment(&pass->packet))
 		relate_fragment(counters, &pass->packet);
 	if (pass->packet.flags & NIDS_PACKET_IS_FLOW)

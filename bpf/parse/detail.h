@@ -67,6 +67,28 @@ static __always_inline void parse_tcp_options(struct cursor *c, __u32 offset, __
 	o->flags = facts >> 24;
 }
 
+/* The extension headers of the packet that an error is about, as far as it is quoted. Returns
+ * non-zero where the transport's header does not stand behind them.
+ */
+static __always_inline int skip_embedded_extensions(struct cursor *c, struct nids_embedded *e)
+{
+	NIDS_NO_UNROLL
+	for (int i = 0; i < IPV6_EXTENSIONS_MAX; i++) {
+		struct wire_ipv6_extension ext;
+		__u8 kind = ip_extension[e->l4_proto];
+
+		if (!kind)
+			return 0;
+		if (cursor_peek(c, &ext, sizeof(ext)))
+			return -1;
+		e->l4_proto = ext.next_header;
+		c->offset += extension_len(kind, &ext);
+		if (kind & EXTENSION_FRAGMENT && extension_fragment(&ext) & IPV6_FRAGMENT_OFFSET)
+			return -1;
+	}
+	return ip_extension[e->l4_proto];
+}
+
 /* RFC 792, RFC 4443: the header of the packet and at least 8 bytes of what it
  * carried. Its lengths are those of the whole packet, so they are not looked at.
  */
@@ -100,6 +122,8 @@ static __always_inline void parse_embedded(struct cursor *c, __u32 offset, struc
 		e->l4_proto = ip.next_header;
 		e->ip_version = 6;
 		c->offset += sizeof(ip);
+		if (skip_embedded_extensions(c, e))
+			return;
 	} else {
 		return;
 	}

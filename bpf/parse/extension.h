@@ -28,6 +28,17 @@ static const __u8 ip_extension[256] = {
     [PROTO_SHIM6] = EXTENSION | 8,
 };
 
+static __always_inline __u32 extension_len(__u8 kind, const struct wire_ipv6_extension *ext)
+{
+	return 8 + ext->len * (kind & EXTENSION_UNIT);
+}
+
+/* Offset and flags, of a fragment header. */
+static __always_inline __u32 extension_fragment(const struct wire_ipv6_extension *ext)
+{
+	return (__u32)ext->fragment_offset_or_type[0] << 8 | ext->fragment_offset_or_type[1];
+}
+
 /* RFC 791 section 3.2 and RFC 1858: what is told of a fragment. Only the first
  * carries ports: a later one is its own result, because its payload is no header.
  */
@@ -65,7 +76,7 @@ parse_extension(struct cursor *c, struct nids_packet *p, __u32 *l4_len, __u32 hd
 	if (result != NIDS_PARSE_OK)
 		return result;
 
-	__u32 len = 8 + ext.len * (kind & EXTENSION_UNIT);
+	__u32 len = extension_len(kind, &ext);
 
 	if (p->l4_proto == PROTO_ROUTING && ext.fragment_offset_or_type[0] == 0)
 		p->quirks |= NIDS_QUIRK_RH0;
@@ -77,8 +88,7 @@ parse_extension(struct cursor *c, struct nids_packet *p, __u32 *l4_len, __u32 hd
 	if (!(kind & EXTENSION_FRAGMENT))
 		return NIDS_PARSE_OK;
 
-	__u32 fragment =
-	    (__u32)ext.fragment_offset_or_type[0] << 8 | ext.fragment_offset_or_type[1];
+	__u32 fragment = extension_fragment(&ext);
 
 	return parse_fragment(p, be32(ext.rest), fragment & IPV6_FRAGMENT_OFFSET,
 			      fragment & IPV6_MORE_FRAGMENTS, hdr_len, *l4_len);

@@ -50,6 +50,11 @@ static __always_inline enum nids_parse_result parse_tcp(struct cursor *c, struct
 	return parse_payload(c, p, hdr_len, l4_len);
 }
 
+static __always_inline int is_vxlan_port(__u16 port)
+{
+	return port == VXLAN_PORT || port == VXLAN_PORT_LINUX;
+}
+
 /* RFC 768. The length of a first fragment is that of the whole datagram. */
 static __always_inline enum nids_parse_result parse_udp(struct cursor *c, struct nids_packet *p,
 							__u32 l4_len)
@@ -75,7 +80,7 @@ static __always_inline enum nids_parse_result parse_udp(struct cursor *c, struct
 		return NIDS_PARSE_BAD_LENGTH;
 	p->src_port = be16(udp.src_port);
 	p->dst_port = be16(udp.dst_port);
-	if (c->reading == PLAIN && (p->dst_port == VXLAN_PORT || p->dst_port == GENEVE_PORT))
+	if (c->reading == PLAIN && (is_vxlan_port(p->dst_port) || p->dst_port == GENEVE_PORT))
 		return (enum nids_parse_result)NIDS_PARSE_DEFERRED;
 	p->flags |= NIDS_PACKET_HAS_PORTS;
 	return parse_payload(c, p, sizeof(udp), len);

@@ -5,7 +5,7 @@
 #ifndef NIDS_PARSE_TUNNEL_H
 #define NIDS_PARSE_TUNNEL_H
 
-#include "cursor.h"
+#include "transport.h"
 
 struct tunnel {
 	__u8 kind;	  /* enum nids_tunnel; NIDS_TUNNEL_NONE: the packet is no tunnel's */
@@ -101,7 +101,7 @@ parse_tunnel(const struct cursor *c, const struct nids_packet *p, struct tunnel 
 	case PROTO_GRE:
 		return parse_gre(c, p->payload_len, t);
 	case PROTO_UDP:
-		if (p->dst_port == VXLAN_PORT)
+		if (is_vxlan_port(p->dst_port))
 			return parse_vxlan(c, p->payload_len, t);
 		if (p->dst_port == GENEVE_PORT)
 			return parse_geneve(c, p->payload_len);

@@ -162,8 +162,9 @@ struct wire_vxlan { /* RFC 7348 section 5 */
 	__u8 reserved[3];
 	__be32 vni; /* in the upper 24 bits */
 } NIDS_WIRE;
-#define VXLAN_PORT    4789
-#define VXLAN_HAS_VNI 0x08
+#define VXLAN_PORT	 4789
+#define VXLAN_PORT_LINUX 8472 /* what Linux took before there was another, and takes still */
+#define VXLAN_HAS_VNI	 0x08
 
 struct wire_geneve { /* RFC 8926 section 3.4 */
 	__u8 version_len;

@@ -133,17 +133,30 @@ TEST_F(Abi, EachFieldOfAPacketLiesAtTheSameOffsetOnBothSides) {
 
 TEST_F(Abi, EachCounterLiesAtTheSameOffsetOnBothSides) {
 #define NIDS_FIELD(field) NIDS_AT(nids_counters, field)
-  EXPECT_EQ(
-      offsets_of("nids_counters"),
-      (Offsets{
-          NIDS_FIELD(finished),      NIDS_FIELD(seen),           NIDS_FIELD(parse),
-          NIDS_FIELD(network),       NIDS_FIELD(transport),      NIDS_FIELD(tunnel),
-          NIDS_FIELD(findings),      NIDS_FIELD(classes),        NIDS_FIELD(live),
-          NIDS_FIELD(exported),      NIDS_FIELD(unaccounted),    NIDS_FIELD(no_flow),
-          NIDS_FIELD(flows_created), NIDS_FIELD(flows_exported), NIDS_FIELD(beyond_depth),
-          NIDS_FIELD(not_sampled),   NIDS_FIELD(ring_offered),   NIDS_FIELD(ring_lost),
-          NIDS_FIELD(copy_failed),   NIDS_FIELD(cells_replaced), NIDS_FIELD(fragments_replaced),
-          NIDS_FIELD(started),       NIDS_FIELD(reserved)}));
+  EXPECT_EQ(offsets_of("nids_counters"), (Offsets{NIDS_FIELD(finished),
+                                                  NIDS_FIELD(seen),
+                                                  NIDS_FIELD(parse),
+                                                  NIDS_FIELD(network),
+                                                  NIDS_FIELD(transport),
+                                                  NIDS_FIELD(tunnel),
+                                                  NIDS_FIELD(findings),
+                                                  NIDS_FIELD(classes),
+                                                  NIDS_FIELD(live),
+                                                  NIDS_FIELD(exported),
+                                                  NIDS_FIELD(unaccounted),
+                                                  NIDS_FIELD(no_flow),
+                                                  NIDS_FIELD(flows_created),
+                                                  NIDS_FIELD(flows_exported),
+                                                  NIDS_FIELD(beyond_depth),
+                                                  NIDS_FIELD(not_sampled),
+                                                  NIDS_FIELD(ring_offered),
+                                                  NIDS_FIELD(ring_lost),
+                                                  NIDS_FIELD(copy_failed),
+                                                  NIDS_FIELD(cells_replaced),
+                                                  NIDS_FIELD(fragments_replaced),
+                                                  NIDS_FIELD(gso_headers_unknown),
+                                                  NIDS_FIELD(started),
+                                                  NIDS_FIELD(reserved)}));
 #undef NIDS_FIELD
 #define NIDS_FIELD(field) NIDS_AT(nids_class, field)
   EXPECT_EQ(offsets_of("nids_class"),

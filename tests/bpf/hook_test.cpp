@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "support/first_pass_program.hpp"
+#include "support/sample_tunnels.hpp"
 
 namespace nids {
 namespace {
@@ -154,6 +155,38 @@ TEST_F(TcHooks, CountTheTagBesideASuperPacketInEachSegment) {
       bytes_of(PacketBuilder{}.eth().vlan(9).ipv4().tcp({.dst_port = 22}).payload_bytes(3000)),
       kWire + 3 * 4);
   expect_ledger();
+}
+
+// What a segment repeats behind the headers that are read is not known: packets are exact, bytes
+// are not, and that is told.
+TEST_F(TcHooks, CountSuperPacketsOfUnreadTunnelsAsTheWirePacketsTheyStandFor) {
+  const auto counted = [&](const PacketBuilder& super) {
+    program().clear_tables();
+    ingress_tc(super, {.gso_segments = 3, .gso_segment_len = 1400});
+    expect_ledger();
+    return program().counters();
+  };
+  const nids_counters mpls = counted(PacketBuilder{}.eth().mpls().ipv4().tcp().payload_bytes(3000));
+  EXPECT_EQ(mpls.seen[NIDS_INGRESS].packets, 3u);
+  EXPECT_EQ(mpls.parse[NIDS_PARSE_MPLS], 3u);
+  EXPECT_EQ(mpls.gso_headers_unknown, 2u);
+  const nids_counters geneve = counted(in_geneve().eth().ipv4().tcp().payload_bytes(3000));
+  EXPECT_EQ(geneve.parse[NIDS_PARSE_GENEVE], 3u);
+  EXPECT_EQ(geneve.gso_headers_unknown, 2u);
+  for (const std::uint16_t port : {4789, 8472}) {
+    const PacketBuilder super = PacketBuilder{}
+                                    .eth()
+                                    .ipv4()
+                                    .udp({.src_port = 55'555, .dst_port = port})
+                                    .vxlan()
+                                    .eth()
+                                    .ipv4()
+                                    .tcp()
+                                    .payload_bytes(3000);
+    const nids_counters vxlan = counted(super);
+    EXPECT_EQ(vxlan.gso_headers_unknown, 0u) << port;
+    EXPECT_EQ(vxlan.seen[NIDS_INGRESS].bytes, super.bytes().size() + 2 * (50u + 54)) << port;
+  }
 }
 
 TEST_F(TcHooks, PutTheTagOfWhatComesInBack) {

@@ -20,7 +20,7 @@ FIELDS = """frame.len frame.cap_len frame.time_epoch frame.protocols communityid
     gre.flags_and_version gre.proto vxlan.flag_i""".split()
 OPTIONS = ["-o", "ip.defragment:FALSE", "-o", "ipv6.defragment:FALSE",
            "-o", "tcp.desegment_tcp_streams:FALSE", "-o", "tcp.analyze_sequence_numbers:FALSE",
-           "-o", "ip.tso_support:FALSE", "--enable-protocol", "communityid"]
+           "-d", "udp.port==8472,vxlan", "-o", "ip.tso_support:FALSE", "--enable-protocol", "communityid"]
 # Tunnels that are not looked into; tshark's community id is that of the innermost.
 for protocol in ("geneve", "teredo", "ayiya", "gtp", "erspan"):
     OPTIONS += ["--disable-protocol", protocol]
@@ -286,7 +286,7 @@ class Model:
                 if flags & 0x4007 or proto not in (0x0800, 0x86DD, 0x6558):
                     return None
                 place += 4 + 4 * (bool(flags & 0x8000) + bool(flags & 0x2000) + bool(flags & 0x1000))
-            elif ip.proto == UDP and ip.ports[1] == 4789:
+            elif ip.proto == UDP and ip.ports[1] in (4789, 8472):
                 if frame.take("vxlan.flag_i") not in ("1", "True"):
                     return None
                 place += 8

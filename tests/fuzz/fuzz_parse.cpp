@@ -61,7 +61,7 @@ std::optional<FuzzedFrame> next_frame(std::span<const std::uint8_t>& input, std:
 // Only of these is the inside looked for: it may be unreadable where the packet has a flow.
 bool may_be_a_wrapping(const nids_packet& p) {
   return p.l4_proto == 4 || p.l4_proto == 41 || p.l4_proto == 47 ||
-         (p.l4_proto == 17 && (p.dst_port == 4789 || p.dst_port == 6081));
+         (p.l4_proto == 17 && (p.dst_port == 4789 || p.dst_port == 8472 || p.dst_port == 6081));
 }
 
 void check_flow(const nids_packet& packet) {

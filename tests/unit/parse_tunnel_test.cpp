@@ -231,6 +231,31 @@ TEST_F(IcmpError, OfIpv6TellsItToo) {
   EXPECT_EQ(found.dst_port, 50'000);
 }
 
+TEST_F(IcmpError, LooksBehindTheExtensionsOfThePacketThatItIsAbout) {
+  const auto quoted = [] {
+    return PacketBuilder{}.eth().ipv6().icmpv6({.type = kIcmpv6PacketTooBig}).ipv6();
+  };
+  const UdpFields ports{.src_port = 5000, .dst_port = 53};
+  const nids_embedded found =
+      embedded(quoted().extension(kProtoHopByHop).extension(kProtoDestination).udp(ports));
+  EXPECT_EQ(found.l4_proto, kProtoUdp);
+  EXPECT_EQ(found.src_port, 5000);
+  EXPECT_EQ(found.dst_port, 53);
+  EXPECT_EQ(found.has_ports, 1);
+
+  PacketBuilder most = quoted(), too_many = quoted().extension(kProtoDestination);
+  for (int i = 0; i < 8; ++i) {
+    most.extension(kProtoDestination);
+    too_many.extension(kProtoDestination);
+  }
+  EXPECT_EQ(embedded(most.udp(ports)).has_ports, 1);
+  EXPECT_EQ(embedded(too_many.udp(ports)).has_ports, 0);
+  EXPECT_EQ(embedded(quoted().fragment({.offset_bytes = 8}).udp(ports)).has_ports, 0);
+  EXPECT_EQ(embedded(quoted().fragment({.more_fragments = true}).udp(ports)).has_ports, 1);
+  // Where the quotation ends within them, there are no ports.
+  EXPECT_EQ(embedded(quoted().extension(kProtoHopByHop, {.len = 200}).udp(ports)).has_ports, 0);
+}
+
 TEST_F(IcmpError, AboutAnEchoTellsItsIdentifierTwice) {
   const nids_embedded found = embedded(about().ipv4().icmp({.id = 77}));
   EXPECT_EQ(found.src_port, 77);

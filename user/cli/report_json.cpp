@@ -152,6 +152,7 @@ Json stats_json(const StatsReport& report) {
                         {"exported", c.flows_exported},
                         {"cells_replaced", c.cells_replaced},
                         {"fragments_replaced", c.fragments_replaced},
+                        {"gso_headers_unknown", c.gso_headers_unknown},
                         {"commands", report.agent_counters.commands}};
   json["agent_table"] = {{"flows", report.agent_counters.flows_tracked},
                          {"flows_evicted", report.agent_counters.flows_evicted},

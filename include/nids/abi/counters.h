@@ -53,9 +53,10 @@ struct nids_counters {
 	struct nids_sum ring_lost[NIDS_REASON_COUNT]; /* failed reserves */
 	struct nids_sum copy_failed; /* records given back: the packet could not be read */
 	__u64 cells_replaced; /* flows whose order of events was forgotten for others, by hash */
-	__u64 fragments_replaced; /* datagrams forgotten for others, by hash, before their time */
+	__u64 fragments_replaced;  /* datagrams forgotten for others, by hash, before their time */
+	__u64 gso_headers_unknown; /* wire packets counted without the headers that they repeat */
 	__u64 started;
-	__u64 reserved[6]; /* fills whole cache lines */
+	__u64 reserved[5]; /* fills whole cache lines */
 };
 NIDS_ABI_SIZE(struct nids_counters, 3264);
 
