@@ -15,6 +15,7 @@ struct Ends {
   std::uint16_t vlan[2]{};
   std::uint8_t l4_proto = 0;
   std::uint8_t ip_version = 0;
+  bool operator==(const Ends&) const = default;
 };
 
 }  // namespace nids

@@ -44,7 +44,7 @@ std::size_t write_all(int fd, std::span<const std::byte> data) {
 
 }  // namespace
 
-SegmentName SegmentName::of(WallTime first_packet, std::uint64_t sequence) {
+SegmentName SegmentName::of(WallTime first_packet, std::uint64_t sequence, std::uint8_t severity) {
   using namespace std::chrono;
   const sys_seconds time{seconds{static_cast<std::int64_t>(first_packet.ns / 1'000'000'000u)}};
   const year_month_day date{floor<days>(time)};
@@ -54,19 +54,25 @@ SegmentName SegmentName::of(WallTime first_packet, std::uint64_t sequence) {
                 static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
                 static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
                 static_cast<int>(clock.seconds().count()));
-  return {text, sequence};
+  return {text, sequence, severity};
 }
 
 std::optional<SegmentName> SegmentName::parse(std::string_view file) {
   if (!file.ends_with(kSuffix)) return std::nullopt;
   file.remove_suffix(kSuffix.size());
+  SegmentName name;
+  if (const std::size_t at = file.rfind("-s"); at != file.npos) {
+    if (at + 3 != file.size() || file.back() < '1' || file.back() > '3') return std::nullopt;
+    name.severity = static_cast<std::uint8_t>(file.back() - '0');
+    file.remove_suffix(3);
+  }
   if (file.size() < kTimeLen + 7 || file[8] != 'T' || file[kTimeLen] != '-') return std::nullopt;
   const std::string_view time = file.substr(0, kTimeLen);
   const std::string_view digits = file.substr(kTimeLen + 1);
   const bool is_name = is_digits(time.substr(0, 8)) && is_digits(time.substr(9)) &&
                        digits.size() <= 18 && is_digits(digits);
   if (!is_name) return std::nullopt;
-  SegmentName name{std::string(time), 0};
+  name.time = time;
   std::from_chars(digits.data(), digits.data() + digits.size(), name.sequence);
   return name;
 }
@@ -74,7 +80,7 @@ std::optional<SegmentName> SegmentName::parse(std::string_view file) {
 std::string SegmentName::file() const {
   const std::string digits = std::to_string(sequence);
   return time + "-" + std::string(6 - std::min<std::size_t>(6, digits.size()), '0') + digits +
-         std::string(kSuffix);
+         (severity == 0 ? "" : "-s" + std::to_string(severity)) + std::string(kSuffix);
 }
 
 Result<std::map<SegmentName, std::uint64_t>> list_segments(int directory_fd,

@@ -19,12 +19,14 @@
 
 namespace nids {
 
-// Time and sequence only, never packet data: 20261122T100000-000001.pcapng. Sorts by age.
+// Time, sequence and severity only, never packet data: 20261122T100000-000001-s2.pcapng. Sorts by
+// age.
 struct SegmentName {
   std::string time;  // of its first packet, UTC
   std::uint64_t sequence = 0;
+  std::uint8_t severity = 0;  // of the alerts of its packets' flows, 1 high to 3 low; 0: none
 
-  static SegmentName of(WallTime first_packet, std::uint64_t sequence);
+  static SegmentName of(WallTime first_packet, std::uint64_t sequence, std::uint8_t severity);
   static std::optional<SegmentName> parse(std::string_view file);
   std::string file() const;
   auto operator<=>(const SegmentName&) const = default;

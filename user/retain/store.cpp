@@ -140,7 +140,7 @@ bool Store::State::is_below_floor() const {
 bool Store::State::create() {
   // Sequences continue after those found, so a collision means that someone else writes here too.
   for (int attempt = 0; attempt < 16; ++attempt) {
-    auto created = Segment::create(directory_fd, SegmentName::of(now, next_sequence++), header);
+    auto created = Segment::create(directory_fd, SegmentName::of(now, next_sequence++, 0), header);
     if (created) {
       segment.emplace(std::move(*created));
       return true;
