@@ -77,15 +77,12 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
   for (std::size_t i = 0; i < interfaces.size(); ++i)
     pipeline.watch(tables_of(interfaces[i].tables), *counters[i].get());
   FlowScans scans(pipeline, ticks);
-  // One interface's buffered packets are written before the next one's are taken, so that each
-  // interface's counters tell of its own packets.
-  Counters* current = &counters.front();
-  const auto flush = [&] { pipeline.flush(*current->get()); };
+  const auto each = [&](void (Pipeline::*what)(nids_agent_counters&)) {
+    for (Counters& one : counters) (pipeline.*what)(*one.get());
+  };
   for (std::size_t i = 0; i < interfaces.size(); ++i)
     for (const Fd& ring : interfaces[i].rings) {
       auto added = rings.add(ring.get(), [&, own = &counters[i]](auto record) {
-        if (current != own) flush();
-        current = own;
         pipeline.record(record, clock, *own->get());
       });
       if (!added) return added;
@@ -123,14 +120,13 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
     if (const auto now = std::chrono::steady_clock::now(); now >= next_housekeeping) {
       next_housekeeping = now + kHousekeepingEvery;
       clock = read_clock_offset();
-      flush();
-      for (Counters& one : counters) one->degraded = pipeline.degraded();
+      each(&Pipeline::flush);
     }
     if (!has_more) scans.when_due(clock);
     if (control) control->poll();
   }
   pipeline.end_flows(scans.clock_at(clock));
-  flush();
+  each(&Pipeline::finish);
   return {};
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/class_table.hpp"
+#include "agent/kept_alert.hpp"
 #include "analyse/flagged_protocol.hpp"
 #include "analyse/stateless_finding.hpp"
 #include "decode/decode.hpp"
@@ -21,11 +22,6 @@ class Pipeline::RaisedAlerts final : public AlertSink {
 };
 
 namespace {
-
-std::string comment_of(const Alert& alert) {
-  return alert.signature + " [9000:" + std::to_string(alert.signature_id) + "] severity " +
-         std::to_string(alert.severity) + " " + alert.community_id;
-}
 
 // By FlowPhase.
 auto timeouts(const Config::Flow& config) {
@@ -141,12 +137,36 @@ std::optional<Evidence> Pipeline::retain(const Packet& packet, const std::vector
   if (is_beyond || !sinks_.store) {
     counters.not_kept_by_policy.packets += 1;
     counters.not_kept_by_policy.bytes += packet.bytes.size();
+    if (sinks_.store && !alerts.empty()) sinks_.store->note(kept_alerts(alerts, &flow), counters);
     return std::nullopt;
   }
-  std::vector<std::string> comments;
-  comments.reserve(alerts.size());
-  for (const Alert& alert : alerts) comments.push_back(comment_of(alert));
-  return sinks_.store->keep(packet, std::move(comments), counters);
+  return keep(packet, alerts, flow, counters);
+}
+
+std::optional<Evidence> Pipeline::keep(const Packet& packet, const std::vector<Alert>& alerts,
+                                       const Flow& flow, nids_agent_counters& counters) {
+  const bool has_flow = (packet.headers.flags & NIDS_PACKET_IS_FLOW) != 0;
+  Store::Facts facts{.severity = flow.severity,
+                     .flow_id = has_flow ? flow.id : 0,
+                     .is_related = (packet.headers.flags & NIDS_PACKET_IS_RELATED) != 0,
+                     .alerts = kept_alerts(alerts, has_flow ? &flow : nullptr),
+                     .flow = {}};
+  if (has_flow)
+    facts.flow = [&] {
+      return kept_flow(flow, class_name(flow.class_id), flows_.community_id_seed());
+    };
+  const auto place = sinks_.store->keep(packet, std::move(facts), counters);
+  if (!place) return std::nullopt;
+  return Evidence{sinks_.store->file_of(*place), place->number};
+}
+
+std::vector<KeptAlert> Pipeline::kept_alerts(const std::vector<Alert>& alerts,
+                                             const Flow* flow) const {
+  std::vector<KeptAlert> kept;
+  if (alerts.empty()) return kept;
+  const auto then = flow ? std::optional(flows_.live_record_of(*flow)) : std::nullopt;
+  for (const Alert& alert : alerts) kept.push_back(kept_alert(alert, then ? &*then : nullptr));
+  return kept;
 }
 
 void Pipeline::log(const Alert& alert, const std::optional<Evidence>& evidence,
@@ -229,6 +249,11 @@ void Pipeline::tell(const Flow& flow, FlowReason reason) {
 
 void Pipeline::flush(nids_agent_counters& counters) {
   if (sinks_.store) sinks_.store->flush(counters);
+  counters.degraded = degraded();
+}
+
+void Pipeline::finish(nids_agent_counters& counters) {
+  if (sinks_.store) sinks_.store->finish(counters);
   counters.degraded = degraded();
 }
 

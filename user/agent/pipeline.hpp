@@ -70,8 +70,10 @@ class Pipeline {
   using Follower = std::function<void(const Flow&, FlowChangeKind, const FlowRecord&)>;
   void follow(Follower follower);
 
-  // Writes what is buffered; call it after each batch of one interface's records.
+  // Gives away what is buffered, and tells in `counters` what has become of it; once a second.
   void flush(nids_agent_counters& counters);
+  // The same when all is over; waits for the disk.
+  void finish(nids_agent_counters& counters);
 
   std::uint64_t degraded() const;  // NIDS_DEGRADED_*, of the outputs as they are now
 
@@ -87,6 +89,9 @@ class Pipeline {
   void steer(const Packet& packet, const Flow& flow, nids_agent_counters& counters);
   std::optional<Evidence> retain(const Packet& packet, const std::vector<Alert>& alerts, Flow& flow,
                                  nids_agent_counters& counters);
+  std::optional<Evidence> keep(const Packet& packet, const std::vector<Alert>& alerts,
+                               const Flow& flow, nids_agent_counters& counters);
+  std::vector<KeptAlert> kept_alerts(const std::vector<Alert>& alerts, const Flow* flow) const;
   void log(const Alert& alert, const std::optional<Evidence>& evidence,
            nids_agent_counters& counters);
 

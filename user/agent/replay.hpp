@@ -10,7 +10,6 @@
 
 #include "agent/pipeline.hpp"
 #include "config/config.hpp"
-#include "firstpass/twin.h"
 #include "nids/abi/config.h"
 #include "nids/abi/counters.h"
 #include "nids/result.hpp"
@@ -40,9 +39,6 @@ struct ReplayOutcome {
   bool scan_agrees = true;      // the slots add up to counters.live
   std::optional<Error> damage;  // the file ended inside a packet, or is corrupt from there on
 };
-
-// A frame of the file as the first pass takes it, by its link type (DLT_*).
-nids_twin_frame twin_frame(const Frame& frame, int dlt);
 
 // An error: nothing was read.
 [[nodiscard]] Result<ReplayOutcome> replay(ReplayRequest request);

@@ -167,9 +167,7 @@ Sinks Supervisor::open_sinks() {
       auto fd = open_packet_directory(path, agent_user());
       if (!fd) return fd.error();
       return Store::open(fd->get(), path, interfaces,
-                         {.budget_bytes = config.retain.budget_bytes,
-                          .segment_bytes = config.retain.segment_bytes,
-                          .min_free_share = config.retain.min_free_percent / 100.0});
+                         store_limits(config, Store::WhenBehind::kLose));
     }();
     if (store) {
       sinks.store.emplace(std::move(*store));
@@ -249,6 +247,19 @@ bool Supervisor::tell_reader(int parent) const {
   return getppid() == parent;
 }
 
+void Supervisor::start_store(Store& store) const {
+  const auto repaired = store.start();
+  if (!repaired) {
+    callbacks_.error(repaired.error().message() + "; packets are kept, but can't be asked for");
+    return;
+  }
+  if (repaired->cut_bytes != 0)
+    callbacks_.warning(std::to_string(repaired->cut_bytes) +
+                       " bytes of a packet that was not written to its end were cut off");
+  for (const std::string& file : repaired->damaged)
+    callbacks_.warning("the packets in " + file + " can't be read to its end; it stays as it is");
+}
+
 void Supervisor::run_child(const Fd& control, int parent) {
   stay_ = Fd{};  // the parent's to hold, and to let go
   if (!tell_reader(parent)) _exit(1);
@@ -279,6 +290,7 @@ void Supervisor::run_child(const Fd& control, int parent) {
     const auto found = commands.find(ifindex);
     return found == commands.end() ? 0 : found->second.give(key, slot, interest);
   };
+  if (sinks_->store) start_store(*sinks_->store);
   Pipeline pipeline(request_.config, std::move(names), std::move(*sinks_));
   const auto ticks = sample_ticks(watched.empty() ? 1 : watched.front().tables.info.tick_ns);
   if (!ticks) result = ticks.error();

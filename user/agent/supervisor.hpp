@@ -61,6 +61,7 @@ class Supervisor {
   Result<void> prepare();
   Result<void> attach_all();
   Sinks open_sinks();
+  void start_store(Store& store) const;
   Result<void> start_agent();
   Result<void> await_agent();
   bool tell_reader(int parent) const;

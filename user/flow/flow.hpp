@@ -41,6 +41,7 @@ struct Flow {
   std::uint16_t events = 0;
   std::uint8_t tcp_flags[2]{};  // of ICMP: types
   std::uint8_t class_id = 0;
+  std::uint8_t severity = 0;  // the highest of its alerts, 1 high to 3 low; 0: none
   FlowPhase phase = FlowPhase::kOther;
   bool opener_is_hi : 1 = false;
   bool is_flagged : 1 = false;    // an analyser has spoken of it
