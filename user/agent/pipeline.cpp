@@ -35,15 +35,15 @@ auto timeouts(const Config::Flow& config) {
       FlowTable::Limits{}.timeout[std::size_t{kFlowPhases - 1}]};
 }
 
-void count_error(nids_agent_counters& counters, const Packet& packet) {
-  counters.not_kept_by_error.packets += 1;
-  counters.not_kept_by_error.bytes += packet.bytes.size();
+void count(nids_sum& sum, const Packet& packet) {
+  sum.packets += 1;
+  sum.bytes += packet.bytes.size();
 }
 
 }  // namespace
 
 Pipeline::Pipeline(const Config& config, std::map<std::uint32_t, std::string> interfaces,
-                   Sinks sinks)
+                   Sinks sinks, Selection selection)
     : interfaces_(std::move(interfaces)),
       class_names_{""},
       depths_{ProtocolClass{}.depth_bytes},  // of flows without a class
@@ -55,6 +55,7 @@ Pipeline::Pipeline(const Config& config, std::map<std::uint32_t, std::string> in
       eve_has_flows_(config.eve.flows),
       suppression_({.window = std::chrono::seconds(config.alert.suppress_seconds),
                     .max_entries = config.alert.max_suppressions}),
+      selection_(std::move(selection)),
       sinks_(std::move(sinks)) {
   for (const ProtocolClass& one : config.classes) {
     depths_.push_back(one.depth_bytes);
@@ -84,7 +85,7 @@ void Pipeline::record(std::span<const std::byte> bytes, ClockOffset clock,
   counters.consumed.bytes += bytes.size();
 }
 
-// flow -> analyse -> alert -> retain / log
+// flow -> select -> analyse -> alert -> retain / log
 void Pipeline::packet(const Packet& packet, nids_agent_counters& counters) {
   const bool has_flow = (packet.headers.flags & NIDS_PACKET_IS_FLOW) != 0;
   Flow stranger;
@@ -94,8 +95,16 @@ void Pipeline::packet(const Packet& packet, nids_agent_counters& counters) {
   // Added, not set: the counters are one interface's, and older than this process.
   counters.flows_evicted += flows_.evictions() - std::exchange(flow_evictions_, flows_.evictions());
 
+  const bool is_beyond = is_beyond_depth(packet, flow);
+  if (!is_selected(packet)) {
+    count(counters.not_analysed, packet);
+    count(counters.not_kept_by_policy, packet);
+    return;
+  }
+
   RaisedAlerts raised;
   for (const auto& analyser : analysers_) analyser->inspect(packet, flow, raised);
+  suspicious_ += !raised.alerts.empty();
   if (!raised.alerts.empty()) steer(packet, flow, counters);
 
   std::erase_if(raised.alerts, [&](Alert& alert) {
@@ -112,8 +121,22 @@ void Pipeline::packet(const Packet& packet, nids_agent_counters& counters) {
   counters.suppressions_evicted +=
       suppression_.evictions() - std::exchange(suppression_evictions_, suppression_.evictions());
 
-  const auto evidence = retain(packet, raised.alerts, flow, counters);
+  const auto evidence = retain(packet, raised.alerts, flow, is_beyond, counters);
   for (const Alert& alert : raised.alerts) log(alert, evidence, counters);
+}
+
+bool Pipeline::is_selected(const Packet& packet) const {
+  return !has_enough() && (!selection_.filter || selection_.filter->matches(packet));
+}
+
+// The kernel measures depth by the slots of one CPU; over all of them it is measured here, and so
+// of all packets that came up, whether or not they are selected.
+bool Pipeline::is_beyond_depth(const Packet& packet, Flow& flow) const {
+  std::uint64_t& seen = flow.came_up_bytes[packet.from_opener ? 0 : 1];
+  const bool is_beyond = packet.reason == NIDS_REASON_INSPECT &&
+                         seen >= depths_[std::min<std::size_t>(flow.class_id, depths_.size() - 1)];
+  seen += packet.wire_len;
+  return is_beyond;
 }
 
 // What was only to be identified is wanted whole once it is known for something, be that news or
@@ -124,22 +147,19 @@ void Pipeline::steer(const Packet& packet, const Flow& flow, nids_agent_counters
 }
 
 std::optional<Evidence> Pipeline::retain(const Packet& packet, const std::vector<Alert>& alerts,
-                                         Flow& flow, nids_agent_counters& counters) {
-  // The kernel measures depth by the slots of one CPU; over all of them it is measured here.
-  std::uint64_t& seen = flow.came_up_bytes[packet.from_opener ? 0 : 1];
-  const bool is_beyond = packet.reason == NIDS_REASON_INSPECT &&
-                         seen >= depths_[std::min<std::size_t>(flow.class_id, depths_.size() - 1)];
-  seen += packet.wire_len;
-  if (sinks_.store_is_missing) {
-    count_error(counters, packet);
+                                         Flow& flow, bool is_beyond,
+                                         nids_agent_counters& counters) {
+  const bool is_enough = given_to_store_ >= selection_.max_kept;
+  if (sinks_.store_is_missing && !is_enough) {
+    count(counters.not_kept_by_error, packet);
     return std::nullopt;
   }
-  if (is_beyond || !sinks_.store) {
-    counters.not_kept_by_policy.packets += 1;
-    counters.not_kept_by_policy.bytes += packet.bytes.size();
+  if (is_beyond || is_enough || !sinks_.store) {
+    count(counters.not_kept_by_policy, packet);
     if (sinks_.store && !alerts.empty()) sinks_.store->note(kept_alerts(alerts, &flow), counters);
     return std::nullopt;
   }
+  ++given_to_store_;
   return keep(packet, alerts, flow, counters);
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/selection.hpp"
 #include "alert/suppression.hpp"
 #include "analyse/analyser.hpp"
 #include "config/config.hpp"
@@ -46,7 +47,8 @@ enum class FlowChangeKind { kStart, kChange, kEnd };
 class Pipeline {
  public:
   // Names by ifindex, for `in_iface`.
-  Pipeline(const Config& config, std::map<std::uint32_t, std::string> interfaces, Sinks sinks);
+  Pipeline(const Config& config, std::map<std::uint32_t, std::string> interfaces, Sinks sinks,
+           Selection selection = {});
 
   // One record of the ring's layout. `counters` are those of its interface.
   void record(std::span<const std::byte> bytes, ClockOffset clock, nids_agent_counters& counters);
@@ -60,6 +62,9 @@ class Pipeline {
 
   // Tells all flows: what was told was the last.
   void end_flows(const TickClock& clock);
+
+  // As many suspicious packets have come as were asked for: later ones are only counted.
+  bool has_enough() const { return suspicious_ >= selection_.max_suspicious; }
 
   const FlowTable& flows() const { return flows_; }
   const std::vector<std::string>& class_names() const { return class_names_; }  // by index
@@ -86,9 +91,11 @@ class Pipeline {
   void tell(const Flow& flow, FlowReason reason);
   void flush_export();
   void packet(const Packet& packet, nids_agent_counters& counters);
+  bool is_selected(const Packet& packet) const;
+  bool is_beyond_depth(const Packet& packet, Flow& flow) const;
   void steer(const Packet& packet, const Flow& flow, nids_agent_counters& counters);
   std::optional<Evidence> retain(const Packet& packet, const std::vector<Alert>& alerts, Flow& flow,
-                                 nids_agent_counters& counters);
+                                 bool is_beyond, nids_agent_counters& counters);
   std::optional<Evidence> keep(const Packet& packet, const std::vector<Alert>& alerts,
                                const Flow& flow, nids_agent_counters& counters);
   std::vector<KeptAlert> kept_alerts(const std::vector<Alert>& alerts, const Flow* flow) const;
@@ -107,6 +114,9 @@ class Pipeline {
   WallTime now_;                  // of the last scan
   std::vector<std::unique_ptr<Analyser>> analysers_;
   Suppression suppression_;
+  Selection selection_;
+  std::uint64_t suspicious_ = 0;      // packets so far that raised an alert
+  std::uint64_t given_to_store_ = 0;  // packets so far
   std::uint64_t flow_evictions_ = 0, suppression_evictions_ = 0;  // counted so far
   Sinks sinks_;
   Packet packet_, wire_packet_;  // reused, so that their buffers keep their capacity
