@@ -9,6 +9,7 @@
 #include "analyse/stateless_finding.hpp"
 #include "decode/decode.hpp"
 #include "decode/segment.hpp"
+#include "firstpass/twin.h"
 #include "log/eve_flow.hpp"
 
 namespace nids {
@@ -39,9 +40,9 @@ auto timeouts(const Config::Flow& config) {
       FlowTable::Limits{}.timeout[std::size_t{kFlowPhases - 1}]};
 }
 
-void count_error(nids_agent_counters& counters, const Packet& packet) {
-  counters.not_kept_by_error.packets += 1;
-  counters.not_kept_by_error.bytes += packet.bytes.size();
+void count(nids_sum& sum, const Packet& packet) {
+  sum.packets += 1;
+  sum.bytes += packet.bytes.size();
 }
 
 }  // namespace
@@ -50,7 +51,6 @@ Pipeline::Pipeline(const Config& config, std::map<std::uint32_t, std::string> in
                    Sinks sinks)
     : interfaces_(std::move(interfaces)),
       class_names_{""},
-      depths_{ProtocolClass{}.depth_bytes},  // of flows without a class
       flows_({.max_flows = config.flow.max_tracked_flows,
               .community_id_seed = config.community_id_seed,
               .timeout = timeouts(config.flow)},
@@ -59,11 +59,11 @@ Pipeline::Pipeline(const Config& config, std::map<std::uint32_t, std::string> in
       eve_has_flows_(config.eve.flows),
       suppression_({.window = std::chrono::seconds(config.alert.suppress_seconds),
                     .max_entries = config.alert.max_suppressions}),
+      policy_(capture_limits(config, sinks.store.has_value())),
+      hold_({.budget_bytes = config.retain.hold_budget_bytes,
+             .time = std::chrono::seconds(config.retain.hold_seconds)}),
       sinks_(std::move(sinks)) {
-  for (const ProtocolClass& one : config.classes) {
-    depths_.push_back(one.depth_bytes);
-    class_names_.push_back(one.name);
-  }
+  for (const ProtocolClass& one : config.classes) class_names_.push_back(one.name);
   analysers_.push_back(std::make_unique<FlaggedProtocol>(flagged_classes(config)));
   analysers_.push_back(std::make_unique<StatelessFinding>());
 }
@@ -100,7 +100,7 @@ void Pipeline::packet(const Packet& packet, nids_agent_counters& counters) {
 
   RaisedAlerts raised;
   for (const auto& analyser : analysers_) analyser->inspect(packet, flow, raised);
-  if (!raised.alerts.empty()) steer(packet, flow, counters);
+  raise(raised.alerts, packet, flow, counters);
 
   std::erase_if(raised.alerts, [&](Alert& alert) {
     alert.interface = interface_name(packet.ifindex);
@@ -120,29 +120,52 @@ void Pipeline::packet(const Packet& packet, nids_agent_counters& counters) {
   for (const Alert& alert : raised.alerts) log(alert, evidence, counters);
 }
 
-// What was only to be identified is wanted whole once it is known for something, be that news or
-// not.
-void Pipeline::steer(const Packet& packet, const Flow& flow, nids_agent_counters& counters) {
-  if (packet.reason != NIDS_REASON_IDENTIFY || !sinks_.steer) return;
-  counters.commands += sinks_.steer(packet.ifindex, flow.key, packet.slot, NIDS_INTEREST_CAPTURE);
+// What alerts mean for what is kept of their flow, be they news or not.
+void Pipeline::raise(const std::vector<Alert>& alerts, const Packet& packet, Flow& flow,
+                     nids_agent_counters& counters) {
+  bool is_wanted_otherwise = false;
+  for (const Alert& alert : alerts)
+    is_wanted_otherwise |= policy_.raise(flow, alert.signature_id, alert.severity);
+  if (is_wanted_otherwise) steer(packet, flow, counters);
 }
 
+void Pipeline::steer(const Packet& packet, const Flow& flow, nids_agent_counters& counters) {
+  const bool has_flow = (packet.headers.flags & NIDS_PACKET_IS_FLOW) != 0;
+  if (!sinks_.steer || !has_flow) return;
+  nids_flow_key key;
+  const auto sender = nids_twin_flow_key(&packet.headers, &packet.detail.embedded, &key);
+  const auto opener = packet.from_opener == (sender == NIDS_FROM_LO) ? NIDS_FROM_LO : NIDS_FROM_HI;
+  counters.commands +=
+      sinks_.steer(packet.ifindex, flow.key, packet.slot, policy_.word_on(flow, opener));
+}
+
+// What was held of its flow is kept before the packet that raised an alert.
 std::optional<Evidence> Pipeline::retain(const Packet& packet, const std::vector<Alert>& alerts,
                                          Flow& flow, nids_agent_counters& counters) {
-  // The kernel measures depth by the slots of one CPU; over all of them it is measured here.
-  std::uint64_t& seen = flow.came_up_bytes[packet.from_opener ? 0 : 1];
-  const bool is_beyond = packet.reason == NIDS_REASON_INSPECT &&
-                         seen >= depths_[std::min<std::size_t>(flow.class_id, depths_.size() - 1)];
-  seen += packet.wire_len;
-  if (sinks_.store_is_missing) {
-    count_error(counters, packet);
+  const auto verdict = policy_.judge(packet, flow, !alerts.empty());
+  if (verdict.is_enough && sinks_.store) steer(packet, flow, counters);
+  if (!sinks_.store) {
+    count(sinks_.store_is_missing ? counters.not_kept_by_error : counters.not_kept_by_policy,
+          packet);
     return std::nullopt;
   }
-  if (is_beyond || !sinks_.store) {
-    counters.not_kept_by_policy.packets += 1;
-    counters.not_kept_by_policy.bytes += packet.bytes.size();
-    return std::nullopt;
+  if (flow.severity != 0)
+    hold_.release(flow.id, [this](const Packet& held, auto& own) { keep(held, {}, own); });
+  switch (verdict.fate) {
+    case Fate::kHold:
+      hold_.add(packet, flow.id, counters);
+      break;
+    case Fate::kLeave:
+      count(counters.not_kept_by_policy, packet);
+      break;
+    case Fate::kKeep:
+      return keep(packet, alerts, counters);
   }
+  return std::nullopt;
+}
+
+std::optional<Evidence> Pipeline::keep(const Packet& packet, const std::vector<Alert>& alerts,
+                                       nids_agent_counters& counters) {
   std::vector<std::string> comments;
   comments.reserve(alerts.size());
   for (const Alert& alert : alerts) comments.push_back(comment_of(alert));
@@ -159,6 +182,9 @@ void Pipeline::log(const Alert& alert, const std::optional<Evidence>& evidence,
 
 void Pipeline::watch(const FlowTables& tables, nids_agent_counters& counters) {
   tables_.try_emplace(tables.ifindex, Table{FlowReader(tables), counters});
+  const nids_sum left = std::exchange(counters.held, {});
+  counters.not_kept_by_policy.packets += left.packets;
+  counters.not_kept_by_policy.bytes += left.bytes;
 }
 
 void Pipeline::scan(const TickClock& clock) {
@@ -169,12 +195,14 @@ void Pipeline::scan(const TickClock& clock) {
         table.reader.scan(clock, [&](const FlowPart& part) { flows_.add(part); });
   if (interim_ > std::chrono::seconds(0)) flows_.tell_long_ones(clock.now, interim_);
   flows_.expire(clock.now);
+  hold_.expire(clock.now);
   flush_export();
 }
 
 void Pipeline::end_flows(const TickClock& clock) {
   scan(clock);
   flows_.end_all(FlowReason::kShutdown);
+  hold_.clear();
   flush_export();
   flush_export();  // which learns whether the last message was refused
 }

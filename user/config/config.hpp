@@ -71,11 +71,19 @@ struct Config {
     bool operator==(const Eve&) const = default;
   } eve;
   struct Retain {
+    static constexpr std::uint64_t kKeptHeaders = 0, kKeptWhole = ~0ull;
     bool enabled = true;
     std::string directory;  // empty: ROOT/var/lib/nids-xdp/pcap
     std::uint64_t budget_bytes = 1ull << 30;
     std::uint64_t segment_bytes = 64ull << 20;
     std::uint32_t min_free_percent = 10;  // of the disk
+    // What is kept of a flow that raised an alert: kKeptHeaders, kKeptWhole or bytes a direction.
+    std::uint64_t severity_1 = kKeptWhole;
+    std::uint64_t severity_2 = 1ull << 20;
+    std::uint64_t severity_3 = 64ull << 10;
+    std::uint64_t flow_depth_bytes = 16ull << 20;   // of any flow, a direction
+    std::uint64_t hold_budget_bytes = 16ull << 20;  // of memory, for packets before an alert
+    std::uint32_t hold_seconds = 30;
     bool operator==(const Retain&) const = default;
   } retain;
   struct Ipfix {
