@@ -215,14 +215,14 @@ TEST_F(PipelineTest, WhatWasToBeIdentifiedIsCapturedOnceItIsFlagged) {
   config.classes[0].interest = NIDS_INTEREST_IDENTIFY;
   config.classes[0].identify_packets = 1;
   restart_first_pass();
-  std::vector<nids_interest> told;
+  std::vector<std::uint8_t> told;
   Sinks sinks;
   sinks.steer = [&](std::uint32_t ifindex, const nids_flow_key& key, nids_slot_address slot,
-                    nids_interest interest) {
+                    std::uint8_t word) {
     EXPECT_EQ(ifindex, 0u);
     EXPECT_EQ(slot.generation, 1u);
-    told.push_back(interest);
-    return first_pass->command(key, slot.set, interest);
+    told.push_back(word);
+    return first_pass->command(key, slot.set, word);
   };
   start(std::move(sinks));
   send(tcp(40000, 22, kTcpSyn), 1 * kSecond);
@@ -232,7 +232,7 @@ TEST_F(PipelineTest, WhatWasToBeIdentifiedIsCapturedOnceItIsFlagged) {
   send(tcp(40000, 22, kTcpAck).payload("kex"), 4 * kSecond);
 
   EXPECT_EQ(alerts.size(), 1u);
-  EXPECT_EQ(told, std::vector{NIDS_INTEREST_CAPTURE});
+  EXPECT_EQ(told, std::vector<std::uint8_t>{NIDS_INTEREST_CAPTURE});
   EXPECT_EQ(counters.commands, 1u);
   EXPECT_EQ(counters.consumed.packets, 3u);
 }

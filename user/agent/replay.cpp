@@ -195,8 +195,9 @@ Result<ReplayOutcome> replay(ReplayRequest request) {
   outcome.classes = abi_classes(request.config);
   outcome.slots =
       std::uint64_t{request.config.flow.slots_per_cpu} + request.config.flow.ipv6_slots_per_cpu;
-  sinks->steer = [&](auto, const nids_flow_key& key, nids_slot_address slot,
-                     nids_interest interest) { return source->command(key, slot, interest); };
+  sinks->steer = [&](auto, const nids_flow_key& key, nids_slot_address slot, std::uint8_t word) {
+    return source->command(key, slot, word);
+  };
   pipeline.emplace(request.config, std::map<std::uint32_t, std::string>{}, std::move(*sinks),
                    std::move(request.selection));
   pipeline->watch(source->tables(), outcome.agent);

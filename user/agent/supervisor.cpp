@@ -286,9 +286,9 @@ void Supervisor::run_child(const Fd& control, int parent) {
     one.maps.keep_only({"nids_agent"});
   }
   sinks_->steer = [&](std::uint32_t ifindex, const nids_flow_key& key, nids_slot_address slot,
-                      nids_interest interest) {
+                      std::uint8_t word) {
     const auto found = commands.find(ifindex);
-    return found == commands.end() ? 0 : found->second.give(key, slot, interest);
+    return found == commands.end() ? 0 : found->second.give(key, slot, word);
   };
   if (sinks_->store) start_store(*sinks_->store);
   Pipeline pipeline(request_.config, std::move(names), std::move(*sinks_), request_.selection);

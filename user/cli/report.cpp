@@ -81,8 +81,10 @@ std::string retained_text(const StatsReport& report) {
   const nids_sum& retained = report.agent_counters.retained;
   // An agent whose programs were taken over may have kept some.
   if (!report.keeps_packets && retained.packets == 0) return "kept    nothing; retention off\n";
-  return fmt::format("kept    {}, {}; {} not kept by policy{}\n",
+  const std::uint64_t held = report.agent_counters.held.packets;
+  return fmt::format("kept    {}, {}; {}{} not kept by policy{}\n",
                      counted(retained.packets, "packet"), counted(retained.bytes, "byte"),
+                     held == 0 ? "" : fmt::format("{} held until an alert, ", held),
                      not_kept_by_policy(report), report.keeps_packets ? "" : "; retention off");
 }
 
@@ -113,6 +115,7 @@ std::string lost_text(const StatsReport& report) {
   append_count(list, "records, ring full:", ring_lost(c).packets);
   append_count(list, "packets without a slot:", c.unaccounted.packets);
   append_count(list, "packets, disk:", a.not_kept_by_error.packets);
+  append_count(list, "packets, disk too slow:", a.not_kept_by_overload.packets);
   append_count(list, "EVE lines:", a.eve_lost);
   append_count(list, "flow records, collector:", a.ipfix_lost);
   append_count(list, "records refused:", a.invalid_records);
@@ -141,8 +144,8 @@ bool is_balanced(const StatsReport& report) {
 bool has_losses(const StatsReport& report) {
   const nids_agent_counters& a = report.agent_counters;
   return ring_lost(report.counters).packets != 0 || a.not_kept_by_error.packets != 0 ||
-         a.eve_lost != 0 || a.ipfix_lost != 0 || a.invalid_records != 0 ||
-         report.counters.unaccounted.packets != 0 || unread(report) != 0;
+         a.not_kept_by_overload.packets != 0 || a.eve_lost != 0 || a.ipfix_lost != 0 ||
+         a.invalid_records != 0 || report.counters.unaccounted.packets != 0 || unread(report) != 0;
 }
 
 std::string stats_text(const StatsReport& report) {

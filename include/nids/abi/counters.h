@@ -56,7 +56,7 @@ struct nids_counters {
 	__u64 fragments_replaced;  /* datagrams forgotten for others, by hash, before their time */
 	__u64 gso_headers_unknown; /* wire packets counted without the headers that they repeat */
 	__u64 started;
-	__u64 reserved[5]; /* fills whole cache lines */
+	__u64 reserved[3]; /* fills whole cache lines */
 };
 NIDS_ABI_SIZE(struct nids_counters, 3264);
 
