@@ -153,8 +153,8 @@ std::optional<Evidence> Pipeline::retain(const Packet& packet, const std::vector
   const auto verdict = policy_.judge(packet, flow, !alerts.empty());
   if (verdict.is_enough && sinks_.store) steer(packet, flow, counters);
   if (!sinks_.store) {
-    count(sinks_.store_is_missing ? counters.not_kept_by_error : counters.not_kept_by_policy,
-          packet);
+    const bool is_lost = sinks_.store_is_missing && selection_.max_kept != 0;
+    count(is_lost ? counters.not_kept_by_error : counters.not_kept_by_policy, packet);
     return std::nullopt;
   }
   if (flow.severity != 0)
