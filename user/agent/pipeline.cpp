@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/class_table.hpp"
+#include "agent/kept_alert.hpp"
 #include "analyse/flagged_protocol.hpp"
 #include "analyse/stateless_finding.hpp"
 #include "decode/decode.hpp"
@@ -22,11 +23,6 @@ class Pipeline::RaisedAlerts final : public AlertSink {
 };
 
 namespace {
-
-std::string comment_of(const Alert& alert) {
-  return alert.signature + " [9000:" + std::to_string(alert.signature_id) + "] severity " +
-         std::to_string(alert.severity) + " " + alert.community_id;
-}
 
 // By FlowPhase.
 auto timeouts(const Config::Flow& config) {
@@ -48,7 +44,7 @@ void count(nids_sum& sum, const Packet& packet) {
 }  // namespace
 
 Pipeline::Pipeline(const Config& config, std::map<std::uint32_t, std::string> interfaces,
-                   Sinks sinks)
+                   Sinks sinks, Selection selection)
     : interfaces_(std::move(interfaces)),
       class_names_{""},
       flows_({.max_flows = config.flow.max_tracked_flows,
@@ -59,6 +55,7 @@ Pipeline::Pipeline(const Config& config, std::map<std::uint32_t, std::string> in
       eve_has_flows_(config.eve.flows),
       suppression_({.window = std::chrono::seconds(config.alert.suppress_seconds),
                     .max_entries = config.alert.max_suppressions}),
+      selection_(std::move(selection)),
       policy_(capture_limits(config, sinks.store.has_value())),
       hold_({.budget_bytes = config.retain.hold_budget_bytes,
              .time = std::chrono::seconds(config.retain.hold_seconds)}),
@@ -88,7 +85,7 @@ void Pipeline::record(std::span<const std::byte> bytes, ClockOffset clock,
   counters.consumed.bytes += bytes.size();
 }
 
-// flow -> analyse -> alert -> retain / log
+// flow -> select -> analyse -> alert -> retain / log
 void Pipeline::packet(const Packet& packet, nids_agent_counters& counters) {
   const bool has_flow = (packet.headers.flags & NIDS_PACKET_IS_FLOW) != 0;
   Flow stranger;
@@ -98,8 +95,15 @@ void Pipeline::packet(const Packet& packet, nids_agent_counters& counters) {
   // Added, not set: the counters are one interface's, and older than this process.
   counters.flows_evicted += flows_.evictions() - std::exchange(flow_evictions_, flows_.evictions());
 
+  if (!is_selected(packet)) {
+    count(counters.not_analysed, packet);
+    count(counters.not_kept_by_policy, packet);
+    return;
+  }
+
   RaisedAlerts raised;
   for (const auto& analyser : analysers_) analyser->inspect(packet, flow, raised);
+  suspicious_ += !raised.alerts.empty();
   raise(raised.alerts, packet, flow, counters);
 
   std::erase_if(raised.alerts, [&](Alert& alert) {
@@ -118,6 +122,10 @@ void Pipeline::packet(const Packet& packet, nids_agent_counters& counters) {
 
   const auto evidence = retain(packet, raised.alerts, flow, counters);
   for (const Alert& alert : raised.alerts) log(alert, evidence, counters);
+}
+
+bool Pipeline::is_selected(const Packet& packet) const {
+  return !has_enough() && (!selection_.filter || selection_.filter->matches(packet));
 }
 
 // What alerts mean for what is kept of their flow, be they news or not.
@@ -150,26 +158,58 @@ std::optional<Evidence> Pipeline::retain(const Packet& packet, const std::vector
     return std::nullopt;
   }
   if (flow.severity != 0)
-    hold_.release(flow.id, [this](const Packet& held, auto& own) { keep(held, {}, own); });
+    hold_.release(flow.id, [&](const Packet& held, auto& own) { keep(held, {}, flow, own); });
   switch (verdict.fate) {
     case Fate::kHold:
       hold_.add(packet, flow.id, counters);
       break;
     case Fate::kLeave:
-      count(counters.not_kept_by_policy, packet);
+      leave(packet, alerts, flow, counters);
       break;
     case Fate::kKeep:
-      return keep(packet, alerts, counters);
+      return keep(packet, alerts, flow, counters);
   }
   return std::nullopt;
 }
 
+// Alerts can be asked for without their packet, too.
+void Pipeline::leave(const Packet& packet, const std::vector<Alert>& alerts, const Flow& flow,
+                     nids_agent_counters& counters) {
+  count(counters.not_kept_by_policy, packet);
+  if (alerts.empty()) return;
+  const bool has_flow = (packet.headers.flags & NIDS_PACKET_IS_FLOW) != 0;
+  sinks_.store->note(kept_alerts(alerts, has_flow ? &flow : nullptr), counters);
+}
+
 std::optional<Evidence> Pipeline::keep(const Packet& packet, const std::vector<Alert>& alerts,
-                                       nids_agent_counters& counters) {
-  std::vector<std::string> comments;
-  comments.reserve(alerts.size());
-  for (const Alert& alert : alerts) comments.push_back(comment_of(alert));
-  return sinks_.store->keep(packet, std::move(comments), counters);
+                                       const Flow& flow, nids_agent_counters& counters) {
+  if (given_to_store_ >= selection_.max_kept) {
+    leave(packet, alerts, flow, counters);
+    return std::nullopt;
+  }
+  ++given_to_store_;
+  const bool has_flow = (packet.headers.flags & NIDS_PACKET_IS_FLOW) != 0;
+  Store::Facts facts{.severity = flow.severity,
+                     .flow_id = has_flow ? flow.id : 0,
+                     .is_related = (packet.headers.flags & NIDS_PACKET_IS_RELATED) != 0,
+                     .alerts = kept_alerts(alerts, has_flow ? &flow : nullptr),
+                     .flow = {}};
+  if (has_flow)
+    facts.flow = [&] {
+      return kept_flow(flow, class_name(flow.class_id), flows_.community_id_seed());
+    };
+  const auto place = sinks_.store->keep(packet, std::move(facts), counters);
+  if (!place) return std::nullopt;
+  return Evidence{sinks_.store->file_of(*place), place->number};
+}
+
+std::vector<KeptAlert> Pipeline::kept_alerts(const std::vector<Alert>& alerts,
+                                             const Flow* flow) const {
+  std::vector<KeptAlert> kept;
+  if (alerts.empty()) return kept;
+  const auto then = flow ? std::optional(flows_.live_record_of(*flow)) : std::nullopt;
+  for (const Alert& alert : alerts) kept.push_back(kept_alert(alert, then ? &*then : nullptr));
+  return kept;
 }
 
 void Pipeline::log(const Alert& alert, const std::optional<Evidence>& evidence,
@@ -257,6 +297,11 @@ void Pipeline::tell(const Flow& flow, FlowReason reason) {
 
 void Pipeline::flush(nids_agent_counters& counters) {
   if (sinks_.store) sinks_.store->flush(counters);
+  counters.degraded = degraded();
+}
+
+void Pipeline::finish(nids_agent_counters& counters) {
+  if (sinks_.store) sinks_.store->finish(counters);
   counters.degraded = degraded();
 }
 

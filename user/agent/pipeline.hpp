@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/selection.hpp"
 #include "alert/suppression.hpp"
 #include "analyse/analyser.hpp"
 #include "config/config.hpp"
@@ -48,7 +49,8 @@ enum class FlowChangeKind { kStart, kChange, kEnd };
 class Pipeline {
  public:
   // Names by ifindex, for `in_iface`.
-  Pipeline(const Config& config, std::map<std::uint32_t, std::string> interfaces, Sinks sinks);
+  Pipeline(const Config& config, std::map<std::uint32_t, std::string> interfaces, Sinks sinks,
+           Selection selection = {});
 
   // One record of the ring's layout. `counters` are those of its interface.
   void record(std::span<const std::byte> bytes, ClockOffset clock, nids_agent_counters& counters);
@@ -64,6 +66,9 @@ class Pipeline {
   // Tells all flows, and lets go of what is held: what was told was the last.
   void end_flows(const TickClock& clock);
 
+  // As many suspicious packets have come as were asked for: later ones are only counted.
+  bool has_enough() const { return suspicious_ >= selection_.max_suspicious; }
+
   const FlowTable& flows() const { return flows_; }
   const std::vector<std::string>& class_names() const { return class_names_; }  // by index
   const std::string& class_name(std::uint8_t class_id) const;
@@ -73,8 +78,10 @@ class Pipeline {
   using Follower = std::function<void(const Flow&, FlowChangeKind, const FlowRecord&)>;
   void follow(Follower follower);
 
-  // Writes what is buffered; call it after each batch of one interface's records.
+  // Gives away what is buffered, and tells in `counters` what has become of it; once a second.
   void flush(nids_agent_counters& counters);
+  // The same when all is over; waits for the disk.
+  void finish(nids_agent_counters& counters);
 
   std::uint64_t degraded() const;  // NIDS_DEGRADED_*, of the outputs as they are now
 
@@ -87,13 +94,17 @@ class Pipeline {
   void tell(const Flow& flow, FlowReason reason);
   void flush_export();
   void packet(const Packet& packet, nids_agent_counters& counters);
+  bool is_selected(const Packet& packet) const;
   void raise(const std::vector<Alert>& alerts, const Packet& packet, Flow& flow,
              nids_agent_counters& counters);
   void steer(const Packet& packet, const Flow& flow, nids_agent_counters& counters);
   std::optional<Evidence> retain(const Packet& packet, const std::vector<Alert>& alerts, Flow& flow,
                                  nids_agent_counters& counters);
+  void leave(const Packet& packet, const std::vector<Alert>& alerts, const Flow& flow,
+             nids_agent_counters& counters);
   std::optional<Evidence> keep(const Packet& packet, const std::vector<Alert>& alerts,
-                               nids_agent_counters& counters);
+                               const Flow& flow, nids_agent_counters& counters);
+  std::vector<KeptAlert> kept_alerts(const std::vector<Alert>& alerts, const Flow* flow) const;
   void log(const Alert& alert, const std::optional<Evidence>& evidence,
            nids_agent_counters& counters);
 
@@ -108,6 +119,9 @@ class Pipeline {
   WallTime now_;                  // of the last scan
   std::vector<std::unique_ptr<Analyser>> analysers_;
   Suppression suppression_;
+  Selection selection_;
+  std::uint64_t suspicious_ = 0;      // packets so far that raised an alert
+  std::uint64_t given_to_store_ = 0;  // packets so far
   CapturePolicy policy_;
   Hold hold_;
   std::uint64_t flow_evictions_ = 0, suppression_evictions_ = 0;  // counted so far

@@ -167,9 +167,7 @@ Sinks Supervisor::open_sinks() {
       auto fd = open_packet_directory(path, agent_user());
       if (!fd) return fd.error();
       return Store::open(fd->get(), path, interfaces,
-                         {.budget_bytes = config.retain.budget_bytes,
-                          .segment_bytes = config.retain.segment_bytes,
-                          .min_free_share = config.retain.min_free_percent / 100.0});
+                         store_limits(config, Store::WhenBehind::kLose));
     }();
     if (store) {
       sinks.store.emplace(std::move(*store));
@@ -232,7 +230,7 @@ Result<void> Supervisor::await_agent() {
   if (read(signals_.get(), &signal, sizeof(signal)) > 0)
     return Error{.action = action, .reason = "a signal came meanwhile, to end it"};
   char byte = 0;
-  if (recv(control_.get(), &byte, 1, MSG_DONTWAIT) == 1) return {};
+  if (recv(control_.get(), &byte, 1, MSG_DONTWAIT) == 1 && byte == kAgentRuns) return {};
   return Error{.action = action, .reason = "it ended"};
 }
 
@@ -247,6 +245,19 @@ bool Supervisor::tell_reader(int parent) const {
     __atomic_store_n(&agent->reader_pid, self.pid, __ATOMIC_SEQ_CST);
   }
   return getppid() == parent;
+}
+
+void Supervisor::start_store(Store& store) const {
+  const auto repaired = store.start();
+  if (!repaired) {
+    callbacks_.error(repaired.error().message() + "; packets are kept, but can't be asked for");
+    return;
+  }
+  if (repaired->cut_bytes != 0)
+    callbacks_.warning(std::to_string(repaired->cut_bytes) +
+                       " bytes of a packet that was not written to its end were cut off");
+  for (const std::string& file : repaired->damaged)
+    callbacks_.warning("the packets in " + file + " can't be read to its end; it stays as it is");
 }
 
 void Supervisor::run_child(const Fd& control, int parent) {
@@ -279,7 +290,8 @@ void Supervisor::run_child(const Fd& control, int parent) {
     const auto found = commands.find(ifindex);
     return found == commands.end() ? 0 : found->second.give(key, slot, word);
   };
-  Pipeline pipeline(request_.config, std::move(names), std::move(*sinks_));
+  if (sinks_->store) start_store(*sinks_->store);
+  Pipeline pipeline(request_.config, std::move(names), std::move(*sinks_), request_.selection);
   const auto ticks = sample_ticks(watched.empty() ? 1 : watched.front().tables.info.tick_ns);
   if (!ticks) result = ticks.error();
   if (result) result = drop_privileges(agent_user());
@@ -296,7 +308,8 @@ void Supervisor::run_child(const Fd& control, int parent) {
 Supervisor::Ending Supervisor::watch() {
   const auto start = std::chrono::steady_clock::now();
   for (;;) {
-    std::array<pollfd, 2> fds{pollfd{signals_.get(), POLLIN, 0}, pollfd{links_->fd(), POLLIN, 0}};
+    std::array<pollfd, 3> fds{pollfd{signals_.get(), POLLIN, 0}, pollfd{links_->fd(), POLLIN, 0},
+                              pollfd{control_.get(), POLLIN, 0}};
     int wait_ms = kLookEvery_ms;
     if (request_.duration) {
       const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -308,6 +321,7 @@ Supervisor::Ending Supervisor::watch() {
     signalfd_siginfo signal;
     // Taken, not only seen: it would strike once signals are let through again.
     if (read(signals_.get(), &signal, sizeof(signal)) > 0) return Ending::kAsked;
+    if (agent_has_enough()) return Ending::kAsked;
     if (agent_has_died()) return Ending::kAgentDied;
     check_links();
     check_filters();
@@ -315,6 +329,11 @@ Supervisor::Ending Supervisor::watch() {
     check_detach_requests();
     if (attachments_.empty()) return Ending::kAsked;
   }
+}
+
+bool Supervisor::agent_has_enough() const {
+  char news = 0;
+  return recv(control_.get(), &news, 1, MSG_DONTWAIT) == 1 && news == kAgentHasEnough;
 }
 
 bool Supervisor::agent_has_died() {

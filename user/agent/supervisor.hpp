@@ -26,6 +26,7 @@ struct AttachRequest {
   bool egress = true;
   bool keep_attached = false;
   std::optional<std::chrono::milliseconds> duration;
+  Selection selection;
   Config config;
   Paths paths;
 };
@@ -61,12 +62,14 @@ class Supervisor {
   Result<void> prepare();
   Result<void> attach_all();
   Sinks open_sinks();
+  void start_store(Store& store) const;
   Result<void> start_agent();
   Result<void> await_agent();
   bool tell_reader(int parent) const;
   [[noreturn]] void run_child(const Fd& control, int parent);
   Ending watch();
   bool agent_has_died();
+  bool agent_has_enough() const;
   void check_links();
   void check_detach_requests();
   void check_filters();

@@ -88,12 +88,19 @@ std::string retained_text(const StatsReport& report) {
                      not_kept_by_policy(report), report.keeps_packets ? "" : "; retention off");
 }
 
+std::string left_out_text(const nids_agent_counters& a) {
+  if (a.not_analysed.packets == 0) return {};
+  return fmt::format("left    {}, {} out of the analysis by --filter or --count\n",
+                     counted(a.not_analysed.packets, "packet"),
+                     counted(a.not_analysed.bytes, "byte"));
+}
+
 std::string kept_text(const StatsReport& report) {
   const nids_agent_counters& a = report.agent_counters;
   const auto* by = a.alerts_by_severity;
   return fmt::format("alerts  {} (severity 1: {}, 2: {}, 3: {}), {} suppressed\n",
                      by[1] + by[2] + by[3], by[1], by[2], by[3], a.alerts_suppressed) +
-         retained_text(report);
+         retained_text(report) + left_out_text(a);
 }
 
 // Records that nobody took and nobody will.

@@ -99,6 +99,8 @@ Json retained_json(const StatsReport& report) {
           {"not_kept_by_policy", not_kept_by_policy(report)},
           {"beyond_depth", report.counters.beyond_depth.packets},
           {"not_sampled", report.counters.not_sampled.packets},
+          {"not_analysed", a.not_analysed.packets},
+          {"not_analysed_bytes", a.not_analysed.bytes},
           {"lost_by_overload", lost_by_overload(report)},
           {"lost_by_error", a.not_kept_by_error.packets},
           {"deleted_by_policy", a.deleted_by_policy.packets}};

@@ -132,6 +132,16 @@ void dump_retain(const Config::Retain& retain, Writer& w) {
   w.key("segment", size_value(retain.segment_bytes));
   w.comment("Percent of the disk that stays free; below it nothing is kept. 0: no floor.");
   w.number("min_free_percent", retain.min_free_percent);
+  w.comment("A file is complete after this time, by its packets.");
+  w.key("segment_time", seconds_string(retain.segment_seconds));
+  w.comment("Bytes that may wait for a slow disk; beyond it packets are lost by overload.");
+  w.key("queue", size_value(retain.queue_bytes));
+  w.comment("Alerts that can be asked for; beyond it the oldest goes.");
+  w.number("max_alerts", retain.max_alerts);
+  w.comment(
+      "What a power cut may take: \"never\": the kernel writes when it likes, mostly within 30 "
+      "seconds; \"segment\": a file under way; \"second\": the last second.");
+  w.key("sync", basic_string(kSyncNames[static_cast<std::size_t>(retain.sync)]));
   w.comment("What is kept of a flow after an alert of that severity which is not its class's own:");
   w.comment("\"headers\", \"whole\", or so many bytes of each direction.");
   w.key("severity_1", kept_value(retain.severity_1));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -198,6 +199,24 @@ inline Read path(std::string& out) {
                           "expected a path of at most " + std::to_string(kMaxPathBytes) +
                               " bytes, found " + std::to_string(text->get().size()));
     out = text->get();
+  };
+}
+
+// An enumeration's values by name, in their order.
+template <class T, std::size_t N>
+Read one_of(T& out, const std::array<std::string_view, N>& names) {
+  return [&out, &names](const toml::node& node, const std::string& name, Problems& problems) {
+    const auto* text = node.as_string();
+    const auto found = text ? std::find(names.begin(), names.end(), text->get()) : names.end();
+    if (found != names.end()) {
+      out = static_cast<T>(found - names.begin());
+      return;
+    }
+    std::string expected = "expected";
+    for (const std::string_view one : names)
+      expected += (one == names.front() ? " " : " or ") + quoted(one);
+    problems.add(node, name,
+                 expected + ", found " + (text ? quoted(text->get()) : std::string(kind(node))));
   };
 }
 
