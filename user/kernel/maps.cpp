@@ -35,30 +35,6 @@ Result<T> lookup_beginning(int fd, const char* name) {
   return value;
 }
 
-// The values of an array that other CPUs and processes write. False where the map can't be mapped:
-// the kernel maps none that was opened to be read only, as pinned ones are.
-template <class T>
-class SharedArray {
- public:
-  SharedArray(int fd, std::size_t count)
-      : bytes_(count * sizeof(T)),
-        address_(fd < 0 ? MAP_FAILED : mmap(nullptr, bytes_, PROT_READ, MAP_SHARED, fd, 0)) {}
-  ~SharedArray() {
-    if (address_ != MAP_FAILED) munmap(address_, bytes_);
-  }
-  SharedArray(const SharedArray&) = delete;
-  SharedArray& operator=(const SharedArray&) = delete;
-
-  explicit operator bool() const { return address_ != MAP_FAILED; }
-  std::span<const T> values() const {
-    return {static_cast<const T*>(address_), bytes_ / sizeof(T)};
-  }
-
- private:
-  std::size_t bytes_;
-  void* address_;
-};
-
 constexpr std::size_t kCounterWords = sizeof(nids_counters) / sizeof(std::uint64_t);
 
 // Returns whether no packet was under way from before the copy until after it: the CPU raises
@@ -108,7 +84,7 @@ Result<nids_counters> read_block(int fd, std::uint32_t cpu) {
 
 template <class Set>
 std::optional<nids_sum> live_in(int map, std::size_t sets) {
-  const SharedArray<Set> table(map, sets);
+  const MappedArray<const Set> table(map, sets);
   if (!table) return std::nullopt;
   nids_sum live{};
   for (const Set& set : table.values())
@@ -237,9 +213,10 @@ Result<KernelReading> Maps::read() const {
   auto info_value = info();
   if (!info_value) return info_value.error();
   reading.info = *info_value;
-  const SharedArray<nids_counters> blocks(fd("nids_counters"), reading.info.cpus);
+  // The kernel maps none that was opened to be read only, as pinned ones are.
+  const MappedArray<const nids_counters> blocks(fd("nids_counters"), reading.info.cpus);
   for (std::uint32_t cpu = 0; cpu < reading.info.cpus; ++cpu) {
-    auto block = blocks ? Result<nids_counters>(read_block(blocks.values()[cpu]))
+    auto block = blocks ? Result<nids_counters>(read_block(blocks[cpu]))
                         : read_block(fd("nids_counters"), cpu);
     if (!block) return block.error();
     add_counters(reading.counters, *block);
