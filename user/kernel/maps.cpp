@@ -9,7 +9,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <span>
+
+#include "nids/live.hpp"
 
 namespace nids {
 namespace {
@@ -82,17 +83,12 @@ Result<nids_counters> read_block(int fd, std::uint32_t cpu) {
   return before;
 }
 
+// False where the table can't be mapped.
 template <class Set>
-std::optional<nids_sum> live_in(int map, std::size_t sets) {
+bool add_live_of(int map, std::size_t sets, nids_sum& live) {
   const MappedArray<const Set> table(map, sets);
-  if (!table) return std::nullopt;
-  nids_sum live{};
-  for (const Set& set : table.values())
-    for (const auto& slot : set.way) {
-      live.packets += std::uint64_t{slot.state.packets[0]} + slot.state.packets[1];
-      live.bytes += slot.state.bytes[0] + slot.state.bytes[1];
-    }
-  return live;
+  add_live(live, table.values());
+  return static_cast<bool>(table);
 }
 
 }  // namespace
@@ -233,10 +229,11 @@ Result<KernelReading> Maps::read() const {
 std::optional<nids_sum> Maps::live_by_scan() const {
   const auto known = info();
   if (!known) return std::nullopt;
-  const auto ipv4 = live_in<nids_flow4_set>(fd("nids_flows4"), known->cpus * known->sets4_per_cpu);
-  const auto ipv6 = live_in<nids_flow6_set>(fd("nids_flows6"), known->cpus * known->sets6_per_cpu);
-  if (!ipv4 || !ipv6) return std::nullopt;
-  return nids_sum{ipv4->packets + ipv6->packets, ipv4->bytes + ipv6->bytes};
+  nids_sum live{};
+  const bool is_whole =
+      add_live_of<nids_flow4_set>(fd("nids_flows4"), known->cpus * known->sets4_per_cpu, live) &&
+      add_live_of<nids_flow6_set>(fd("nids_flows6"), known->cpus * known->sets6_per_cpu, live);
+  return is_whole ? std::optional(live) : std::nullopt;
 }
 
 Result<std::vector<Fd>> Maps::rings() const {
