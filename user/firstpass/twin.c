@@ -18,7 +18,6 @@ static struct nids_flow_cell* twin_cell(struct nids_twin* twin, __u64 hash);
 #define SECOND_NS 1000000000ull
 
 _Static_assert(NIDS_TWIN_DATAGRAMS == 1 << NIDS_DATAGRAM_BITS, "one size");
-_Static_assert(sizeof(struct nids_twin_budget) == sizeof(struct finding_budget), "one layout");
 
 static struct nids_flow_cell* twin_cell(struct nids_twin* twin, __u64 hash) {
   return &twin->cells[cell_index(hash, twin->cell_bits)];
@@ -244,7 +243,7 @@ static struct first_pass_verdict account(struct nids_twin* twin, struct nids_pac
 static void judge(struct nids_twin* twin, __u32 findings, const struct first_pass_frame* facts,
                   struct first_pass_verdict* verdict) {
   struct finding_tables tables = {.counters = &twin->counters,
-                                  .budgets = (struct finding_budget*)twin->budgets,
+                                  .budgets = twin->budgets,
                                   .now_ticks = now_ticks(twin),
                                   .second_ticks = SECOND_NS / twin->tick_ns};
 

@@ -20,6 +20,13 @@ struct nids_class_sum {
 	struct nids_sum lost; /* wanted above, but the ring was full */
 };
 
+/* How many samples of one finding went up from a CPU in the second that began then. */
+struct nids_finding_budget {
+	__u32 since_ticks;
+	__u32 used;
+};
+NIDS_ABI_SIZE(struct nids_finding_budget, 8);
+
 enum nids_direction { NIDS_INGRESS = 0, NIDS_EGRESS = 1 };
 
 /* One CPU's counters. Only that CPU writes them, with plain stores.
