@@ -58,6 +58,9 @@ class RotationCase(SinkCase):
     def files(self):
         return sorted(self.folder.glob("eve.json*"), key=lambda one: (len(one.name), one.name))
 
+    def open_files(self, watch):
+        return [len(os.listdir(f"/proc/{pid}/fd")) for pid in (watch.pid, *watch.agents)]
+
     def lines(self):
         """Of all files; each whole."""
         found = []
@@ -156,6 +159,7 @@ class BySignal(RotationCase):
         watch = self.watch()
         count, done = 6000, threading.Event()
         renamed = 0
+        open_before = self.open_files(watch)
 
         def send():
             for first in range(0, count, 100):
@@ -177,6 +181,7 @@ class BySignal(RotationCase):
         stats = self.lab.wait_counted(ingress=count)
         self.assertEqual(stats["alerts"]["eve_lines"], len(self.lines()))
         self.assertGreater(renamed, 20)
+        self.assertEqual(self.open_files(watch), open_before)
         self.check_each_once(watch, count)
 
     def test_sighup_without_a_rename_goes_on_in_the_same_file(self):
@@ -373,13 +378,15 @@ class Logrotate(RotationCase):
             self.assertIn(mine, text)
             text = text.replace(mine, str(place))
         watch = self.watch()
-        (self.lab.root / "run/nids-xdp/agent-999999999.sock").touch()
+        stale = self.lab.root / "run/nids-xdp/agent-999999999.sock"
+        stale.touch()
         conf = self.lab.path("logrotate.conf")
         conf.write_text("su root root\n" + text)
         conf.chmod(0o644)
         self.send_some(0, 50)
         done = lab.run("logrotate", "--force", "--state", self.lab.path("state"), conf, check=False)
-        self.assertEqual(done.returncode, 0, done.stderr)
+        stale.unlink()
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
         wait_for("the new file", self.eve.exists)
         stats = self.send_some(50, 50, seen=100)
         self.assertEqual(stats["alerts"]["eve_lines"], 100)
