@@ -11,6 +11,7 @@
 #include "config/config.hpp"
 #include "firstpass/first_pass.hpp"
 #include "log/flow_json.hpp"
+#include "retain/pcapng.hpp"
 #include "support/class_tables.hpp"
 #include "support/sample_flow.hpp"
 #include "support/sample_packets.hpp"
@@ -172,6 +173,34 @@ void seed_capture_file() {
   write("fuzz_capture_file", "cooked", cooked.bytes());
 }
 
+void seed_pcapng() {
+  const Bytes frame = PacketBuilder{}.eth().ipv4().udp().payload("x").bytes();
+  Bytes ours;
+  pcapng::append_section_header(ours, "nids-xdp");
+  pcapng::append_interface(ours, {.name = "eth0", .description = "uplink", .filter = "tcp"});
+  pcapng::append_packet(ours, {.time = {1'795'341'600'123'456'789},
+                               .data = frame,
+                               .outbound = true,
+                               .comments = {"ssh", "a second one"}});
+  pcapng::append_statistics(ours, {.interface = 0, .received = 9, .kept = 1, .dropped = 2});
+  write("fuzz_pcapng", "ours", ours);
+
+  // A second section, time stamps of 2^-10 seconds with an offset, a simple and an obsolete packet.
+  Little foreign;
+  const auto section = [&] {
+    foreign.u32(0x0a0d0d0a).u32(28).u32(0x1a2b3c4d).u16(1).u16(0).u32(~0u).u32(~0u).u32(28);
+  };
+  section();
+  foreign.u32(1).u32(20).u16(1).u16(0).u32(65'535).u32(20);
+  section();
+  foreign.u32(1).u32(44).u16(101).u16(0).u32(0);
+  foreign.u16(9).u16(1).u32(0x8a).u16(14).u16(8).u32(5).u32(0).u16(0).u16(0).u32(44);
+  foreign.u32(3).u32(20).u32(4).u32(0x45).u32(20);
+  foreign.u32(2).u32(36).u16(0).u16(7).u32(0).u32(1024).u32(4).u32(60).u32(0x45).u32(36);
+  foreign.u32(0xbad).u32(16).u32(~0u).u32(16);
+  write("fuzz_pcapng", "sections", foreign.bytes());
+}
+
 void seed_flows() {
   const auto text = [](const char* fuzzer, const std::string& name, const std::string& content) {
     write(fuzzer, name, std::as_bytes(std::span(content)));
@@ -206,6 +235,7 @@ int main(int count, char** arguments) {
   nids::seed_decode();
   nids::seed_config();
   nids::seed_capture_file();
+  nids::seed_pcapng();
   nids::seed_flows();
   return 0;
 }

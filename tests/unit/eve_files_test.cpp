@@ -223,7 +223,7 @@ TEST_F(Renewal, AgentThatAsksIsGivenAnotherFile) {
   EveRenewal renewal = this->renewal();
   append(*renewal.files().open(), "a line that is long");
   ASSERT_TRUE(say(agent_.get(), Word::kEveIsFull));
-  EXPECT_TRUE(renewal.serve(parent_.get()));
+  EXPECT_NE(renewal.serve(parent_.get()), Word::kGone);
   const auto said = hear(agent_.get());
   ASSERT_TRUE(said);
   EXPECT_EQ(said->word, Word::kEveFile);
@@ -237,7 +237,7 @@ TEST_F(Renewal, AgentThatAsksWithoutNeedRemovesNothing) {
   append(*renewal.files().open(), "a line that is long");
   for (int i = 0; i < 5; ++i) {
     ASSERT_TRUE(say(agent_.get(), Word::kEveIsFull));
-    EXPECT_TRUE(renewal.serve(parent_.get()));
+    EXPECT_NE(renewal.serve(parent_.get()), Word::kGone);
     ASSERT_TRUE(hear(agent_.get()));
   }
   EXPECT_EQ(there(), (There{{"eve.json", ""}, {"eve.json.1", "a line that is long"}}));
@@ -250,14 +250,14 @@ TEST_F(Renewal, FailureIsToldOnceUntilItIsOver) {
   fs::create_directory(path_);
   for (int i = 0; i < 3; ++i) {
     renewal.ask_reopen();
-    EXPECT_TRUE(renewal.serve(parent_.get()));
+    EXPECT_NE(renewal.serve(parent_.get()), Word::kGone);
     EXPECT_EQ(hear(agent_.get())->word, Word::kEveRefused);
   }
   ASSERT_EQ(told.size(), 1u);
   EXPECT_TRUE(told[0].starts_with("error ")) << told[0];
   fs::remove(path_);
   renewal.ask_reopen();
-  EXPECT_TRUE(renewal.serve(parent_.get()));
+  EXPECT_NE(renewal.serve(parent_.get()), Word::kGone);
   EXPECT_EQ(hear(agent_.get())->word, Word::kEveFile);
   ASSERT_EQ(told.size(), 2u);
   EXPECT_TRUE(told[1].starts_with("info ")) << told[1];
@@ -269,9 +269,9 @@ TEST_F(Renewal, AgentThatTakesNothingIsNotWaitedForAndGetsItsFileLater) {
   while (say(parent_.get(), Word::kEveRefused)) {
   }
   renewal.ask_reopen();
-  EXPECT_TRUE(renewal.serve(parent_.get()));
+  EXPECT_NE(renewal.serve(parent_.get()), Word::kGone);
   while (const auto said = hear(agent_.get())) EXPECT_EQ(said->word, Word::kEveRefused);
-  EXPECT_TRUE(renewal.serve(parent_.get()));
+  EXPECT_NE(renewal.serve(parent_.get()), Word::kGone);
   const auto said = hear(agent_.get());
   ASSERT_TRUE(said);
   EXPECT_EQ(said->word, Word::kEveFile);
@@ -283,16 +283,16 @@ TEST_F(Renewal, WhatGoesToNoRegularFileIsLeftAlone) {
   ASSERT_TRUE(renewal.files().open());
   renewal.ask_reopen();
   ASSERT_TRUE(say(agent_.get(), Word::kEveIsFull));
-  EXPECT_TRUE(renewal.serve(parent_.get()));
+  EXPECT_NE(renewal.serve(parent_.get()), Word::kGone);
   EXPECT_FALSE(hear(agent_.get()));
   EXPECT_EQ(told.size(), 1u);
 }
 
 TEST_F(Renewal, EndOfTheAgentIsNoticed) {
   EveRenewal renewal = this->renewal();
-  EXPECT_TRUE(renewal.serve(parent_.get()));
+  EXPECT_NE(renewal.serve(parent_.get()), Word::kGone);
   agent_ = Fd{};
-  EXPECT_FALSE(renewal.serve(parent_.get()));
+  EXPECT_EQ(renewal.serve(parent_.get()), Word::kGone);
 }
 
 }  // namespace

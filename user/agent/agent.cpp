@@ -76,15 +76,12 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
   for (std::size_t i = 0; i < interfaces.size(); ++i)
     pipeline.watch(tables_of(interfaces[i].tables), *counters[i].get());
   FlowScans scans(pipeline, ticks);
-  // One interface's buffered packets are written before the next one's are taken, so that each
-  // interface's counters tell of its own packets.
-  Counters* current = &counters.front();
-  const auto flush = [&] { pipeline.flush(*current->get()); };
+  const auto each = [&](void (Pipeline::*what)(nids_agent_counters&)) {
+    for (Counters& one : counters) (pipeline.*what)(*one.get());
+  };
   for (std::size_t i = 0; i < interfaces.size(); ++i)
     for (const Fd& ring : interfaces[i].rings) {
       auto added = rings.add(ring.get(), [&, own = &counters[i]](auto record) {
-        if (current != own) flush();
-        current = own;
         pipeline.record(record, clock, *own->get());
       });
       if (!added) return added;
@@ -97,6 +94,7 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
       epoll_ctl(epoll.get(), EPOLL_CTL_ADD, parent.fd(), &control_event) != 0)
     return Error{.action = "wait for records", .error_number = errno};
 
+  bool has_told = false;  // that it has enough
   auto next_housekeeping = std::chrono::steady_clock::now() + kHousekeepingEvery;
   pipeline.after_eve_line([&] { parent.eve_line_written(pipeline); });
   if (!parent.tell_running())
@@ -120,17 +118,17 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
     auto taken = rings.consume();
     if (!taken) return taken.error();
     has_more = *taken;
+    if (pipeline.has_enough() && !has_told) has_told = parent.tell_enough();
     if (const auto now = std::chrono::steady_clock::now(); now >= next_housekeeping) {
       next_housekeeping = now + kHousekeepingEvery;
       clock = read_clock_offset();
-      flush();
-      for (Counters& one : counters) one->degraded = pipeline.degraded();
+      each(&Pipeline::flush);
     }
     if (!has_more) scans.when_due(clock);
     if (control) control->poll();
   }
   pipeline.end_flows(scans.clock_at(clock));
-  flush();
+  each(&Pipeline::finish);
   return {};
 }
 

@@ -21,8 +21,8 @@ struct Watched {
 };
 
 // Runs until the parent says so or is gone; then takes what is left in the rings and tells all
-// flows. Returns an error where it could not go on. `ticks` is any moment before; `control` may be
-// null.
+// flows. Once Pipeline::has_enough() it tells so, and goes on counting. Returns an error where it
+// could not go on. `ticks` is any moment before; `control` may be null.
 [[nodiscard]] Result<void> run_agent(const std::vector<Watched>& interfaces,
                                      const TickSample& ticks, Pipeline& pipeline, Control* control,
                                      ParentLink& parent);

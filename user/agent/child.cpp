@@ -28,6 +28,17 @@ bool tell_reader(const std::vector<Attachment>& attachments, int parent) {
   return getppid() == parent;
 }
 
+void start_store(Store& store, const ChildParts& parts) {
+  const auto repaired = store.start();
+  if (!repaired)
+    return parts.error(repaired.error().message() + "; packets are kept, but can't be asked for");
+  if (repaired->cut_bytes != 0)
+    parts.warning(std::to_string(repaired->cut_bytes) +
+                  " bytes of a packet that was not written to its end were cut off");
+  for (const std::string& file : repaired->damaged)
+    parts.warning("the packets in " + file + " can't be read to its end; it stays as it is");
+}
+
 }  // namespace
 
 void run_child(ChildParts parts) {
@@ -51,13 +62,14 @@ void run_child(ChildParts parts) {
     one.maps.keep_only({"nids_agent"});
   }
   parts.sinks.steer = [&](std::uint32_t ifindex, const nids_flow_key& key, nids_slot_address slot,
-                          nids_interest interest) {
+                          std::uint8_t word) {
     const auto found = commands.find(ifindex);
-    return found == commands.end() ? 0 : found->second.give(key, slot, interest);
+    return found == commands.end() ? 0 : found->second.give(key, slot, word);
   };
   const bool is_stdout = parts.config.eve.path == "-";
   ParentLink parent(std::move(parts.link), is_stdout ? 0 : parts.config.eve.rotate_bytes);
-  Pipeline pipeline(parts.config, std::move(names), std::move(parts.sinks));
+  if (parts.sinks.store) start_store(*parts.sinks.store, parts);
+  Pipeline pipeline(parts.config, std::move(names), std::move(parts.sinks), parts.selection);
   const auto ticks = sample_ticks(watched.empty() ? 1 : watched.front().tables.info.tick_ns);
   if (!ticks) result = ticks.error();
   if (result) result = drop_privileges(agent_user());

@@ -20,7 +20,8 @@ struct ChildParts {
   Fd link;              // to the parent
   Fd control_listener;  // none: nobody can ask for flows
   int parent;           // its pid
-  std::function<void(const std::string&)> error;
+  const Selection& selection;
+  std::function<void(const std::string&)> warning, error;
 };
 
 [[noreturn]] void run_child(ChildParts parts);

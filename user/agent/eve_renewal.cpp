@@ -4,8 +4,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include "agent/link.hpp"
-
 namespace nids {
 
 void EveRenewal::ask_reopen() {
@@ -15,14 +13,13 @@ void EveRenewal::ask_reopen() {
     info_("SIGHUP changes nothing: the alerts go to no regular file");
 }
 
-bool EveRenewal::serve(int link) {
+Word EveRenewal::serve(int link) {
   const auto said = hear(link);
-  if (said && said->word == Word::kGone) return false;
-  if (said && said->word == Word::kEveIsFull && files_.may_renew()) give(link, files_.rotate());
-  if (!is_due_) return true;
-  is_due_ = false;
-  give(link, files_.reopen());
-  return true;
+  const Word word = said ? said->word : Word::kNothing;
+  if (word == Word::kGone) return word;
+  if (word == Word::kEveIsFull && files_.may_renew()) give(link, files_.rotate());
+  if (std::exchange(is_due_, false)) give(link, files_.reopen());
+  return word;
 }
 
 void EveRenewal::give(int link, Result<EveFiles::Renewed> renewed) {

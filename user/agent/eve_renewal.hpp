@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "agent/eve_files.hpp"
+#include "agent/link.hpp"
 
 namespace nids {
 
@@ -23,9 +24,8 @@ class EveRenewal {
   // The file is to be opened anew, by the next call of serve().
   void ask_reopen();
 
-  // One word of the agent, and what is due. False once the agent speaks no more: then there is
-  // nothing to wait for at its end of the link.
-  bool serve(int link);
+  // Hears one word of the agent, and does what it asks for here and what is due. Returns the word.
+  Word serve(int link);
 
  private:
   void give(int link, Result<EveFiles::Renewed> renewed);

@@ -3,12 +3,14 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <cerrno>
 #include <filesystem>
 #include <string_view>
 
+#include "retain/index.hpp"
 #include "retain/segment.hpp"
 
 namespace nids {
@@ -22,7 +24,8 @@ bool holds_only_segments(int directory_fd) {
   copy.release();  // closedir() closes it
   while (const dirent* entry = readdir(entries.get())) {
     const std::string_view name = entry->d_name;
-    if (name != "." && name != ".." && !SegmentName::parse(name)) return false;
+    if (name != "." && name != ".." && !name.starts_with(Index::kFile) && !SegmentName::parse(name))
+      return false;
   }
   return true;
 }
@@ -87,6 +90,20 @@ Result<Fd> open_eve(const std::string& path, bool make_directories) {
   return fd;
 }
 
+Store::Limits store_limits(const Config& config, Store::WhenBehind when_behind) {
+  const Config::Retain& retain = config.retain;
+  return {.budget_bytes = retain.budget_bytes,
+          .segment_bytes = retain.segment_bytes,
+          .segment_time = std::chrono::seconds(retain.segment_seconds),
+          .min_free_share = retain.min_free_percent / 100.0,
+          .max_waiting_bytes = retain.queue_bytes,
+          .max_alerts = retain.max_alerts,
+          .sync = retain.sync == Config::Retain::Sync::kSecond    ? Sync::kSecond
+                  : retain.sync == Config::Retain::Sync::kSegment ? Sync::kSegment
+                                                                  : Sync::kNever,
+          .when_behind = when_behind};
+}
+
 Result<Fd> open_packet_directory(const std::string& name, const AgentUser& user) {
   const std::string path = without_trailing_slashes(name);
   if (is_symlink(path))
@@ -104,6 +121,11 @@ Result<Fd> open_packet_directory(const std::string& name, const AgentUser& user)
   if (is_new && fchmod(fd->get(), 0750) != 0)
     return Error{.action = "set the rights of " + path, .error_number = errno};
   if (!is_new && (status.st_mode & S_IWOTH) != 0) return refuse(path, "everybody may write to it");
+  if (flock(fd->get(), LOCK_EX | LOCK_NB) != 0)
+    return Error{.action = "keep packets in " + path,
+                 .error_number = errno == EWOULDBLOCK ? 0 : errno,
+                 .reason = errno == EWOULDBLOCK ? "another process does" : "",
+                 .hint = "give --retain a directory of its own, or attach both interfaces at once"};
   if (status.st_uid == user.uid) return fd;
   if (status.st_uid != 0 && status.st_uid != geteuid())
     return refuse(path, "it belongs to another user");

@@ -5,8 +5,10 @@
 #include <string>
 
 #include "agent/privileges.hpp"
+#include "config/config.hpp"
 #include "kernel/handle.hpp"
 #include "nids/result.hpp"
+#include "retain/store.hpp"
 
 namespace nids {
 
@@ -19,7 +21,11 @@ enum class WhenFull { kWait, kLose };
 [[nodiscard]] Result<Fd> open_eve(const std::string& path, bool make_directories);
 
 // A directory that `user` can write and others can't: made where it is missing; handed to `user`
-// where it is root's and holds nothing but segments.
+// where it is root's and holds nothing but segments and their index. Locked as long as the fd is
+// open: one process at a time keeps packets there.
 [[nodiscard]] Result<Fd> open_packet_directory(const std::string& name, const AgentUser& user);
+
+// The store's limits as the configuration has them.
+Store::Limits store_limits(const Config& config, Store::WhenBehind when_behind);
 
 }  // namespace nids

@@ -20,6 +20,7 @@ class ParentLink {
 
   int fd() const { return link_.get(); }
   [[nodiscard]] bool tell_running() const { return say(link_.get(), Word::kRunning); }
+  [[nodiscard]] bool tell_enough() const { return say(link_.get(), Word::kHasEnough); }
 
   // All that the parent has said since the last call.
   void hear_all(Pipeline& pipeline);

@@ -12,8 +12,8 @@
 #include "agent/outputs.hpp"
 #include "agent/privileges.hpp"
 #include "source/capture_file.hpp"
-#include "source/link_layer.hpp"
 #include "source/record_source.hpp"
+#include "source/twin_frame.hpp"
 
 namespace nids {
 namespace {
@@ -33,21 +33,20 @@ AgentUser packets_owner() {
   return {.name = "this user", .uid = geteuid(), .gid = getegid()};
 }
 
-Result<Sinks> open_sinks(const ReplayRequest& request, int dlt, Fd directory) {
+Result<Sinks> open_sinks(const ReplayRequest& request, int dlt, Fd directory,
+                         std::optional<Index> index) {
   Sinks sinks;
   sinks.on_alert = request.on_alert;
   if (request.retain) {
-    const auto& retain = request.config.retain;
     auto store = Store::open(directory.get(), *request.retain,
                              {{0,
                                {.name = request.file,
                                 .description = {},
                                 .link_type = pcapng_link_type(dlt),
                                 .snap_len = 0}}},
-                             {.budget_bytes = retain.budget_bytes,
-                              .segment_bytes = retain.segment_bytes,
-                              .min_free_share = retain.min_free_percent / 100.0});
+                             store_limits(request.config, Store::WhenBehind::kWait));
     if (!store) return store.error();
+    if (auto used = store->use(std::move(*index)); !used) return used.error();
     sinks.store.emplace(std::move(*store));
   }
   return sinks;
@@ -122,9 +121,9 @@ class FlowScans {
   std::uint64_t packets_ = 0;
 };
 
-// Every frame of the file, until its end or its damage.
-Result<void> take_frames(CaptureFile& file, RecordSource& source, FlowScans& scans,
-                         ReplayOutcome& outcome) {
+// Every frame of the file, until its end, its damage, or enough of it.
+Result<void> take_frames(CaptureFile& file, RecordSource& source, const Pipeline& pipeline,
+                         FlowScans& scans, ReplayOutcome& outcome) {
   const int dlt = file.link_type();
   std::uint64_t first_ns = 0, last_ns = 0;
   for (;;) {
@@ -142,29 +141,13 @@ Result<void> take_frames(CaptureFile& file, RecordSource& source, FlowScans& sca
     first_ns = std::min(first_ns, (*frame)->time.ns);
     last_ns = std::max(last_ns, (*frame)->time.ns);
     outcome.bytes += (*frame)->wire_len;
+    if (pipeline.has_enough()) break;
   }
   outcome.duration_s = static_cast<double>(last_ns - first_ns) / 1e9;
   return {};
 }
 
 }  // namespace
-
-nids_twin_frame twin_frame(const Frame& frame, int dlt) {
-  nids_twin_frame out{};
-  out.bytes = frame.bytes.data();
-  out.captured_len = static_cast<std::uint32_t>(frame.bytes.size());
-  out.wire_len = frame.wire_len;
-  out.time_ns = frame.time.ns;
-  if (const auto layer = link_layer(dlt, frame.bytes)) {
-    out.is_ethernet = layer->ethernet;
-    out.ether_type = layer->ether_type;
-    out.l3_offset = static_cast<std::uint32_t>(layer->offset);
-  } else {
-    out.is_ethernet = true;  // shorter than its link header: truncated, as parse says of Ethernet
-    out.captured_len = 0;
-  }
-  return out;
-}
 
 Result<ReplayOutcome> replay(ReplayRequest request) {
   std::signal(SIGPIPE, SIG_IGN);
@@ -174,6 +157,7 @@ Result<ReplayOutcome> replay(ReplayRequest request) {
     if (auto able = may_load(); !able) return able.error();
   ReplayOutcome outcome;
   Fd eve, directory;
+  std::optional<Index> index;
   std::unique_ptr<RecordSource> source;
   std::optional<Pipeline> pipeline;  // its outputs want the file's link type
   const auto prepare = [&]() -> Result<void> {
@@ -186,6 +170,10 @@ Result<ReplayOutcome> replay(ReplayRequest request) {
       auto fd = open_packet_directory(*request.retain, packets_owner());
       if (!fd) return fd.error();
       directory = std::move(*fd);
+      Repaired repaired;
+      auto opened = open_repaired(directory.get(), *request.retain, repaired);
+      if (!opened) return opened.error();
+      index.emplace(std::move(*opened));
     }
     auto opened = open_source(
         request, [&](auto record) { pipeline->record(record, ClockOffset{}, outcome.agent); });
@@ -195,21 +183,29 @@ Result<ReplayOutcome> replay(ReplayRequest request) {
   };
   auto file = CaptureFile::open(request.file, prepare);
   if (!file) return file.error();
-  auto sinks = open_sinks(request, file->link_type(), std::move(directory));
+  if (request.filter) {
+    auto filter = request.filter(file->libpcap());
+    if (!filter) return filter.error();
+    request.selection.filter = std::move(*filter);
+  }
+  auto sinks = open_sinks(request, file->link_type(), std::move(directory), std::move(index));
   if (!sinks) return sinks.error();
   if (eve) sinks->eve.emplace(eve.release());
 
   outcome.classes = abi_classes(request.config);
   outcome.slots =
       std::uint64_t{request.config.flow.slots_per_cpu} + request.config.flow.ipv6_slots_per_cpu;
-  sinks->steer = [&](auto, const nids_flow_key& key, nids_slot_address slot,
-                     nids_interest interest) { return source->command(key, slot, interest); };
-  pipeline.emplace(request.config, std::map<std::uint32_t, std::string>{}, std::move(*sinks));
+  sinks->steer = [&](auto, const nids_flow_key& key, nids_slot_address slot, std::uint8_t word) {
+    return source->command(key, slot, word);
+  };
+  pipeline.emplace(request.config, std::map<std::uint32_t, std::string>{}, std::move(*sinks),
+                   std::move(request.selection));
   pipeline->watch(source->tables(), outcome.agent);
   FlowScans scans(*pipeline, first_pass_setup(request.config).tick_ns);
-  if (auto done = take_frames(*file, *source, scans, outcome); !done) return done.error();
+  if (auto done = take_frames(*file, *source, *pipeline, scans, outcome); !done)
+    return done.error();
   scans.end();
-  pipeline->flush(outcome.agent);
+  pipeline->finish(outcome.agent);
   const auto reading = source->read();
   if (!reading) return reading.error();
   outcome.counters = reading->counters;

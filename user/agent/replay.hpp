@@ -10,7 +10,6 @@
 
 #include "agent/pipeline.hpp"
 #include "config/config.hpp"
-#include "firstpass/twin.h"
 #include "nids/abi/config.h"
 #include "nids/abi/counters.h"
 #include "nids/result.hpp"
@@ -24,6 +23,10 @@ struct ReplayRequest {
   std::optional<std::string> eve;     // "-" is standard output; none: not written
   std::optional<std::string> retain;  // a directory; none: nothing is kept
   std::function<void(const Alert&)> on_alert;
+  // Gives the filter of `selection` for the file, once that is open; none: it stays as it is. An
+  // error ends the replay.
+  std::function<Result<PacketFilter>(pcap*)> filter;
+  Selection selection;
   bool by_kernel = false;  // needs privileges, which are given up before the file is read
 };
 
@@ -40,9 +43,6 @@ struct ReplayOutcome {
   bool scan_agrees = true;      // the slots add up to counters.live
   std::optional<Error> damage;  // the file ended inside a packet, or is corrupt from there on
 };
-
-// A frame of the file as the first pass takes it, by its link type (DLT_*).
-nids_twin_frame twin_frame(const Frame& frame, int dlt);
 
 // An error: nothing was read.
 [[nodiscard]] Result<ReplayOutcome> replay(ReplayRequest request);

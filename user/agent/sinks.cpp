@@ -6,7 +6,7 @@
 namespace nids {
 namespace {
 
-Result<Store> open_store(const Config::Retain& config, const std::string& path,
+Result<Store> open_store(const Config& config, const std::string& path,
                          const std::vector<Attachment>& attachments) {
   std::map<std::uint32_t, pcapng::Interface> interfaces;
   for (const Attachment& one : attachments)
@@ -14,13 +14,17 @@ Result<Store> open_store(const Config::Retain& config, const std::string& path,
         .name = one.ifname, .description = {}, .link_type = 1, .snap_len = 0};
   auto fd = open_packet_directory(path, agent_user());
   if (!fd) return fd.error();
-  return Store::open(fd->get(), path, interfaces,
-                     {.budget_bytes = config.budget_bytes,
-                      .segment_bytes = config.segment_bytes,
-                      .min_free_share = config.min_free_percent / 100.0});
+  return Store::open(fd->get(), path, interfaces, store_limits(config, Store::WhenBehind::kLose));
 }
 
 }  // namespace
+
+EveFiles eve_files(const Config::Eve& config, const Paths& paths) {
+  const bool is_default = config.path.empty();
+  return {is_default ? paths.eve : config.path,
+          is_default,
+          {.rotate_bytes = config.rotate_bytes, .keep = config.keep}};
+}
 
 Sinks open_sinks(const Config& config, const Paths& paths,
                  const std::vector<Attachment>& attachments, EveFiles& eve,
@@ -38,8 +42,7 @@ Sinks open_sinks(const Config& config, const Paths& paths,
   }
   if (config.retain.enabled) {
     const std::string& directory = config.retain.directory;
-    auto store =
-        open_store(config.retain, directory.empty() ? paths.packets : directory, attachments);
+    auto store = open_store(config, directory.empty() ? paths.packets : directory, attachments);
     if (store)
       sinks.store.emplace(std::move(*store));
     else

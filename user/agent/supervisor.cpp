@@ -29,19 +29,12 @@ constexpr auto kAgentStarts = std::chrono::seconds(10);
 constexpr auto kAgentMayTake = std::chrono::seconds(10);
 constexpr std::size_t kToEnd = 16;  // descriptors that removing needs
 
-EveFiles eve_files(const Config::Eve& config, const std::string& default_path) {
-  const bool is_default = config.path.empty();
-  return {is_default ? default_path : config.path,
-          is_default,
-          {.rotate_bytes = config.rotate_bytes, .keep = config.keep}};
-}
-
 }  // namespace
 
 Supervisor::Supervisor(AttachRequest request, Callbacks callbacks)
     : request_(std::move(request)),
       callbacks_(std::move(callbacks)),
-      eve_(eve_files(request_.config.eve, request_.paths.eve), callbacks_.info, callbacks_.error) {}
+      eve_(eve_files(request_.config.eve, request_.paths), callbacks_.info, callbacks_.error) {}
 
 Result<AttachOutcome> Supervisor::run() {
   if (auto prepared = prepare(); !prepared) return prepared.error();
@@ -189,6 +182,8 @@ void Supervisor::become_agent(Fd link, int parent) {
              .link = std::move(link),
              .control_listener = std::move(control_listener_),
              .parent = parent,
+             .selection = request_.selection,
+             .warning = callbacks_.warning,
              .error = callbacks_.error});
 }
 
@@ -206,7 +201,7 @@ Supervisor::Ending Supervisor::watch() {
     }
     poll(fds.data(), fds.size(), wait_ms);
     if (is_told_to_end()) return Ending::kAsked;
-    serve_agent();
+    if (agent_has_enough()) return Ending::kAsked;
     if (agent_has_died()) return Ending::kAgentDied;
     check_links();
     check_filters();
@@ -227,8 +222,12 @@ bool Supervisor::is_told_to_end() {
     }
 }
 
-void Supervisor::serve_agent() {
-  if (link_ && !eve_.serve(link_.get())) link_ = Fd{};
+// Of what it says, and answers the rest.
+bool Supervisor::agent_has_enough() {
+  if (!link_) return false;
+  const Word word = eve_.serve(link_.get());
+  if (word == Word::kGone) link_ = Fd{};  // how it ended is asked for elsewhere
+  return word == Word::kHasEnough;
 }
 
 bool Supervisor::agent_has_died() {
@@ -390,7 +389,7 @@ bool Supervisor::stop_agent() {
     }
     pollfd asks{link_.get(), POLLIN, 0};  // at the end many flows are written at once
     poll(&asks, 1, 2);
-    serve_agent();
+    agent_has_enough();
   }
   agent_pid_ = 0;
   return ended > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;

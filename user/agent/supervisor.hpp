@@ -28,6 +28,7 @@ struct AttachRequest {
   bool egress = true;
   bool keep_attached = false;
   std::optional<std::chrono::milliseconds> duration;
+  Selection selection;
   Config config;
   Paths paths;
 };
@@ -66,7 +67,7 @@ class Supervisor {
   [[noreturn]] void become_agent(Fd link, int parent);
   Ending watch();
   bool is_told_to_end();
-  void serve_agent();
+  bool agent_has_enough();
   bool agent_has_died();
   void check_links();
   void check_detach_requests();

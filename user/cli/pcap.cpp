@@ -15,6 +15,7 @@
 #include "firstpass/first_pass.hpp"
 #include "log/eve_json.hpp"
 #include "source/capture_file.hpp"
+#include "source/twin_frame.hpp"
 
 namespace nids {
 namespace {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -149,6 +150,26 @@ Read size(T& out, Bounds bounds) {
   };
 }
 
+// A size, or one of two words that stand for the numbers beside it.
+inline Read kept_of_flow(std::uint64_t& out, Bounds bounds, std::uint64_t headers,
+                         std::uint64_t whole) {
+  return [=, &out](const toml::node& node, const std::string& name, Problems& problems) {
+    const auto* text = node.as_string();
+    const bool is_size =
+        text == nullptr || (!text->get().empty() && text->get()[0] >= '0' && text->get()[0] <= '9');
+    if (text != nullptr && text->get() == "headers") {
+      out = headers;
+    } else if (text != nullptr && text->get() == "whole") {
+      out = whole;
+    } else if (is_size) {
+      size(out, bounds)(node, name, problems);
+    } else {
+      problems.add(node, name,
+                   "expected \"headers\", \"whole\" or a size, found " + quoted(text->get()));
+    }
+  };
+}
+
 inline Read seconds(std::uint32_t& out, Bounds bounds) {
   return [&out, bounds](const toml::node& node, const std::string& name, Problems& problems) {
     const auto* text = node.as_string();
@@ -182,6 +203,24 @@ inline Read path(std::string& out) {
                           "expected a path of at most " + std::to_string(kMaxPathBytes) +
                               " bytes, found " + std::to_string(text->get().size()));
     out = text->get();
+  };
+}
+
+// An enumeration's values by name, in their order.
+template <class T, std::size_t N>
+Read one_of(T& out, const std::array<std::string_view, N>& names) {
+  return [&out, &names](const toml::node& node, const std::string& name, Problems& problems) {
+    const auto* text = node.as_string();
+    const auto found = text ? std::find(names.begin(), names.end(), text->get()) : names.end();
+    if (found != names.end()) {
+      out = static_cast<T>(found - names.begin());
+      return;
+    }
+    std::string expected = "expected";
+    for (const std::string_view one : names)
+      expected += (one == names.front() ? " " : " or ") + quoted(one);
+    problems.add(node, name,
+                 expected + ", found " + (text ? quoted(text->get()) : std::string(kind(node))));
   };
 }
 

@@ -6,20 +6,10 @@
 #include <bit>
 #include <cstring>
 
+#include "retain/pcapng_blocks.hpp"
+
 namespace nids::pcapng {
 namespace {
-
-constexpr std::uint32_t kSectionHeaderBlock = 0x0a0d0d0a;
-constexpr std::uint32_t kInterfaceBlock = 1;
-constexpr std::uint32_t kEnhancedPacketBlock = 6;
-
-constexpr std::uint16_t kEndOfOptions = 0;
-constexpr std::uint16_t kComment = 1;
-constexpr std::uint16_t kShbUserAppl = 4;
-constexpr std::uint16_t kIfName = 2;
-constexpr std::uint16_t kIfDescription = 3;
-constexpr std::uint16_t kIfTsresol = 9;
-constexpr std::uint16_t kEpbFlags = 2;
 
 constexpr std::size_t kMaxOption = 65'535;  // bytes; the length field has 16 bits
 constexpr std::uint64_t kUnknownSectionLength = ~0ull;
@@ -57,6 +47,22 @@ void put_text(Bytes& out, std::uint16_t code, std::string_view text) {
   if (!text.empty()) put_option(out, code, std::as_bytes(std::span(cut(text))));
 }
 
+// Half by half, the high one first, in either byte order.
+void put_time(Bytes& out, WallTime time) {
+  put(out, static_cast<std::uint32_t>(time.ns >> 32));
+  put(out, static_cast<std::uint32_t>(time.ns));
+}
+
+void put_time_option(Bytes& out, std::uint16_t code, WallTime time) {
+  put(out, code);
+  put(out, static_cast<std::uint16_t>(sizeof time.ns));
+  put_time(out, time);
+}
+
+void put_count(Bytes& out, std::uint16_t code, std::uint64_t count) {
+  put_option(out, code, std::as_bytes(std::span(&count, 1)));
+}
+
 void end_options(Bytes& out) { put_option(out, kEndOfOptions, {}); }
 
 // The length stands at both ends of a block, so that readers can go backwards.
@@ -75,8 +81,8 @@ void append_block(Bytes& out, std::uint32_t type, Body body) {
 
 void append_section_header(Bytes& out, std::string_view application) {
   append_block(out, kSectionHeaderBlock, [&] {
-    put(out, std::uint32_t{0x1a2b3c4d});  // tells the reader our byte order
-    put(out, std::uint16_t{1});           // version 1.0
+    put(out, kByteOrderMagic);   // tells the reader our byte order
+    put(out, std::uint16_t{1});  // version 1.0
     put(out, std::uint16_t{0});
     put(out, kUnknownSectionLength);
     put_text(out, kShbUserAppl, application);
@@ -92,6 +98,8 @@ void append_interface(Bytes& out, const Interface& interface) {
     put_text(out, kIfName, interface.name);
     put_text(out, kIfDescription, interface.description);
     put_option(out, kIfTsresol, std::array{std::byte{9}});
+    // A byte says what kind of filter: 0 is libpcap's text.
+    if (!interface.filter.empty()) put_text(out, kIfFilter, '\0' + interface.filter);
     end_options(out);
   });
 }
@@ -100,14 +108,26 @@ void append_packet(Bytes& out, const EnhancedPacket& packet) {
   const auto captured_len = static_cast<std::uint32_t>(packet.data.size());
   append_block(out, kEnhancedPacketBlock, [&] {
     put(out, packet.interface);
-    put(out, static_cast<std::uint32_t>(packet.time.ns >> 32));
-    put(out, static_cast<std::uint32_t>(packet.time.ns));
+    put_time(out, packet.time);
     put(out, captured_len);
     put(out, std::max(packet.original_len, captured_len));
     put_padded(out, packet.data);
     const std::uint32_t flags = packet.outbound ? 2 : 1;
     put_option(out, kEpbFlags, std::as_bytes(std::span(&flags, 1)));
     for (const std::string& comment : packet.comments) put_text(out, kComment, comment);
+    end_options(out);
+  });
+}
+
+void append_statistics(Bytes& out, const Statistics& statistics) {
+  append_block(out, kStatisticsBlock, [&] {
+    put(out, statistics.interface);
+    put_time(out, statistics.end);
+    put_time_option(out, kIsbStartTime, statistics.start);
+    put_time_option(out, kIsbEndTime, statistics.end);
+    if (statistics.received) put_count(out, kIsbIfRecv, *statistics.received);
+    put_count(out, kIsbIfDrop, statistics.dropped);
+    put_count(out, kIsbUsrDeliv, statistics.kept);
     end_options(out);
   });
 }

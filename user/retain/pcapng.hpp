@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,10 +17,11 @@ namespace nids::pcapng {
 using Bytes = std::vector<std::byte>;
 
 struct Interface {
-  std::string name;             // if_name
-  std::string description;      // if_description, may be empty
+  std::string name{};           // if_name
+  std::string description{};    // if_description, may be empty
   std::uint16_t link_type = 1;  // LINKTYPE_*: 1 is Ethernet
   std::uint32_t snap_len = 0;   // bytes, 0: no limit; libpcap wants the same in all of a file
+  std::string filter{};         // if_filter, a pcap-filter expression; may be empty
 };
 
 // Section header in host byte order; `application` becomes shb_userappl.
@@ -36,5 +38,15 @@ struct EnhancedPacket {
   std::vector<std::string> comments{};  // already printable; each at most 65,535 bytes is kept
 };
 void append_packet(Bytes& out, const EnhancedPacket& packet);
+
+// What became of an interface's packets while the section was written.
+struct Statistics {
+  std::uint32_t interface = 0;
+  WallTime start{}, end{};
+  std::optional<std::uint64_t> received{};  // isb_ifrecv; none: not known
+  std::uint64_t kept = 0;                   // isb_usrdeliv
+  std::uint64_t dropped = 0;                // isb_ifdrop: lost by overload
+};
+void append_statistics(Bytes& out, const Statistics& statistics);
 
 }  // namespace nids::pcapng

@@ -83,6 +83,22 @@ std::string SegmentName::file() const {
          (severity == 0 ? "" : "-s" + std::to_string(severity)) + std::string(kSuffix);
 }
 
+WallTime SegmentName::begun() const {
+  using namespace std::chrono;
+  const auto number = [&](std::size_t at, std::size_t digits) {
+    unsigned value = 0;
+    if (time.size() == kTimeLen) std::from_chars(&time[at], &time[at] + digits, value);
+    return value;
+  };
+  const year_month_day date{year(static_cast<int>(number(0, 4))), month(number(4, 2)),
+                            day(number(6, 2))};
+  if (!date.ok()) return {};
+  const auto since = sys_days(date).time_since_epoch() + hours(number(9, 2)) +
+                     minutes(number(11, 2)) + seconds(number(13, 2));
+  const auto ns = nanoseconds(since).count();
+  return {ns > 0 ? static_cast<std::uint64_t>(ns) : 0};
+}
+
 Result<std::map<SegmentName, std::uint64_t>> list_segments(int directory_fd,
                                                            const std::string& path) {
   const auto failed = [&] {
@@ -114,59 +130,32 @@ Result<std::map<SegmentName, std::uint64_t>> list_segments(int directory_fd,
   return segments;
 }
 
-Segment::Segment(int fd, SegmentName name, std::span<const std::byte> header)
-    : fd_(fd), name_(std::move(name)) {
-  buffer_.reserve(kBufferBytes);
-  buffer_.assign(header.begin(), header.end());
-}
-
-Segment::Segment(Segment&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)),
-      name_(std::move(other.name_)),
-      buffer_(std::move(other.buffer_)),
-      file_bytes_(other.file_bytes_),
-      written_(other.written_),
-      buffered_(other.buffered_) {}
-
-Segment::~Segment() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
-Result<Segment> Segment::create(int directory_fd, SegmentName name,
-                                std::span<const std::byte> header) {
+Result<SegmentFile> SegmentFile::create(int directory_fd, const SegmentName& name) {
   const std::string file = name.file();
   const int fd = ::openat(directory_fd, file.c_str(),
                           O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
   if (fd < 0) return Error{.action = "create " + file, .error_number = errno};
-  return Segment(fd, std::move(name), header);
+  return SegmentFile(fd);
 }
 
-nids_sum Segment::kept() const {
-  return {written_.packets + buffered_.packets, written_.bytes + buffered_.bytes};
+SegmentFile::SegmentFile(SegmentFile&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), size_(other.size_) {}
+
+SegmentFile::~SegmentFile() {
+  if (fd_ >= 0) ::close(fd_);
 }
 
-bool Segment::takes(std::size_t block_bytes) const {
-  return buffered_.packets == 0 || buffer_.size() + block_bytes <= kBufferBytes;
-}
-
-void Segment::append(std::span<const std::byte> block, std::size_t captured_bytes) {
-  buffer_.insert(buffer_.end(), block.begin(), block.end());
-  buffered_.packets += 1;
-  buffered_.bytes += captured_bytes;
-}
-
-bool Segment::write() {
-  const std::size_t done = write_all(fd_, buffer_);
-  const bool complete = done == buffer_.size();
-  if (complete) {
-    written_ = kept();
-    file_bytes_ += done;
-  } else if (::ftruncate(fd_, static_cast<off_t>(file_bytes_)) != 0) {
-    file_bytes_ += done;
+bool SegmentFile::append(std::span<const std::byte> blocks) {
+  const std::size_t done = write_all(fd_, blocks);
+  if (done == blocks.size()) {
+    size_ += done;
+    return true;
   }
-  buffer_.clear();
-  buffered_ = {};
-  return complete;
+  // Where not even that is possible, readers stop at the last whole block.
+  if (::ftruncate(fd_, static_cast<off_t>(size_)) != 0) size_ += done;
+  return false;
 }
+
+bool SegmentFile::sync() { return ::fdatasync(fd_) == 0; }
 
 }  // namespace nids

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Segment files of one directory: their names, the list of them, and the one being written in
-// whole blocks. Knows no budget and never removes a file.
+// Segment files of one directory: their names, the list of them, and one that is written. Knows no
+// budget and never removes a file.
 #pragma once
 
 #include <compare>
@@ -11,9 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "nids/abi/counters.h"
 #include "nids/result.hpp"
 #include "nids/time.hpp"
 
@@ -29,6 +27,7 @@ struct SegmentName {
   static SegmentName of(WallTime first_packet, std::uint64_t sequence, std::uint8_t severity);
   static std::optional<SegmentName> parse(std::string_view file);
   std::string file() const;
+  WallTime begun() const;  // to the second
   auto operator<=>(const SegmentName&) const = default;
 };
 
@@ -36,39 +35,25 @@ struct SegmentName {
 Result<std::map<SegmentName, std::uint64_t>> list_segments(int directory_fd,
                                                            const std::string& path);
 
-class Segment {
+// Begins empty and grows by whole blocks, so that a crash leaves at most one piece of them.
+class SegmentFile {
  public:
-  static constexpr std::size_t kBufferBytes = 256 * 1024;
+  // The file must not exist. An error: errno, e.g. EEXIST.
+  static Result<SegmentFile> create(int directory_fd, const SegmentName& name);
+  SegmentFile(SegmentFile&&) noexcept;
+  SegmentFile& operator=(SegmentFile&&) = delete;
+  ~SegmentFile();
 
-  // Creates the file, which must not exist; `header` opens it. An error: errno, e.g. EEXIST.
-  static Result<Segment> create(int directory_fd, SegmentName name,
-                                std::span<const std::byte> header);
-  Segment(Segment&&) noexcept;
-  Segment& operator=(Segment&&) = delete;
-  ~Segment();  // closes, writes nothing
-
-  const SegmentName& name() const { return name_; }
-  std::uint64_t size() const { return file_bytes_ + buffer_.size(); }
-  std::uint64_t file_bytes() const { return file_bytes_; }
-  nids_sum kept() const;  // packets and their captured bytes, buffered ones included
-  const nids_sum& buffered() const { return buffered_; }
-  bool takes(std::size_t block_bytes) const;  // into the buffer as it is
-
-  void append(std::span<const std::byte> block, std::size_t captured_bytes);
-
-  // Writes the buffer. False: the disk refused, the file ends where it ended before, and what was
-  // buffered is gone.
-  bool write();
+  // False: the disk refused, and the file ends where it ended before.
+  bool append(std::span<const std::byte> blocks);
+  bool sync();
+  std::uint64_t size() const { return size_; }
 
  private:
-  Segment(int fd, SegmentName name, std::span<const std::byte> header);
+  explicit SegmentFile(int fd) : fd_(fd) {}
 
   int fd_ = -1;
-  SegmentName name_;
-  std::vector<std::byte> buffer_;  // whole blocks: a crash leaves at most one write in pieces
-  std::uint64_t file_bytes_ = 0;
-  nids_sum written_{};
-  nids_sum buffered_{};
+  std::uint64_t size_ = 0;
 };
 
 }  // namespace nids

@@ -6,48 +6,61 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <utility>
 
+#include "retain/comments.hpp"
+#include "retain/draft.hpp"
 #include "retain/segment.hpp"
+#include "retain/shelf.hpp"
 
 namespace nids {
 namespace {
 
 constexpr std::uint64_t kRetryAfterNs = 1'000'000'000;
+constexpr std::uint64_t kSegmentShare = 8;              // of the budget, at least so many segments
+constexpr std::uint64_t kLookAtDiskEvery = 256u << 10;  // bytes
 
-struct ClosedSegment {
-  std::uint64_t file_bytes = 0;
-  nids_sum kept{};  // captured bytes; of an earlier run: bytes of the file, packets not known
-};
-
-enum class Refusal { kNone, kPolicy, kError };
+enum class Refusal { kNone, kPolicy, kError, kOverload };
 
 void count(nids_sum& sum, const nids_sum& more) {
   sum.packets += more.packets;
   sum.bytes += more.bytes;
 }
 
+void take_back(nids_sum& sum, const nids_sum& less) {
+  sum.packets -= less.packets;
+  sum.bytes -= less.bytes;
+}
+
 }  // namespace
 
 struct Store::State {
-  explicit State(int fd) : directory_fd(fd) {}
+  State(int fd, Limits all) : directory_fd(fd), limits(all) {}
   State(const State&) = delete;
   State& operator=(const State&) = delete;
-  ~State() { ::close(directory_fd); }
+  ~State() {
+    writer.reset();
+    ::close(directory_fd);
+  }
 
   int directory_fd;
-  std::string path;
   Limits limits;
+  std::string path;
   std::map<std::uint32_t, std::uint32_t> interface_indexes;  // by ifindex
   pcapng::Bytes header;                                      // of every segment
+  pcapng::Bytes trailer;                                     // likewise
   pcapng::Bytes block;                                       // of the packet at hand
 
-  std::map<SegmentName, ClosedSegment> closed;
-  std::uint64_t closed_bytes = 0;
+  std::unique_ptr<Index> index;  // until the writer has it
+  std::unique_ptr<Writer> writer;
+  Shelf shelf;
+  std::array<std::optional<Draft>, 4> drafts;  // by severity
   std::uint64_t next_sequence = 1;
-  std::optional<Segment> segment;
-  bool degraded = false;
+  std::uint64_t next_alert = 1;
+  bool is_degraded = false, index_is_lost = false;
+  std::uint64_t disk_room = 0;  // bytes that may be kept before the disk is looked at again
 
   // After a refusal the disk is left alone for a second of packet time.
   WallTime now;
@@ -60,125 +73,201 @@ struct Store::State {
   }
   Refusal hold(Refusal why) {
     refused_at = now;
-    if (why == Refusal::kError) degraded = true;
+    if (why == Refusal::kError) is_degraded = true;
     return refusal = why;
   }
 
-  std::uint64_t total_bytes() const { return closed_bytes + (segment ? segment->size() : 0); }
-  std::uint64_t needed_bytes() const { return block.size() + (segment ? 0 : header.size()); }
-
-  bool write(nids_agent_counters& counters);
-  bool close(nids_agent_counters& counters);
-  void shelve();
-  bool remove_oldest(nids_agent_counters& counters);
-  bool make_room(nids_agent_counters& counters);
-  bool is_below_floor() const;
-  bool create();
-  Refusal prepare(nids_agent_counters& counters);
+  Writer& thread();
+  std::uint64_t segment_limit() const;
+  std::uint64_t total_bytes() const;
+  void make_block(const Packet& packet, std::uint32_t interface, const Facts& facts, bool is_named);
+  bool is_complete(const Draft& draft) const;
+  void give(Draft& draft);
+  void complete(std::optional<Draft>& draft);
+  bool make_room(std::uint64_t needed, nids_agent_counters& counters);
+  bool has_disk_room(std::uint64_t needed);
+  bool create(std::optional<Draft>& draft, std::uint8_t severity);
+  Refusal prepare(std::optional<Draft>& draft, std::uint8_t severity,
+                  nids_agent_counters& counters);
+  void lose(const LostChunk& chunk);
+  void collect(nids_agent_counters& counters);
+  std::optional<WallTime> oldest() const;
+  void number(std::vector<KeptAlert>& alerts);
 };
 
-void Store::State::shelve() {
-  if (segment->file_bytes() == 0) {
-    ::unlinkat(directory_fd, segment->name().file().c_str(), 0);
-  } else {
-    closed[segment->name()] = {segment->file_bytes(), segment->kept()};
-    closed_bytes += segment->file_bytes();
-  }
-  segment.reset();
+// Only when there is something to write: threads don't live through a fork.
+Writer& Store::State::thread() {
+  if (!writer)
+    writer =
+        std::make_unique<Writer>(Writer::Settings{.directory_fd = directory_fd,
+                                                  .sync = limits.sync,
+                                                  .max_waiting_bytes = limits.max_waiting_bytes,
+                                                  .max_alerts = limits.max_alerts},
+                                 std::move(index));
+  return *writer;
 }
 
-bool Store::State::write(nids_agent_counters& counters) {
-  if (!segment || segment->buffered().packets == 0) return true;
-  const nids_sum buffered = segment->buffered();
-  if (segment->write()) {
-    degraded = false;
-    return true;
-  }
-  counters.retained.packets -= buffered.packets;
-  counters.retained.bytes -= buffered.bytes;
-  count(counters.not_kept_by_error, buffered);
-  shelve();
-  hold(Refusal::kError);
-  return false;
+std::uint64_t Store::State::segment_limit() const {
+  return std::min(limits.segment_bytes, limits.budget_bytes / kSegmentShare);
 }
 
-bool Store::State::close(nids_agent_counters& counters) {
-  if (!write(counters)) return false;
-  if (segment) shelve();
+std::uint64_t Store::State::total_bytes() const {
+  std::uint64_t bytes = shelf.bytes();
+  for (const auto& draft : drafts)
+    if (draft) bytes += draft->size() + trailer.size();
+  return bytes;
+}
+
+void Store::State::number(std::vector<KeptAlert>& alerts) {
+  for (KeptAlert& alert : alerts) alert.id = next_alert++;
+}
+
+void Store::State::make_block(const Packet& packet, std::uint32_t interface, const Facts& facts,
+                              bool is_named) {
+  std::vector<std::string> comments;
+  for (const KeptAlert& alert : facts.alerts) {
+    comments.push_back(alert_text(alert));
+    comments.push_back(alert_comment(alert));
+  }
+  if (facts.flow_id != 0 && facts.flow && (!is_named || facts.is_related))
+    comments.push_back(flow_comment({facts.flow(), facts.is_related}));
+  block.clear();
+  pcapng::append_packet(block, {.interface = interface,
+                                .time = packet.time,
+                                .original_len = packet.frame_len,
+                                .data = packet.bytes,
+                                .outbound = packet.direction == NIDS_EGRESS,
+                                .comments = std::move(comments)});
+}
+
+bool Store::State::is_complete(const Draft& draft) const {
+  const auto age = std::chrono::nanoseconds(now > draft.begun() ? now.ns - draft.begun().ns : 0);
+  return draft.size() + block.size() + trailer.size() > segment_limit() ||
+         draft.is_full_of_flows() || age >= limits.segment_time;
+}
+
+void Store::State::give(Draft& draft) {
+  if (draft.waiting_bytes() != 0) thread().write(draft.take());
+}
+
+void Store::State::complete(std::optional<Draft>& draft) {
+  if (!draft) return;
+  draft->append(trailer);
+  give(*draft);
+  shelf.add(draft->name(), draft->size(), draft->kept());
+  thread().close(draft->file(), draft->name());
+  draft.reset();
+}
+
+// Ends: each turn completes a segment under way, or takes a complete one off the shelf; and a
+// packet that an empty store can't hold was refused before.
+bool Store::State::make_room(std::uint64_t needed, nids_agent_counters& counters) {
+  while (total_bytes() + needed > limits.budget_bytes) {
+    if (shelf.is_empty()) {
+      const auto largest = std::ranges::max_element(
+          drafts, {}, [](const auto& draft) { return draft ? draft->size() : 0; });
+      if (!*largest) return false;
+      complete(*largest);
+    }
+    auto least = shelf.take_least(next_sequence);
+    thread().remove({std::move(least->name), least->kept.file_bytes, least->kept.sum, &counters});
+  }
   return true;
 }
 
-bool Store::State::remove_oldest(nids_agent_counters& counters) {
-  const auto oldest = closed.begin();
-  const bool removed = ::unlinkat(directory_fd, oldest->first.file().c_str(), 0) == 0;
-  if (!removed && errno != ENOENT) return false;
-  if (removed) count(counters.deleted_by_policy, oldest->second.kept);
-  closed_bytes -= oldest->second.file_bytes;
-  closed.erase(oldest);
-  return true;
-}
-
-// Ends: each turn closes the one open segment or forgets a closed one, and a packet that an empty
-// store can't hold was refused before.
-bool Store::State::make_room(nids_agent_counters& counters) {
-  while (total_bytes() + needed_bytes() > limits.budget_bytes) {
-    if (!(closed.empty() ? close(counters) : remove_oldest(counters))) return false;
-  }
-  return true;
-}
-
-// Also false where the file system does not tell: then the write will.
-bool Store::State::is_below_floor() const {
+// True where the file system does not tell: then the write will.
+bool Store::State::has_disk_room(std::uint64_t needed) {
   struct statvfs disk {};
-  if (limits.min_free_share <= 0 || ::fstatvfs(directory_fd, &disk) != 0) return false;
-  const auto unit = static_cast<double>(disk.f_frsize);
-  const double floor = limits.min_free_share * unit * static_cast<double>(disk.f_blocks);
-  const double available = unit * static_cast<double>(disk.f_bavail);
-  return disk.f_blocks != 0 && available - static_cast<double>(Segment::kBufferBytes) < floor;
+  if (limits.min_free_share <= 0) return true;
+  if (disk_room < needed && ::fstatvfs(directory_fd, &disk) == 0 && disk.f_blocks != 0) {
+    const auto unit = static_cast<double>(disk.f_frsize);
+    double room = unit * static_cast<double>(disk.f_bavail) -
+                  limits.min_free_share * unit * static_cast<double>(disk.f_blocks);
+    room -= static_cast<double>(writer ? writer->waiting_bytes() : 0);
+    for (const auto& draft : drafts)
+      if (draft) room -= static_cast<double>(draft->waiting_bytes() + trailer.size());
+    if (room < static_cast<double>(needed)) return false;
+    disk_room = std::min(static_cast<std::uint64_t>(room), kLookAtDiskEvery + needed);
+  }
+  disk_room -= std::min(disk_room, needed);
+  return true;
 }
 
-bool Store::State::create() {
+bool Store::State::create(std::optional<Draft>& draft, std::uint8_t severity) {
   // Sequences continue after those found, so a collision means that someone else writes here too.
   for (int attempt = 0; attempt < 16; ++attempt) {
-    auto created = Segment::create(directory_fd, SegmentName::of(now, next_sequence++, 0), header);
-    if (created) {
-      segment.emplace(std::move(*created));
+    SegmentName name = SegmentName::of(now, next_sequence++, severity);
+    auto file = SegmentFile::create(directory_fd, name);
+    if (file) {
+      draft.emplace(std::move(name), std::make_shared<SegmentFile>(std::move(*file)), now, header);
       return true;
     }
-    if (created.error().error_number != EEXIST) return false;
+    if (file.error().error_number != EEXIST) return false;
   }
   return false;
 }
 
-Refusal Store::State::prepare(nids_agent_counters& counters) {
-  if (header.size() + block.size() > limits.budget_bytes) return Refusal::kPolicy;
-  if (segment && segment->size() + block.size() > limits.segment_bytes && !close(counters)) {
-    return Refusal::kError;
+Refusal Store::State::prepare(std::optional<Draft>& draft, std::uint8_t severity,
+                              nids_agent_counters& counters) {
+  const std::uint64_t alone = header.size() + block.size() + trailer.size();
+  if (alone > limits.budget_bytes) return Refusal::kPolicy;
+  if (draft && !draft->takes(block.size())) {
+    const std::size_t waiting = draft->waiting_bytes();
+    if (limits.when_behind == WhenBehind::kWait) thread().wait_for_room(waiting);
+    if (!thread().has_room(waiting)) return Refusal::kOverload;
+    give(*draft);
   }
-  if (segment && !segment->takes(block.size()) && !write(counters)) return Refusal::kError;
-  // Once a buffer, not once a packet: what is buffered will be written.
-  const bool begins_buffer = !segment || segment->buffered().packets == 0;
-  if (begins_buffer && is_below_floor()) {
-    degraded = true;
+  if (!has_disk_room(draft ? block.size() : alone)) return hold(Refusal::kError);
+  if (!make_room(draft ? block.size() : alone, counters)) return hold(Refusal::kError);
+  // To make room it may have been completed.
+  if (!draft && (!make_room(alone, counters) || !create(draft, severity)))
     return hold(Refusal::kError);
-  }
-  if (!make_room(counters)) return hold(Refusal::kError);
-  if (!segment && !create()) return hold(Refusal::kError);
   refusal = Refusal::kNone;
   return refusal;
+}
+
+// A segment of which a piece is missing ends before it.
+void Store::State::lose(const LostChunk& chunk) {
+  nids_sum all{};
+  for (const Share& share : chunk.shares) {
+    take_back(share.counters->retained, share.kept);
+    count(share.counters->not_kept_by_error, share.kept);
+    count(all, share.kept);
+  }
+  auto& draft = drafts[chunk.segment.severity & 3u];
+  if (draft && draft->file() == chunk.file) complete(draft);
+  shelf.take_back(chunk.segment, chunk.bytes, all);
+}
+
+std::optional<WallTime> Store::State::oldest() const {
+  std::optional<WallTime> oldest = shelf.oldest();
+  for (const auto& draft : drafts)
+    if (draft && (!oldest || draft->begun() < *oldest)) oldest = draft->begun();
+  return oldest;
+}
+
+// What the writer has done.
+void Store::State::collect(nids_agent_counters& counters) {
+  if (!writer) return;
+  Writer::Done done = writer->collect();
+  for (const LostChunk& chunk : done.lost) lose(chunk);
+  for (const Removal& gone : done.removed) count(gone.counters->deleted_by_policy, gone.kept);
+  for (const Removal& left : done.not_removed) shelf.add(left.name, left.file_bytes, left.kept);
+  if (done.has_written) is_degraded = false;
+  if (!done.lost.empty() || !done.not_removed.empty()) hold(Refusal::kError);
+  if (!done.index_error.action.empty()) index_is_lost = true;
+  counters.store_bytes = total_bytes();
+  counters.store_budget_bytes = limits.budget_bytes;
+  counters.store_index_bytes = done.index_bytes;
+  counters.store_oldest_wall_ns = oldest().value_or(WallTime{}).ns;
 }
 
 Store::Store(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Store::Store(Store&&) noexcept = default;
 
-Store& Store::operator=(Store&& other) noexcept {
-  std::swap(state_, other.state_);  // the other's destructor flushes what was here
-  return *this;
-}
-
 Store::~Store() {
-  nids_agent_counters nobody_asks{};
-  if (state_) flush(nobody_asks);
+  if (!state_) return;
+  for (auto& draft : state_->drafts) state_->complete(draft);
 }
 
 Result<Store> Store::open(int directory_fd, std::string path,
@@ -187,10 +276,8 @@ Result<Store> Store::open(int directory_fd, std::string path,
   if (!found) return found.error();
   const int fd = ::fcntl(directory_fd, F_DUPFD_CLOEXEC, 0);
   if (fd < 0) return Error{.action = "open the packet store " + path, .error_number = errno};
-
-  auto state = std::make_unique<State>(fd);
+  auto state = std::make_unique<State>(fd, limits);
   state->path = std::move(path);
-  state->limits = limits;
   pcapng::append_section_header(state->header, "nids-xdp");
   for (const auto& [ifindex, interface] : interfaces) {
     const auto index = static_cast<std::uint32_t>(state->interface_indexes.size());
@@ -198,45 +285,104 @@ Result<Store> Store::open(int directory_fd, std::string path,
     pcapng::append_interface(state->header, interface);
   }
   for (const auto& [name, bytes] : *found) {
-    state->closed[name] = {bytes, {0, bytes}};
-    state->closed_bytes += bytes;
+    state->shelf.add(name, bytes, {0, bytes});
     state->next_sequence = std::max(state->next_sequence, name.sequence + 1);
   }
   return Store(std::move(state));
 }
 
-std::optional<Evidence> Store::keep(const Packet& packet, std::vector<std::string> comments,
-                                    nids_agent_counters& counters) {
+Result<Repaired> Store::start() {
+  Repaired repaired;
+  auto index = open_repaired(state_->directory_fd, state_->path, repaired);
+  state_->index_is_lost = !index;
+  if (!index) return index.error();
+  if (auto used = use(std::move(*index)); !used) return used.error();
+  return repaired;
+}
+
+Result<void> Store::use(Index index) {
+  const auto last = index.last_alert_id();
+  if (!last) return last.error();
+  state_->next_alert = *last + 1;
+  state_->index = std::make_unique<Index>(std::move(index));
+  return {};
+}
+
+std::optional<PacketPlace> Store::keep(const Packet& packet, Facts facts,
+                                       nids_agent_counters& counters) {
   State& store = *state_;
   const nids_sum one{1, packet.bytes.size()};
-  const auto refuse = [&](Refusal why) {
-    count(why == Refusal::kPolicy ? counters.not_kept_by_policy : counters.not_kept_by_error, one);
+  store.number(facts.alerts);
+  const auto refuse = [&](Refusal why) -> std::optional<PacketPlace> {
+    count(why == Refusal::kPolicy     ? counters.not_kept_by_policy
+          : why == Refusal::kOverload ? counters.not_kept_by_overload
+                                      : counters.not_kept_by_error,
+          one);
+    note(std::move(facts.alerts), counters);
     return std::nullopt;
   };
-  const auto index = store.interface_indexes.find(packet.ifindex);
-  if (index == store.interface_indexes.end()) return refuse(Refusal::kError);
+  const auto interface = store.interface_indexes.find(packet.ifindex);
+  if (interface == store.interface_indexes.end()) return refuse(Refusal::kError);
   store.now = packet.time;
   if (store.is_on_hold()) return refuse(store.refusal);
 
-  store.block.clear();
-  pcapng::append_packet(store.block, {.interface = index->second,
-                                      .time = packet.time,
-                                      .original_len = packet.frame_len,
-                                      .data = packet.bytes,
-                                      .outbound = packet.direction == NIDS_EGRESS,
-                                      .comments = std::move(comments)});
-  const Refusal refusal = store.prepare(counters);
+  auto& draft = store.drafts[facts.severity & 3u];
+  const bool is_named = draft && draft->names(facts.flow_id);
+  store.make_block(packet, interface->second, facts, is_named);
+  if (draft && store.is_complete(*draft)) store.complete(draft);
+  const bool had_draft = draft.has_value();
+  Refusal refusal = store.prepare(draft, facts.severity & 3u, counters);
   if (refusal != Refusal::kNone) return refuse(refusal);
-  store.segment->append(store.block, packet.bytes.size());
+  if (is_named && (!had_draft || !draft->names(facts.flow_id))) {
+    // In a new segment the flow has to be named again.
+    store.make_block(packet, interface->second, facts, false);
+    if (refusal = store.prepare(draft, facts.severity & 3u, counters); refusal != Refusal::kNone)
+      return refuse(refusal);
+  }
+  const bool is_new = !draft->has_span(facts.flow_id);
+  KeptFlow flow = is_new && facts.flow ? facts.flow() : KeptFlow{};
+  flow.id = facts.flow_id;
   count(counters.retained, one);
-  return Evidence{store.path + "/" + store.segment->name().file(), store.segment->kept().packets};
+  return draft->add({store.block, packet.time, packet.bytes.size(), &counters}, flow,
+                    std::move(facts.alerts));
+}
+
+void Store::note(std::vector<KeptAlert> alerts, nids_agent_counters& counters) {
+  for (KeptAlert& alert : alerts) {
+    if (alert.id == 0) alert.id = state_->next_alert++;
+    Writer& writer = state_->thread();
+    if (state_->limits.when_behind == WhenBehind::kWait) writer.wait_for_room(0);
+    if (writer.has_room(0))
+      writer.note({std::move(alert), std::nullopt});
+    else
+      counters.alerts_not_indexed += 1;
+  }
+}
+
+std::string Store::file_of(const PacketPlace& place) const {
+  return state_->path + "/" + place.segment.file();
 }
 
 void Store::flush(nids_agent_counters& counters) {
   state_->refusal = Refusal::kNone;
-  state_->write(counters);
+  for (auto& draft : state_->drafts)
+    if (draft && state_->thread().has_room(draft->waiting_bytes())) state_->give(*draft);
+  if (state_->writer && state_->writer->has_room(0)) state_->writer->commit();
+  state_->collect(counters);
 }
 
-bool Store::degraded() const { return state_->degraded; }
+void Store::settle(nids_agent_counters& counters) {
+  if (state_->writer) state_->writer->wait();  // so that there is room
+  flush(counters);
+  if (state_->writer) state_->writer->wait();
+  state_->collect(counters);
+}
+
+void Store::finish(nids_agent_counters& counters) {
+  for (auto& draft : state_->drafts) state_->complete(draft);
+  settle(counters);
+}
+
+bool Store::degraded() const { return state_->is_degraded || state_->index_is_lost; }
 
 }  // namespace nids

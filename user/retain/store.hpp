@@ -1,57 +1,91 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keeps packets in pcapng segments of one directory, within a budget of bytes and above a floor of
-// free disk. Never blocks on anything but the disk, never throws, and counts what it can't keep.
+// free disk. Decides what goes where; the writing is a thread's of its own, which it never waits
+// for unless it is told to. Never throws, and counts what it can't keep.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "alert/evidence.hpp"
-#include "analyse/alert.hpp"
 #include "decode/packet.hpp"
 #include "nids/abi/counters.h"
 #include "nids/result.hpp"
+#include "retain/index.hpp"
+#include "retain/kept.hpp"
 #include "retain/pcapng.hpp"
+#include "retain/repair.hpp"
+#include "retain/writer.hpp"
 
 namespace nids {
 
 class Store {
  public:
+  // What to do with a packet where the writer is too far behind.
+  enum class WhenBehind { kLose, kWait };
   struct Limits {
-    std::uint64_t budget_bytes = 1ull << 30;  // of all segments together
-    std::uint64_t segment_bytes = 64ull
-                                  << 20;  // a segment is closed when the next packet would pass it
-    double min_free_share = 0.10;         // of the disk, for users without privileges
+    std::uint64_t budget_bytes = 1ull << 30;    // of all segments together
+    std::uint64_t segment_bytes = 64ull << 20;  // at most, and an eighth of the budget
+    std::chrono::seconds segment_time{3600};    // a segment is complete after it, by its packets
+    double min_free_share = 0.10;               // of the disk, for users without privileges
+    std::uint64_t max_waiting_bytes = 16ull << 20;  // for the writer
+    std::uint64_t max_alerts = 100'000;             // in the index
+    Sync sync = Sync::kNever;
+    WhenBehind when_behind = WhenBehind::kLose;
   };
 
   // Takes a directory fd that its caller opened (O_DIRECTORY), so that it works after privileges
   // are dropped; it is duplicated and stays the caller's. Segments of earlier runs found there
-  // count towards the budget. `path` is only for names given in Evidence. The interfaces become
+  // count towards the budget. `path` is only for names given to people. The interfaces become
   // interface blocks of each segment, found by ifindex; a packet of any other is not kept (error).
   // Errors: the directory can't be listed.
   [[nodiscard]] static Result<Store> open(int directory_fd, std::string path,
                                           std::map<std::uint32_t, pcapng::Interface> interfaces,
                                           Limits limits);
   Store(Store&&) noexcept;
-  Store& operator=(Store&&) noexcept;
-  ~Store();  // flushes
+  Store& operator=(Store&&) = delete;
+  ~Store();  // finishes
 
-  // Keeps one packet with the comments given. Empty where it was not kept; the counter that says
-  // why (retained, not_kept_by_policy, not_kept_by_error) was raised either way. Bytes counted are
-  // captured ones; deleted_by_policy knows only the file's bytes, and no packets, of a segment of
-  // an earlier run.
-  std::optional<Evidence> keep(const Packet& packet, std::vector<std::string> comments,
-                               nids_agent_counters& counters);
+  // Before the first packet, while files may be opened by name: brings segments and index together
+  // (retain/repair.hpp). Alerts are numbered on from those in the index. Without it, or where it
+  // fails, packets are kept and nothing says where they lie. Starts no thread.
+  Result<Repaired> start();
+  // The same with an index that was opened so by somebody else.
+  Result<void> use(Index index);
 
-  // Writes what is buffered. Packets that the disk refused move from `retained` to
-  // `not_kept_by_error`, so the counters always tell what is on the disk.
+  struct Facts {
+    std::uint8_t severity = 0;        // of its flow's alerts, 1 high to 3 low; 0: none
+    std::uint64_t flow_id = 0;        // 0: it is of no flow
+    bool is_related = false;          // its own headers do not lead to its flow
+    std::vector<KeptAlert> alerts{};  // that it raised; the store numbers them
+    // The flow by name, asked for where it is new here; may be empty for a packet of no flow.
+    std::function<KeptFlow()> flow{};
+  };
+  // Keeps one packet. Empty where it was not kept; the counter that says why (retained,
+  // not_kept_by_policy, not_kept_by_error, not_kept_by_overload) was raised either way, and its
+  // alerts were noted. Bytes counted are captured ones; deleted_by_policy knows only the file's
+  // bytes, and no packets, of a segment of an earlier run. `counters` outlive the store.
+  std::optional<PacketPlace> keep(const Packet& packet, Facts facts, nids_agent_counters& counters);
+  // Alerts whose packet is not to be kept.
+  void note(std::vector<KeptAlert> alerts, nids_agent_counters& counters);
+
+  std::string file_of(const PacketPlace& place) const;  // with its path
+
+  // Gives the writer all there is, and counts what it has done since: packets that the disk refused
+  // move from `retained` to `not_kept_by_error`, each in the counters of its own interface. What
+  // the store holds is told in `counters`. Call it once a second.
   void flush(nids_agent_counters& counters);
+  // The same, and waits until the writer is done with it.
+  void settle(nids_agent_counters& counters);
+  // The same when all is over: segments are completed first.
+  void finish(nids_agent_counters& counters);
 
-  bool degraded() const;  // the last write failed
+  bool degraded() const;  // the last write failed, or the index is not written any more
 
  private:
   struct State;

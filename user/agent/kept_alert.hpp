@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// An alert and its flow as retain keeps them beside the packet. Writes nothing.
+#pragma once
+
+#include <string>
+
+#include "analyse/alert.hpp"
+#include "flow/flow.hpp"
+#include "flow/flow_record.hpp"
+#include "retain/kept.hpp"
+
+namespace nids {
+
+KeptFlow kept_flow(const Flow& flow, const std::string& class_name,
+                   std::uint16_t community_id_seed);
+
+// `then`: the flow as it stood; null: the packet is of none.
+KeptAlert kept_alert(const Alert& alert, const FlowRecord* then);
+
+}  // namespace nids

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "retain/draft.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace nids {
+
+Draft::Draft(SegmentName name, std::shared_ptr<SegmentFile> file, WallTime begun,
+             std::span<const std::byte> header)
+    : name_(std::move(name)), file_(std::move(file)), begun_(begun) {
+  append(header);
+}
+
+bool Draft::takes(std::size_t block_bytes) const {
+  return chunk_.shares.empty() || chunk_.bytes.size() + block_bytes <= kChunkBytes;
+}
+
+void Draft::append(std::span<const std::byte> block) {
+  if (chunk_.bytes.empty()) chunk_.bytes.reserve(kChunkBytes);
+  chunk_.bytes.insert(chunk_.bytes.end(), block.begin(), block.end());
+  size_ += block.size();
+}
+
+void Draft::count(const Entry& entry) {
+  const auto own = std::ranges::find(chunk_.shares, entry.counters, &Share::counters);
+  Share& share = own != chunk_.shares.end() ? *own : chunk_.shares.emplace_back();
+  share.counters = entry.counters;
+  for (nids_sum* sum : {&share.kept, &kept_}) {
+    sum->packets += 1;
+    sum->bytes += entry.captured_bytes;
+  }
+}
+
+PacketPlace Draft::add(const Entry& entry, const KeptFlow& flow, std::vector<KeptAlert> alerts) {
+  const std::uint64_t offset = size_;
+  append(entry.block);
+  count(entry);
+  flows_.insert(flow.id);
+  const auto [place, is_new] = spans_.try_emplace(flow.id, chunk_.piece.spans.size());
+  if (is_new)
+    chunk_.piece.spans.push_back({.segment = name_,
+                                  .flow = flow,
+                                  .first = entry.time,
+                                  .last = entry.time,
+                                  .bytes = 0,
+                                  .offsets = {}});
+  FlowSpan& span = chunk_.piece.spans[place->second];
+  span.first = std::min(span.first, entry.time);
+  span.last = std::max(span.last, entry.time);
+  span.bytes += entry.captured_bytes;
+  span.offsets.push_back(offset);
+  const PacketPlace at{name_, offset, kept_.packets};
+  for (KeptAlert& alert : alerts) chunk_.piece.alerts.push_back({std::move(alert), at});
+  return at;
+}
+
+Chunk Draft::take() {
+  chunk_.file = file_;
+  chunk_.piece.segment = name_;
+  chunk_.piece.end = size_;
+  spans_.clear();
+  return std::exchange(chunk_, Chunk{});
+}
+
+}  // namespace nids

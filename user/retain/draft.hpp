@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// A segment under way: the blocks that were not given to the writer yet, and what they hold.
+// Decides nothing.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "nids/abi/counters.h"
+#include "retain/kept.hpp"
+#include "retain/writer.hpp"
+
+namespace nids {
+
+class Draft {
+ public:
+  static constexpr std::size_t kChunkBytes = 1u << 20;
+  static constexpr std::size_t kMaxFlows = 65'536;  // in a segment
+
+  Draft(SegmentName name, std::shared_ptr<SegmentFile> file, WallTime begun,
+        std::span<const std::byte> header);
+
+  const SegmentName& name() const { return name_; }
+  const std::shared_ptr<SegmentFile>& file() const { return file_; }
+  WallTime begun() const { return begun_; }
+  std::uint64_t size() const { return size_; }  // bytes, with what is under way
+  std::size_t waiting_bytes() const { return chunk_.bytes.size(); }
+  const nids_sum& kept() const { return kept_; }
+  bool takes(std::size_t block_bytes) const;  // into the chunk under way
+  bool is_full_of_flows() const { return flows_.size() >= kMaxFlows; }
+  // Whether a packet of the flow was named by a comment in this segment.
+  bool names(std::uint64_t flow_id) const { return flows_.contains(flow_id); }
+
+  struct Entry {
+    std::span<const std::byte> block;
+    WallTime time;
+    std::size_t captured_bytes = 0;
+    nids_agent_counters* counters = nullptr;
+  };
+  PacketPlace add(const Entry& entry, const KeptFlow& flow, std::vector<KeptAlert> alerts);
+  // The flow's span, where it has one in the chunk under way: then `flow` may be left empty but for
+  // its id.
+  bool has_span(std::uint64_t flow_id) const { return spans_.contains(flow_id); }
+  void append(std::span<const std::byte> block);  // of no packet
+
+  Chunk take();  // what is under way
+
+ private:
+  void count(const Entry& entry);
+
+  SegmentName name_;
+  std::shared_ptr<SegmentFile> file_;
+  WallTime begun_;
+  std::uint64_t size_ = 0;
+  nids_sum kept_{};
+  boost::unordered_flat_set<std::uint64_t> flows_;
+  Chunk chunk_;
+  boost::unordered_flat_map<std::uint64_t, std::size_t> spans_;  // of the chunk, by flow
+};
+
+}  // namespace nids

@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "retain/index.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <utility>
+
+#include "retain/index_codec.hpp"
+#include "retain/sqlite.hpp"
+
+namespace nids {
+namespace {
+
+constexpr int kApplication = 0x6e696473;  // "nids"
+constexpr int kVersion = 1;
+constexpr int kBusy_ms = 5000;
+
+// Rows of a segment stand together, and go together.
+constexpr const char* kSchema = R"(
+CREATE TABLE segment(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, indexed INTEGER NOT NULL);
+CREATE TABLE span(
+  segment INTEGER NOT NULL, place INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+  flow INTEGER NOT NULL, community TEXT NOT NULL, ends BLOB NOT NULL, class TEXT NOT NULL,
+  bytes INTEGER NOT NULL, offsets BLOB NOT NULL, PRIMARY KEY(segment, place)) WITHOUT ROWID;
+CREATE INDEX span_community ON span(community);
+CREATE TABLE alert(
+  id INTEGER PRIMARY KEY, time INTEGER NOT NULL, signature_id INTEGER NOT NULL,
+  severity INTEGER NOT NULL, signature TEXT NOT NULL, flow INTEGER NOT NULL,
+  community TEXT NOT NULL, ends BLOB NOT NULL, class TEXT NOT NULL, record TEXT NOT NULL,
+  segment INTEGER, place INTEGER, number INTEGER);
+CREATE INDEX alert_segment ON alert(segment) WHERE segment IS NOT NULL;
+CREATE INDEX alert_community ON alert(community);
+)";
+
+constexpr const char* kSpans =
+    "SELECT s.name, first, last, flow, community, ends, class, bytes, offsets "
+    "FROM span JOIN segment s ON s.id = segment WHERE last >= ?1 AND first <= ?2";
+constexpr const char* kAlerts =
+    "SELECT alert.id, time, signature_id, severity, signature, flow, community, ends, class, "
+    "record, s.name, place, number FROM alert LEFT JOIN segment s ON s.id = alert.segment "
+    "WHERE alert.id > ?1 AND time BETWEEN ?2 AND ?3 AND severity <= ?4";
+
+// SQLite's numbers have a sign.
+std::uint64_t capped(std::optional<WallTime> time, std::uint64_t otherwise) {
+  return time ? std::min<std::uint64_t>(time->ns, INT64_MAX) : otherwise;
+}
+
+std::optional<KeptFlow> flow_at(const sqlite::Statement& row, int column) {
+  const auto ends = unpack_ends(row.bytes(column + 2));
+  if (!ends) return std::nullopt;
+  return KeptFlow{.id = row.number(column),
+                  .community_id = row.text(column + 1),
+                  .ends = *ends,
+                  .class_name = row.text(column + 3)};
+}
+
+std::optional<FlowSpan> span_at(const sqlite::Statement& row) {
+  auto name = SegmentName::parse(row.text(0));
+  auto flow = flow_at(row, 3);
+  auto offsets = unpack_offsets(row.bytes(8));
+  if (!name || !flow || !offsets) return std::nullopt;
+  return FlowSpan{.segment = std::move(*name),
+                  .flow = std::move(*flow),
+                  .first = {row.number(1)},
+                  .last = {row.number(2)},
+                  .bytes = row.number(7),
+                  .offsets = std::move(*offsets)};
+}
+
+std::optional<IndexedAlert> alert_at(const sqlite::Statement& row) {
+  auto flow = flow_at(row, 5);
+  if (!flow) return std::nullopt;
+  IndexedAlert indexed{.alert = {.id = row.number(0),
+                                 .time = {row.number(1)},
+                                 .signature_id = static_cast<std::uint32_t>(row.number(2)),
+                                 .severity = static_cast<int>(row.number(3)),
+                                 .signature = row.text(4),
+                                 .flow = std::move(*flow),
+                                 .record = row.text(9)},
+                       .place = {}};
+  if (row.is_null(10)) return indexed;
+  auto name = SegmentName::parse(row.text(10));
+  if (!name) return std::nullopt;
+  indexed.place = PacketPlace{std::move(*name), row.number(11), row.number(12)};
+  return indexed;
+}
+
+}  // namespace
+
+struct Index::State {
+  enum Text { kBegin, kCommit, kSegmentOf, kAddSegment, kIndexed, kAddSpan, kAddAlert, kTexts };
+  static constexpr std::array<const char*, kTexts> kTextOf{
+      "BEGIN IMMEDIATE",
+      "COMMIT",
+      "SELECT id FROM segment WHERE name = ?1",
+      "INSERT INTO segment(name, indexed) VALUES(?1, 0)",
+      "UPDATE segment SET indexed = ?2 WHERE id = ?1",
+      "INSERT OR REPLACE INTO span VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+      "INSERT OR REPLACE INTO alert VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
+      "?13)"};
+
+  sqlite::Connection db;
+  std::array<sqlite::Statement, kTexts> statements;  // prepared when first used
+  bool is_changing = false;
+
+  Error failed(const char* action) const { return sqlite::error_of(db.get(), action); }
+  Result<void> run(const std::string& text, const char* action);
+  sqlite::Statement* statement(Text text);
+  Result<void> begin();
+  Result<std::uint64_t> segment_id(const SegmentName& name);
+  Result<void> add_span(std::uint64_t segment, const FlowSpan& span);
+  Result<void> add_alert(const IndexedAlert& alert, std::optional<std::uint64_t> segment);
+  Result<void> finish(sqlite::Statement& one);
+  Result<void> prepare(Access access);
+  Result<void> create_tables();
+  std::uint64_t number(const char* pragma) const;
+};
+
+Result<void> Index::State::run(const std::string& text, const char* action) {
+  if (sqlite3_exec(db.get(), text.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK) return {};
+  return failed(action);
+}
+
+sqlite::Statement* Index::State::statement(Text text) {
+  if (!statements[text]) statements[text] = sqlite::Statement(db.get(), kTextOf[text]);
+  return statements[text] ? &statements[text] : nullptr;
+}
+
+Result<void> Index::State::finish(sqlite::Statement& one) {
+  const int result = one.step();
+  const Error error = failed("write the index of kept packets");
+  one.reset();
+  if (result == SQLITE_DONE) return {};
+  return error;
+}
+
+Result<void> Index::State::begin() {
+  if (is_changing) return {};
+  sqlite::Statement* one = statement(kBegin);
+  if (!one) return failed("write the index of kept packets");
+  auto begun = finish(*one);
+  is_changing = static_cast<bool>(begun);
+  return begun;
+}
+
+Result<std::uint64_t> Index::State::segment_id(const SegmentName& name) {
+  const std::string file = name.file();
+  sqlite::Statement* find = statement(kSegmentOf);
+  sqlite::Statement* add = statement(kAddSegment);
+  if (!find || !add) return failed("write the index of kept packets");
+  find->bind(1, std::string_view(file));
+  const bool is_known = find->step() == SQLITE_ROW;
+  const std::uint64_t id = is_known ? find->number(0) : 0;
+  find->reset();
+  if (is_known) return id;
+  add->bind(1, std::string_view(file));
+  if (auto added = finish(*add); !added) return added.error();
+  return static_cast<std::uint64_t>(sqlite3_last_insert_rowid(db.get()));
+}
+
+Result<void> Index::State::add_span(std::uint64_t segment, const FlowSpan& span) {
+  sqlite::Statement* one = statement(kAddSpan);
+  if (!one) return failed("write the index of kept packets");
+  if (span.offsets.empty()) return {};
+  const IndexBytes ends = pack_ends(span.flow.ends), offsets = pack_offsets(span.offsets);
+  one->bind(1, segment);
+  one->bind(2, span.offsets.front());
+  one->bind(3, span.first.ns);
+  one->bind(4, span.last.ns);
+  one->bind(5, span.flow.id);
+  one->bind(6, std::string_view(span.flow.community_id));
+  one->bind(7, std::span(ends));
+  one->bind(8, std::string_view(span.flow.class_name));
+  one->bind(9, span.bytes);
+  one->bind(10, std::span(offsets));
+  return finish(*one);
+}
+
+Result<void> Index::State::add_alert(const IndexedAlert& indexed,
+                                     std::optional<std::uint64_t> segment) {
+  sqlite::Statement* one = statement(kAddAlert);
+  if (!one) return failed("write the index of kept packets");
+  const KeptAlert& alert = indexed.alert;
+  const IndexBytes ends = pack_ends(alert.flow.ends);
+  one->bind(1, alert.id);
+  one->bind(2, alert.time.ns);
+  one->bind(3, std::uint64_t{alert.signature_id});
+  one->bind(4, static_cast<std::uint64_t>(alert.severity));
+  one->bind(5, std::string_view(alert.signature));
+  one->bind(6, alert.flow.id);
+  one->bind(7, std::string_view(alert.flow.community_id));
+  one->bind(8, std::span(ends));
+  one->bind(9, std::string_view(alert.flow.class_name));
+  one->bind(10, std::string_view(alert.record));
+  if (segment && indexed.place) {
+    one->bind(11, *segment);
+    one->bind(12, indexed.place->offset);
+    one->bind(13, indexed.place->number);
+  }
+  return finish(*one);
+}
+
+std::uint64_t Index::State::number(const char* pragma) const {
+  sqlite::Statement one(db.get(), pragma);
+  return one && one.step() == SQLITE_ROW ? one.number(0) : 0;
+}
+
+Result<void> Index::State::create_tables() {
+  const std::string text = std::string("BEGIN IMMEDIATE;") + kSchema +
+                           "PRAGMA application_id = " + std::to_string(kApplication) +
+                           "; PRAGMA user_version = " + std::to_string(kVersion) + "; COMMIT;";
+  return run(text, "make the index of kept packets");
+}
+
+Result<void> Index::State::prepare(Access access) {
+  sqlite3_busy_timeout(db.get(), kBusy_ms);
+  // What stands in the file is not trusted to call functions.
+  sqlite3_db_config(db.get(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  sqlite3_db_config(db.get(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  if (access == Access::kWrite) {
+    const char* settings =
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;"
+        "PRAGMA wal_autocheckpoint = 4096; PRAGMA journal_size_limit = 33554432;"
+        "PRAGMA cache_size = -32768";
+    if (auto set = run(settings, "open the index of kept packets"); !set) return set;
+  }
+  const bool is_new =
+      number("PRAGMA application_id") == 0 && number("SELECT count(*) FROM sqlite_schema") == 0;
+  if (is_new && access == Access::kWrite) return create_tables();
+  if (number("PRAGMA application_id") == kApplication && number("PRAGMA user_version") == kVersion)
+    return {};
+  return Error{.action = "use the index of kept packets",
+               .reason = "it is none, or of another version",
+               .hint = "nids-xdp pcap reindex makes it anew"};
+}
+
+Index::Index(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Index::Index(Index&&) noexcept = default;
+Index& Index::operator=(Index&&) noexcept = default;
+Index::~Index() = default;
+
+Result<Index> Index::open(const std::string& directory, Access access) {
+  // SQLite would follow a link, maybe one that somebody put there for a privileged process to find.
+  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(directory.c_str(), nullptr),
+                                                         &std::free);
+  if (!real) return Error{.action = "open the directory " + directory, .error_number = errno};
+  const std::string path = std::string(real.get()) + "/" + kFile;
+  const auto open_as = [&](const std::string& name, int flags) {
+    sqlite3* db = nullptr;
+    const int result = sqlite3_open_v2(
+        name.c_str(), &db, flags | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_NOFOLLOW, nullptr);
+    auto state = std::make_unique<State>();
+    state->db.reset(db);
+    return std::pair(result, std::move(state));
+  };
+  const int flags =
+      access == Access::kWrite ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+  auto [result, state] = open_as(path, flags);
+  if (result != SQLITE_OK) return state->failed(("open the index " + path).c_str());
+  if (auto prepared = state->prepare(access); !prepared) {
+    Error error = prepared.error();
+    error.action += " " + path;
+    return error;
+  }
+  return Index(std::move(state));
+}
+
+Result<void> Index::spans(const SpanQuery& query,
+                          const std::function<bool(const FlowSpan&)>& on_span) const {
+  std::string text = kSpans;
+  if (!query.community_id.empty()) text += " AND community = ?3";
+  if (query.flow_id) text += " AND flow = ?4";
+  text += " ORDER BY first";
+  sqlite::Statement rows(state_->db.get(), text.c_str());
+  if (!rows) return state_->failed("ask the index of kept packets");
+  rows.bind(1, capped(query.since, 0));
+  rows.bind(2, capped(query.until, INT64_MAX));
+  rows.bind(3, std::string_view(query.community_id));
+  rows.bind(4, query.flow_id.value_or(0));
+  int result = 0;
+  while ((result = rows.step()) == SQLITE_ROW) {
+    const auto span = span_at(rows);
+    if (!span)
+      return Error{.action = "read the index of kept packets",
+                   .reason = "it is damaged",
+                   .hint = "nids-xdp pcap reindex makes it anew"};
+    if (!on_span(*span)) return {};
+  }
+  if (result != SQLITE_DONE) return state_->failed("ask the index of kept packets");
+  return {};
+}
+
+Result<void> Index::alerts(const AlertQuery& query,
+                           const std::function<bool(const IndexedAlert&)>& on_alert) const {
+  std::string text = kAlerts;
+  if (query.id) text += " AND alert.id = ?5";
+  if (!query.community_id.empty()) text += " AND community = ?6";
+  text += " ORDER BY alert.id";
+  sqlite::Statement rows(state_->db.get(), text.c_str());
+  if (!rows) return state_->failed("ask the index of kept packets");
+  rows.bind(1, query.after_id);
+  rows.bind(2, capped(query.since, 0));
+  rows.bind(3, capped(query.until, INT64_MAX));
+  rows.bind(4, static_cast<std::uint64_t>(query.lowest_severity));
+  rows.bind(5, query.id.value_or(0));
+  rows.bind(6, std::string_view(query.community_id));
+  int result = 0;
+  while ((result = rows.step()) == SQLITE_ROW) {
+    const auto alert = alert_at(rows);
+    if (!alert)
+      return Error{.action = "read the index of kept packets",
+                   .reason = "it is damaged",
+                   .hint = "nids-xdp pcap reindex makes it anew"};
+    const auto& classes = query.classes;
+    const std::string& name = alert->alert.flow.class_name;
+    if (!classes.empty() && std::find(classes.begin(), classes.end(), name) == classes.end())
+      continue;
+    if (!on_alert(*alert)) return {};
+  }
+  if (result != SQLITE_DONE) return state_->failed("ask the index of kept packets");
+  return {};
+}
+
+Result<std::map<SegmentName, std::uint64_t>> Index::segments() const {
+  std::map<SegmentName, std::uint64_t> found;
+  sqlite::Statement rows(state_->db.get(), "SELECT name, indexed FROM segment");
+  int result = rows ? SQLITE_ROW : SQLITE_ERROR;
+  while (result == SQLITE_ROW && (result = rows.step()) == SQLITE_ROW)
+    if (auto name = SegmentName::parse(rows.text(0))) found[*name] = rows.number(1);
+  if (result != SQLITE_DONE) return state_->failed("ask the index of kept packets");
+  return found;
+}
+
+Result<std::uint64_t> Index::last_alert_id() const {
+  sqlite::Statement one(state_->db.get(), "SELECT coalesce(max(id), 0) FROM alert");
+  if (!one || one.step() != SQLITE_ROW) return state_->failed("ask the index of kept packets");
+  return one.number(0);
+}
+
+std::uint64_t Index::used_bytes() const {
+  const std::uint64_t pages =
+      state_->number("PRAGMA page_count") - state_->number("PRAGMA freelist_count");
+  return pages * state_->number("PRAGMA page_size");
+}
+
+Result<void> Index::add(const SegmentPiece& piece) {
+  if (auto begun = state_->begin(); !begun) return begun;
+  const auto id = state_->segment_id(piece.segment);
+  if (!id) return id.error();
+  for (const FlowSpan& span : piece.spans)
+    if (auto added = state_->add_span(*id, span); !added) return added;
+  for (const IndexedAlert& alert : piece.alerts)
+    if (auto added = state_->add_alert(alert, *id); !added) return added;
+  sqlite::Statement* indexed = state_->statement(State::kIndexed);
+  if (!indexed) return state_->failed("write the index of kept packets");
+  indexed->bind(1, *id);
+  indexed->bind(2, piece.end);
+  return state_->finish(*indexed);
+}
+
+Result<void> Index::add(const IndexedAlert& alert) {
+  if (auto begun = state_->begin(); !begun) return begun;
+  return state_->add_alert(alert, std::nullopt);
+}
+
+Result<void> Index::remove(const SegmentName& segment) {
+  if (auto begun = state_->begin(); !begun) return begun;
+  const std::string file = segment.file();
+  for (const char* text :
+       {"DELETE FROM span WHERE segment = (SELECT id FROM segment WHERE name = ?1)",
+        "UPDATE alert SET segment = NULL, place = NULL, number = NULL "
+        "WHERE segment = (SELECT id FROM segment WHERE name = ?1)",
+        "DELETE FROM segment WHERE name = ?1"}) {
+    sqlite::Statement one(state_->db.get(), text);
+    if (!one) return state_->failed("write the index of kept packets");
+    one.bind(1, std::string_view(file));
+    if (auto done = state_->finish(one); !done) return done;
+  }
+  return {};
+}
+
+Result<void> Index::remove_alerts_beyond(std::uint64_t count) {
+  if (state_->number("SELECT count(*) FROM alert") <= count) return {};
+  if (auto begun = state_->begin(); !begun) return begun;
+  return state_->run(
+      "DELETE FROM alert WHERE id <= (SELECT id FROM alert ORDER BY id DESC LIMIT 1 "
+      "OFFSET " +
+          std::to_string(count) + ")",
+      "write the index of kept packets");
+}
+
+Result<void> Index::clear() {
+  if (auto begun = state_->begin(); !begun) return begun;
+  return state_->run("DELETE FROM span; DELETE FROM alert; DELETE FROM segment",
+                     "write the index of kept packets");
+}
+
+Result<void> Index::commit() {
+  if (!state_->is_changing) return {};
+  sqlite::Statement* one = state_->statement(State::kCommit);
+  if (!one) return state_->failed("write the index of kept packets");
+  auto done = state_->finish(*one);
+  if (done) state_->is_changing = false;
+  return done;
+}
+
+}  // namespace nids

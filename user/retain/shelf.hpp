@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// The segments that are complete, and which of them is worth least. Touches no disk.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+
+#include "nids/abi/counters.h"
+#include "retain/segment.hpp"
+
+namespace nids {
+
+class Shelf {
+ public:
+  struct Kept {
+    std::string time;
+    std::uint64_t file_bytes = 0;
+    nids_sum sum{};  // captured bytes; of an earlier run: the file's, and no packets
+  };
+
+  void add(const SegmentName& name, std::uint64_t file_bytes, const nids_sum& sum);
+  // Of a segment that is on the shelf: what turned out not to be there.
+  void take_back(const SegmentName& name, std::uint64_t file_bytes, const nids_sum& sum);
+  std::uint64_t bytes() const { return bytes_; }
+  bool is_empty() const;
+
+  struct Taken {
+    SegmentName name;
+    Kept kept;
+  };
+  // Takes the one worth least: the oldest, where one without an alert ages 8 times as fast as one
+  // of severity 1, of severity 3 4 times and of 2 twice. Age is counted in segments begun since, so
+  // that no clock that steps makes an old one young. `now`: the number of the next segment.
+  std::optional<Taken> take_least(std::uint64_t now);
+
+  std::optional<WallTime> oldest() const;  // by its name
+
+ private:
+  std::array<std::multimap<std::uint64_t, Kept>, 4> by_severity_;  // then by sequence
+  std::uint64_t bytes_ = 0;
+};
+
+}  // namespace nids

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one thread that writes segments and their index, in the order it is told. What waits for it
+// is bounded, and it never holds up who tells it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nids/abi/counters.h"
+#include "retain/index.hpp"
+#include "retain/segment.hpp"
+
+namespace nids {
+
+// When what was written has to be on the disk for good, so that a power cut does not take it. A
+// killed process loses only what was not written yet.
+enum class Sync : std::uint8_t {
+  kNever,    // the kernel says when, mostly within 30 seconds
+  kSegment,  // when a segment is complete
+  kSecond    // after each write, at least once a second
+};
+
+// Packets of one interface: what was counted for them is given back if they could not be written.
+struct Share {
+  nids_agent_counters* counters = nullptr;
+  nids_sum kept{};
+};
+
+// Blocks to append to a segment, and what they hold.
+struct Chunk {
+  std::shared_ptr<SegmentFile> file;
+  std::vector<std::byte> bytes;
+  SegmentPiece piece;
+  std::vector<Share> shares;
+};
+
+// A chunk that could not be written: of its bytes nothing is left.
+struct LostChunk {
+  std::shared_ptr<SegmentFile> file;
+  SegmentName segment;
+  std::uint64_t bytes = 0;
+  std::vector<Share> shares;
+};
+
+// A segment that has to go.
+struct Removal {
+  SegmentName name;
+  std::uint64_t file_bytes = 0;
+  nids_sum kept{};
+  nids_agent_counters* counters = nullptr;  // who counts what is deleted
+};
+
+class Writer {
+ public:
+  struct Settings {
+    int directory_fd = -1;  // stays the caller's
+    Sync sync = Sync::kNever;
+    std::uint64_t max_waiting_bytes = 16u << 20;
+    std::uint64_t max_alerts = 100'000;  // in the index; the oldest go
+  };
+  // What was done since the last collect().
+  struct Done {
+    std::vector<LostChunk> lost;
+    std::vector<Removal> removed, not_removed;
+    bool has_written = false;
+    int disk_error = 0;   // errno of the last write that failed; 0: none did
+    Error index_error{};  // of the index, once; no action: there was none
+    std::uint64_t index_bytes = 0;
+  };
+
+  Writer(const Settings& settings, std::unique_ptr<Index> index);
+  ~Writer();  // does what it was told, then ends
+
+  bool has_room(std::size_t bytes) const;
+  std::size_t waiting_bytes() const;
+  void wait_for_room(std::size_t bytes) const;
+  void write(Chunk chunk);
+  // Behind its last chunk: made lasting, and left out of further writes. A file of no bytes goes.
+  void close(std::shared_ptr<SegmentFile> file, SegmentName name);
+  void remove(Removal removal);
+  void note(IndexedAlert alert);  // whose packet was not kept
+  void commit();                  // what was told so far is to be found in the index
+  void wait() const;              // until all that was told is done
+  Done collect();
+
+ private:
+  class Thread;
+  std::unique_ptr<Thread> thread_;
+};
+
+}  // namespace nids
