@@ -168,16 +168,23 @@ static __always_inline int has_command(const struct nids_flow_state *state)
 	return *(const volatile __u32 *)&state->command >> NIDS_COMMAND_BITS == state->generation;
 }
 
-/* The agent's word on this very flow, else the word on its class. */
-static __always_inline __u8 interest_in(const struct first_pass_tables *t,
-					const struct nids_flow_state *state,
-					const struct nids_class *wanted)
+/* The agent's word on this very flow. */
+static __always_inline __u8 word_on(const struct first_pass_tables *t,
+				    const struct nids_flow_state *state)
 {
-	__u8 told = NIDS_COMMAND_NONE;
-
 	if (t->features & NIDS_FEATURE_COMMANDS && has_command(state))
-		told = *(const volatile __u32 *)&state->command & NIDS_COMMAND_INTEREST;
-	return told == NIDS_COMMAND_NONE ? wanted->interest : told;
+		return *(const volatile __u32 *)&state->command & NIDS_COMMAND_WORD;
+	return NIDS_COMMAND_NONE;
+}
+
+/* Why every packet of a flow of such an interest goes up; NIDS_REASON_COUNT: not every one does. */
+static __always_inline __u8 reason_for_all(const struct first_pass_tables *t, __u8 interest)
+{
+	if (interest == NIDS_INTEREST_CAPTURE && t->features & NIDS_FEATURE_CAPTURE)
+		return NIDS_REASON_CAPTURE;
+	if (interest == NIDS_INTEREST_HEADERS && t->features & NIDS_FEATURE_HEADERS)
+		return NIDS_REASON_HEADERS;
+	return NIDS_REASON_COUNT;
 }
 
 static __always_inline void choose_interest(const struct first_pass_tables *t,
@@ -186,29 +193,42 @@ static __always_inline void choose_interest(const struct first_pass_tables *t,
 					    struct first_pass_verdict *v)
 {
 	const struct nids_class *wanted = &t->classes[class_index(v->class_id)];
-	__u8 interest;
+	__u8 word, interest, reason;
+	int is_beyond;
 
 	if (!(t->features & NIDS_FEATURES_BY_FLOW))
 		return;
-	interest = interest_in(t, state, wanted);
+	word = word_on(t, state);
+	interest = word & NIDS_COMMAND_INTEREST;
+	if (interest == NIDS_COMMAND_NONE)
+		interest = wanted->interest;
+	is_beyond = (word & NIDS_COMMAND_STOP_LO << (f->sender & 1)) != 0;
+	reason = reason_for_all(t, interest);
 	if (interest == NIDS_INTEREST_COUNT)
 		return;
 	if (interest == NIDS_INTEREST_BYPASS) {
 		v->is_bypassed = 1;
-	} else if (interest == NIDS_INTEREST_CAPTURE && t->features & NIDS_FEATURE_CAPTURE) {
-		v->goes_up = 1;
-		v->reason = NIDS_REASON_CAPTURE;
+		return;
+	}
+	if (reason != NIDS_REASON_COUNT) {
+		v->goes_up = !is_beyond;
+		v->reason = reason;
 	} else if (interest == NIDS_INTEREST_INSPECT && t->features & NIDS_FEATURE_INSPECT) {
-		v->goes_up =
-		    bytes_before < wanted->depth_bytes && !(state->flags & NIDS_FLOW_CONTINUES);
+		is_beyond = is_beyond || bytes_before >= wanted->depth_bytes ||
+			    state->flags & NIDS_FLOW_CONTINUES;
+		v->goes_up = !is_beyond;
 		v->reason = NIDS_REASON_INSPECT;
-		if (!v->goes_up)
-			add_sum(&t->counters->beyond_depth, f->wire_packets, f->wire_len);
 	} else if (interest == NIDS_INTEREST_IDENTIFY && t->features & NIDS_FEATURE_IDENTIFY) {
-		v->goes_up = f->has_payload && state->identified < wanted->identify_packets;
+		v->goes_up =
+		    !is_beyond && f->has_payload && state->identified < wanted->identify_packets;
 		v->reason = NIDS_REASON_IDENTIFY;
 		state->identified += v->goes_up;
+		return;
+	} else {
+		return;
 	}
+	if (is_beyond)
+		add_sum(&t->counters->beyond_depth, f->wire_packets, f->wire_len);
 }
 
 /* A packet without a slot is still classified, by what it tells itself. */
@@ -217,16 +237,17 @@ judge_without_slot(const struct first_pass_tables *t, const struct flow_packet *
 		   struct nids_flow_cell *cell)
 {
 	struct first_pass_verdict v = {};
-	__u8 flags, interest;
+	__u8 flags, interest, reason;
 
 	choose_class(t, f, cell, &v.class_id, &flags);
 	v.from_opener = (flags & NIDS_FLOW_OPENER_HI) == f->sender;
 	interest = t->classes[class_index(v.class_id)].interest;
 	v.is_bypassed = interest == NIDS_INTEREST_BYPASS;
 	/* Where no depth can be measured, what is of interest is of interest. */
-	if (interest == NIDS_INTEREST_CAPTURE && t->features & NIDS_FEATURE_CAPTURE) {
+	reason = reason_for_all(t, interest);
+	if (reason != NIDS_REASON_COUNT) {
 		v.goes_up = 1;
-		v.reason = NIDS_REASON_CAPTURE;
+		v.reason = reason;
 	} else if (interest == NIDS_INTEREST_INSPECT && t->features & NIDS_FEATURE_INSPECT) {
 		v.goes_up = 1;
 		v.reason = NIDS_REASON_INSPECT;

@@ -109,9 +109,8 @@ static __always_inline void submit_packet(const struct ring_packet *r, const int
 static __always_inline void ring_packet(struct ring_packet *r, const int has_detail)
 {
 	const struct pass *pass = r->pass;
-	int is_whole = pass->verdict.reason == NIDS_REASON_CAPTURE ||
-		       pass->verdict.reason == NIDS_REASON_INSPECT;
-	__u32 snap = is_whole ? nids_snap_bytes : nids_sample_bytes;
+	__u32 snap =
+	    snap_of(pass->verdict.reason, &pass->packet, nids_snap_bytes, nids_sample_bytes);
 
 	r->cap_len = pass->hook.buffer_len + hook_tag_bytes(&pass->hook);
 	if (r->cap_len > snap)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* How much room a packet's bytes get in its record. Pure: no maps, no helpers. */
+/* How many bytes of a packet go up, and how much room they get in its record. Pure: no maps, no
+ * helpers.
+ */
 #ifndef NIDS_RING_ROOM_H
 #define NIDS_RING_ROOM_H
 
@@ -13,6 +15,19 @@
 #define SNAP_SMALL 512
 #define SNAP_FRAME 2048
 #define SNAP_JUMBO 16384
+
+/* How many bytes of a packet go up at most, by why it does. Where it is for its headers, and they
+ * were not read to the end, it is as much as of a sample.
+ */
+static __always_inline __u32 snap_of(__u8 reason, const struct nids_packet *p, __u32 snap_bytes,
+				     __u32 sample_bytes)
+{
+	if (reason == NIDS_REASON_CAPTURE || reason == NIDS_REASON_INSPECT)
+		return snap_bytes;
+	if (reason == NIDS_REASON_HEADERS && p->payload_offset)
+		return p->payload_offset < snap_bytes ? p->payload_offset : snap_bytes;
+	return sample_bytes;
+}
 
 static __always_inline __u32 snap_room(__u32 cap_len, int has_detail)
 {

@@ -28,10 +28,10 @@ class Interest : public FirstPassProgram {
   }
 
   // The agent's word on the flow of a packet; returns how many slots it reached.
-  std::uint32_t tell(const PacketRecord& record, nids_interest interest) {
+  std::uint32_t tell(const PacketRecord& record, std::uint8_t word) {
     nids_flow_key key{};
     nids_twin_flow_key(&record.head.packet, &record.detail.embedded, &key);
-    return commands_->give(key, record.head.slot, interest);
+    return commands_->give(key, record.head.slot, word);
   }
 
   nids_flow_state& only_slot() {
@@ -79,6 +79,87 @@ TEST_F(Interest, CaptureOfAnIdentifiedFlowBeginsAtTheAgentsWord) {
   EXPECT_EQ(tell(records_.packets[0], NIDS_INTEREST_COUNT), 1u);
   ingress(packet("hello"));
   EXPECT_TRUE(drained().packets.empty());
+  expect_ledger();
+}
+
+TEST_F(Interest, HeadersOfEveryPacketGoUpAndNoPayload) {
+  constexpr std::uint16_t kPort = 7171;
+  const auto datagram = [](std::size_t payload) {
+    return PacketBuilder{}.eth().vlan(5).ipv6().udp({.dst_port = kPort}).payload_bytes(payload);
+  };
+  ingress(packet("", kTcpSyn, kPort));
+  ingress(packet(std::string(1400, 'x'), kTcpAck, kPort));
+  ingress(packet("y", kTcpAck, kPort));
+  ingress(datagram(500));
+  ASSERT_EQ(drained().packets.size(), 4u);
+  const std::size_t wanted[] = {54, 54, 54, 66};
+  const std::uint32_t on_wire[] = {54, 1454, 55, 566};
+  for (std::size_t i = 0; i < 4; ++i) {
+    const PacketRecord& record = records_.packets[i];
+    EXPECT_EQ(record.head.reason, NIDS_REASON_HEADERS);
+    EXPECT_EQ(record.head.class_id, kHeaders);
+    EXPECT_EQ(record.bytes.size(), wanted[i]);
+    EXPECT_EQ(record.head.packet.payload_offset, wanted[i]);
+    EXPECT_EQ(record.head.frame_len, on_wire[i]);
+  }
+  const Bytes frame = datagram(500).bytes();
+  EXPECT_EQ(records_.packets[3].bytes, Bytes(frame.begin(), frame.begin() + 66));
+  expect_ledger();
+}
+
+TEST_F(Interest, HeadersAreNoMoreThanTheSnapAndWhereTheyCanNotBeReadAsMuchAsASample) {
+  reload({.snap_bytes = 64, .sample_bytes = 100});
+  ingress(PacketBuilder{}.eth().ipv6().tcp({.dst_port = 7171}));
+  ASSERT_EQ(drained().packets.size(), 1u);
+  EXPECT_EQ(records_.packets[0].bytes.size(), 64u) << "of 74";
+  // A later fragment has no ports, so its headers have no end that is known.
+  ingress(packet("hello"));
+  ASSERT_EQ(drained().packets.size(), 1u);
+  ingress(PacketBuilder{}.eth().ipv4({.fragment_offset_bytes = 1480}).payload_bytes(300));
+  for (const PacketRecord& record : drained().packets) EXPECT_LE(record.bytes.size(), 100u);
+}
+
+TEST_F(Interest, HeadersAtTheAgentsWordOfAFlowOfNoClass) {
+  const auto xmas = packet("", kXmas, 9);
+  ingress(xmas);
+  ASSERT_EQ(drained().packets.size(), 1u);
+  EXPECT_EQ(tell(records_.packets[0], NIDS_INTEREST_HEADERS), 1u);
+  ingress(packet(std::string(200, 'x'), kTcpAck, 9));
+  ASSERT_EQ(drained().packets.size(), 1u);
+  EXPECT_EQ(records_.packets[0].head.reason, NIDS_REASON_HEADERS);
+  EXPECT_EQ(records_.packets[0].bytes.size(), 54u);
+  reload({.features = kDefaultFeatures & ~NIDS_FEATURE_HEADERS});
+  ingress(packet("x", kTcpAck, 7171));
+  EXPECT_TRUE(drained().packets.empty()) << "left out";
+}
+
+TEST_F(Interest, StopEndsOneDirectionAndIsCounted) {
+  const auto there = [](std::size_t payload) {
+    return PacketBuilder{}.eth().ipv4().tcp({.dst_port = 22}).payload_bytes(payload);
+  };
+  const auto back = PacketBuilder{}
+                        .eth()
+                        .ipv4({.src = "10.0.0.2", .dst = "10.0.0.1"})
+                        .tcp({.src_port = 22, .dst_port = 40'000})
+                        .payload("hello");
+  ingress(there(0));
+  ASSERT_EQ(drained().packets.size(), 1u);
+  const PacketRecord first = records_.packets[0];
+  EXPECT_EQ(tell(first, NIDS_COMMAND_NONE | NIDS_COMMAND_STOP_LO), 1u);
+  ingress(there(100));
+  ingress(back);
+  ASSERT_EQ(drained().packets.size(), 1u);
+  EXPECT_EQ(records_.packets[0].head.from_opener, 0);
+  EXPECT_EQ(program().counters().beyond_depth.packets, 1u);
+  EXPECT_EQ(program().counters().beyond_depth.bytes, 154u);
+
+  EXPECT_EQ(tell(first, NIDS_INTEREST_CAPTURE | NIDS_COMMAND_STOP_LO | NIDS_COMMAND_STOP_HI), 1u);
+  ingress(there(100));
+  ingress(back);
+  ingress(packet("", kXmas, 22));
+  ASSERT_EQ(drained().packets.size(), 1u) << "a sample of its finding alone";
+  EXPECT_EQ(records_.packets[0].head.reason, NIDS_REASON_FINDING);
+  EXPECT_EQ(program().counters().beyond_depth.packets, 4u);
   expect_ledger();
 }
 

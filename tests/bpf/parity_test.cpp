@@ -80,8 +80,8 @@ class Parity : public BpfTest {
   // Every second port has a class, so that most flows go up; some are ambiguous.
   Parity() {
     for (std::size_t port = 0; port < 65'536; port += 2) {
-      tables_.ports->tcp[port] = static_cast<std::uint8_t>(1 + port / 2 % 6);
-      tables_.ports->udp[port | 1] = static_cast<std::uint8_t>(1 + port / 2 % 6);
+      tables_.ports->tcp[port] = static_cast<std::uint8_t>(1 + port / 2 % 7);
+      tables_.ports->udp[port | 1] = static_cast<std::uint8_t>(1 + port / 2 % 7);
     }
     tables_.classes[0].interest = NIDS_INTEREST_IDENTIFY;
     tables_.classes[0].identify_packets = 2;
@@ -218,9 +218,10 @@ class Parity : public BpfTest {
     if (!(head.packet.flags & NIDS_PACKET_IS_FLOW)) return true;
     nids_flow_key key{};
     nids_twin_flow_key(&head.packet, &of_twin_.packets.back().detail.embedded, &key);
-    const auto interest = static_cast<nids_interest>(mutator_.below(NIDS_INTEREST_KINDS));
-    return commands_->give(key, head.slot, interest) ==
-           twin_->command(key, head.slot.set, interest);
+    const std::uint64_t stops = mutator_.below(4) == 0 ? mutator_.below(4) : 0;
+    const auto word = static_cast<std::uint8_t>(mutator_.below(NIDS_INTEREST_KINDS) |
+                                                stops * NIDS_COMMAND_STOP_LO);
+    return commands_->give(key, head.slot, word) == twin_->command(key, head.slot.set, word);
   }
 
   bool same_counters(nids_direction direction) {
@@ -279,7 +280,8 @@ class Parity : public BpfTest {
                       {.name = "shallow", .interest = NIDS_INTEREST_INSPECT, .depth_bytes = 100},
                       {.name = "counted", .interest = NIDS_INTEREST_COUNT},
                       {.name = "identified", .interest = NIDS_INTEREST_IDENTIFY},
-                      {.name = "dull", .interest = NIDS_INTEREST_BYPASS}};
+                      {.name = "dull", .interest = NIDS_INTEREST_BYPASS},
+                      {.name = "headers", .interest = NIDS_INTEREST_HEADERS}};
   BpfSetup setup_;
   std::unique_ptr<FirstPass> twin_;
   std::optional<FlowCommands> commands_;

@@ -74,13 +74,18 @@ def receive(connection, size):
     return data
 
 
-def play(connection, script, role):
-    """Says this role's lines and hears the other's; then closes in turn."""
+def play_part(connection, script, role):
+    """Says this role's lines and hears the other's."""
     for who, line in script:
         if who == role:
             connection.sendall(line)
         elif receive(connection, len(line)) != line:
             raise AssertionError("the peer said something else")
+
+
+def play(connection, script, role):
+    """The same, and then closes in turn."""
+    play_part(connection, script, role)
     if role == "c":
         connection.shutdown(socket.SHUT_WR)
     if connection.recv(1) != b"":

@@ -15,7 +15,7 @@
 
 namespace nids {
 
-enum Class : std::uint8_t { kNone, kSsh, kShallow, kCounted, kIdentified };
+enum Class : std::uint8_t { kNone, kSsh, kShallow, kCounted, kIdentified, kHeaders };
 
 class FirstPassProgram : public BpfTest {
  protected:
@@ -69,7 +69,8 @@ class FirstPassProgram : public BpfTest {
       {.name = "ssh", .tcp = {22}},
       {.name = "shallow", .tcp = {7070}, .interest = NIDS_INTEREST_INSPECT, .depth_bytes = 100},
       {.name = "counted", .tcp = {25}, .interest = NIDS_INTEREST_COUNT},
-      {.name = "identified", .tcp = {8443}, .udp = {8443}, .interest = NIDS_INTEREST_IDENTIFY}};
+      {.name = "identified", .tcp = {8443}, .udp = {8443}, .interest = NIDS_INTEREST_IDENTIFY},
+      {.name = "headers", .tcp = {7171}, .udp = {7171}, .interest = NIDS_INTEREST_HEADERS}};
   RingRecords records_;
 };
 

@@ -10,6 +10,7 @@ namespace {
 std::uint32_t features_with(nids_interest interest) {
   Config config = default_config();
   for (ProtocolClass& one : config.classes) one.interest = NIDS_INTEREST_COUNT;
+  config.retain.enabled = false;
   config.classes[3].interest = interest;
   return abi_features(config);
 }
@@ -20,15 +21,28 @@ TEST(ClassTable, FeaturesAreThoseThatAnInterestNeeds) {
   EXPECT_EQ(features_with(NIDS_INTEREST_CAPTURE), kAlways | NIDS_FEATURE_CAPTURE);
   EXPECT_EQ(features_with(NIDS_INTEREST_INSPECT), kAlways | NIDS_FEATURE_INSPECT);
   EXPECT_EQ(features_with(NIDS_INTEREST_BYPASS), kAlways | NIDS_FEATURE_BYPASS);
+  EXPECT_EQ(features_with(NIDS_INTEREST_HEADERS), kAlways | NIDS_FEATURE_HEADERS);
   EXPECT_EQ(features_with(NIDS_INTEREST_IDENTIFY),
             kAlways | NIDS_FEATURE_IDENTIFY | NIDS_FEATURE_COMMANDS | NIDS_FEATURE_CAPTURE);
 }
 
 TEST(ClassTable, FindingsThatAreOffAreNoFeature) {
   Config config = default_config();
+  config.retain.enabled = false;
   EXPECT_EQ(abi_features(config), std::uint32_t{NIDS_FEATURE_FINDINGS | NIDS_FEATURE_INSPECT});
   config.findings = false;
   EXPECT_EQ(abi_features(config), std::uint32_t{NIDS_FEATURE_INSPECT});
+}
+
+TEST(ClassTable, WhatAlertsMayRaiseAFlowToIsAFeature) {
+  constexpr std::uint32_t kAlways =
+      NIDS_FEATURE_FINDINGS | NIDS_FEATURE_INSPECT | NIDS_FEATURE_COMMANDS;
+  Config config = default_config();
+  EXPECT_EQ(abi_features(config), kAlways | NIDS_FEATURE_CAPTURE);
+  config.retain.severity_3 = Config::Retain::kKeptHeaders;
+  EXPECT_EQ(abi_features(config), kAlways | NIDS_FEATURE_CAPTURE | NIDS_FEATURE_HEADERS);
+  config.retain.severity_1 = config.retain.severity_2 = Config::Retain::kKeptHeaders;
+  EXPECT_EQ(abi_features(config), kAlways | NIDS_FEATURE_HEADERS);
 }
 
 TEST(ClassTable, InterestInFlowsOfNoClassIsAFeatureAndTheFirstEntry) {

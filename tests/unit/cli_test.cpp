@@ -12,6 +12,7 @@
 
 #include "cli/command.hpp"
 #include "cli/report.hpp"
+#include "cli/selection.hpp"
 #include "cli/started.hpp"
 #include "cli/wrapped.hpp"
 
@@ -95,6 +96,54 @@ TEST_F(Cli, AttachOptionsThatAreWrongLeadToItsHelp) {
   EXPECT_NE(err.str().find("hint: nids-xdp attach --help"), std::string::npos) << err.str();
 }
 
+TEST_F(Cli, ACountThatIsNoneIsAUsageError) {
+  const auto is_refused = [&](std::optional<std::string> SelectionArguments::*option,
+                              const std::string& text) {
+    AttachArguments attach;
+    attach.selection.*option = text;
+    ReplayArguments replay;
+    replay.file = directory + "/absent.pcap";
+    replay.selection.*option = text;
+    err.str("");
+    EXPECT_EQ(run_attach(attach, io), kUsage) << text;
+    EXPECT_NE(err.str().find("is no whole number"), std::string::npos) << err.str();
+    EXPECT_EQ(run_replay(replay, io), kUsage) << text;
+  };
+  for (const char* text : {"", "-1", "+1", "1.5", "ten", "1e3", "0x10", " 1", "1 ",
+                           "9223372036854775808", "18446744073709551617"}) {
+    is_refused(&SelectionArguments::count, text);
+    is_refused(&SelectionArguments::store, text);
+  }
+  is_refused(&SelectionArguments::count, "0");
+}
+
+TEST_F(Cli, CountsUpToTheirBoundsAreTaken) {
+  auto taken = selected_counts({.filter = {}, .count = "9223372036854775807", .store = "0"});
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->max_suspicious, 9'223'372'036'854'775'807u);
+  EXPECT_TRUE(keeps_nothing(*taken));
+  taken = selected_counts({.filter = {}, .count = "1", .store = "007"});
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->max_suspicious, 1u);
+  EXPECT_EQ(taken->max_kept, 7u);
+  taken = selected_counts({});
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->max_suspicious, Selection::kNoLimit);
+  EXPECT_EQ(taken->max_kept, Selection::kNoLimit);
+}
+
+TEST_F(Cli, AFilterThatIsNoneIsAUsageError) {
+  AttachArguments attach;
+  for (const char* text : {"port port", "host example.org", "tcp port"}) {
+    attach.selection.filter = text;
+    err.str("");
+    EXPECT_EQ(run_attach(attach, io), kUsage) << text;
+    EXPECT_NE(err.str().find(std::string("cannot filter by \"") + text), std::string::npos)
+        << err.str();
+    EXPECT_NE(err.str().find("hint: nids-xdp attach --help"), std::string::npos) << err.str();
+  }
+}
+
 TEST_F(Cli, AFileThatIsNotThereHasANextStep) {
   EXPECT_EQ(run_config_check(directory + "/absent.toml", io), kFailed);
   EXPECT_NE(err.str().find("hint: nids-xdp config dump"), std::string::npos) << err.str();
@@ -119,6 +168,10 @@ TEST(Started, SaysWhereThingsGoAndWhenItEnds) {
   facts.duration = std::chrono::minutes(2);
   EXPECT_NE(started_text(facts).find("ends at 1970-01-01 00:02:00 UTC; ^C ends sooner"),
             std::string::npos);
+  facts.max_suspicious = 5;
+  EXPECT_NE(started_text(facts).find("UTC or after 5 suspicious packets; ^C ends sooner"),
+            std::string::npos);
+  facts.max_suspicious = StartedFacts::kUnlimited;
   facts.duration = std::chrono::milliseconds::max();
   EXPECT_NE(started_text(facts).find("nids-xdp: ^C ends\n"), std::string::npos);
 }
@@ -225,6 +278,15 @@ TEST(Summary, FindingsStandByThemselves) {
   report.counters.findings[NIDS_FINDING_XMAS] = 6;
   report.counters.findings[NIDS_FINDING_NULL] = 3;
   EXPECT_NE(summary_text(report).find("\nfindings\n  xmas 6, null 3\n"), std::string::npos);
+}
+
+TEST(Summary, SaysWhatWasLeftOut) {
+  StatsReport report = classes_report();
+  EXPECT_EQ(summary_text(report).find("out of the analysis"), std::string::npos);
+  report.agent_counters.not_analysed = {2, 120};
+  EXPECT_NE(summary_text(report).find("left    2 packets, 120 bytes out of the analysis"),
+            std::string::npos);
+  EXPECT_EQ(stats_json(report).at("retained").at("not_analysed"), 2);
 }
 
 TEST(Summary, SaysThatRetentionIsOff) {

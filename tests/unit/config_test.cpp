@@ -122,6 +122,12 @@ directory = "/tmp/kept"
 budget = "10MB"
 segment = 1048576
 min_free_percent = 0
+severity_1 = 70000
+severity_2 = "headers"
+severity_3 = "whole"
+flow_depth = "2MiB"
+hold_budget = 0
+hold_time = "1m"
 [ipfix]
 collector = "[2001:db8::1]:4739"
 domain = 4294967295
@@ -135,7 +141,10 @@ seed = 65535
   expected.findings = false;
   expected.alert = {300, 9};
   expected.eve = {false, "eve.json", false};
-  expected.retain = {false, "/tmp/kept", 10'000'000, 1 << 20, 0};
+  using Retain = Config::Retain;
+  expected.retain = {false,  "/tmp/kept",          10'000'000,         1 << 20, 0,
+                     70'000, Retain::kKeptHeaders, Retain::kKeptWhole, 2 << 20, 0,
+                     60};
   expected.ipfix = {
       {6, {0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 4739}, 0xffff'ffff, 30};
   expected.community_id_seed = 65'535;
@@ -154,7 +163,7 @@ TEST(Parse, EveryBoundHoldsAtItsEdge) {
       {"flow", "ipv6_slots_per_cpu", {"64", "4194304"}, {"63", "65", "8388608", "0", "-64"}},
       {"flow",
        "unclassified",
-       {"'count'", "'identify'", "'inspect'", "'capture'", "'bypass'"},
+       {"'count'", "'identify'", "'inspect'", "'capture'", "'bypass'", "'headers'"},
        {"'none'", "''", "0"}},
       {"flow", "max_tracked_flows", {"1", "16777216"}, {"0", "16777217", "-1"}},
       {"flow", "tcp_new", {"'1s'", "'24h'"}, {"'0s'", "'25h'", "'1500ms'", "60", "'60'"}},
@@ -178,6 +187,15 @@ TEST(Parse, EveryBoundHoldsAtItsEdge) {
       {"retain", "budget", {"'64MiB'", "'1024TiB'"}, {"'1MB'", "'1025TiB'", "67108863"}},
       {"retain", "segment", {"'1MiB'", "'1GiB'"}, {"1048575", "'1025MiB'"}},
       {"retain", "min_free_percent", {"0", "90"}, {"91", "-1"}},
+      {"retain",
+       "severity_1",
+       {"'headers'", "'whole'", "1", "'1024TiB'"},
+       {"0", "-1", "'1025TiB'", "'all'", "''", "'1x'", "true"}},
+      {"retain", "severity_2", {"'headers'", "'whole'", "'1MiB'"}, {"'0'", "'Whole'"}},
+      {"retain", "severity_3", {"'headers'", "'whole'", "'64KiB'"}, {"'none'"}},
+      {"retain", "flow_depth", {"'1KiB'", "'1024TiB'"}, {"1023", "'1025TiB'", "'whole'"}},
+      {"retain", "hold_budget", {"0", "'64GiB'"}, {"-1", "'65GiB'"}},
+      {"retain", "hold_time", {"'1s'", "'1h'"}, {"'0s'", "'3601s'", "30"}},
       {"ipfix",
        "collector",
        {"''", "'192.0.2.1:1'", "'255.255.255.254:65535'", "'[2001:db8::1]:4739'", "'[::1]:1'"},
@@ -384,7 +402,9 @@ TEST(Dump, IsReadBackAsTheSameConfiguration) {
       "[classes.z]\nports = ['tcp/1-20', 'udp/1']\n[classes.b]\nports = []\n"
       "[classes.ssh]\nports = []\ninterest = 'count'\ndepth = 4294967295\n");
   c.eve = {false, "a\"b\\c\nd\x1b\x7f\u009bé\u00a0", false};
-  c.retain = {false, "relative", 3'000'000, 2'000'000, 90};
+  c.retain = {false, "relative", 3'000'000, 2'000'000, 90, Config::Retain::kKeptHeaders, 1, 12'345};
+  c.retain.hold_budget_bytes = 0;
+  c.retain.hold_seconds = 3600;
   c.flow = {64, 128, NIDS_INTEREST_BYPASS, 1, 7, 6, 5, 4, 3, 2, 86'400};
   c.ring = {1 << 18, 65, 66, 64};
   c.findings = false;

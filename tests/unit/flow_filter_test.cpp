@@ -157,7 +157,7 @@ TEST(FlowFilter, AMisreadVlanIsExplained) {
 
 TEST(FlowFilter, WhatNoFlowCouldMatchIsRefused) {
   for (const char* expression : {"arp", "ether proto 0x8847", "mpls", "ip proto 6 and ip6"})
-    EXPECT_NE(why_not(expression).find("filter flows by"), std::string::npos) << expression;
+    EXPECT_NE(why_not(expression).find("filter by"), std::string::npos) << expression;
   EXPECT_NE(why_not("arp").find("no flow could match"), std::string::npos);
   EXPECT_TRUE(matches("arp or port 22", kSsh));
 }
@@ -205,7 +205,7 @@ TEST(FlowFilter, AWrongExpressionHasLibpcapsReason) {
 
 TEST(FlowFilter, LoopsAreRefused) {
   const std::string message = why_not("ip6 protochain 6");
-  EXPECT_NE(message.find("cannot filter flows"), std::string::npos) << message;
+  EXPECT_NE(message.find("or loops"), std::string::npos) << message;
 }
 
 TEST(FlowFilter, ItsTextIsTcpdumps) {

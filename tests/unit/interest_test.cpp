@@ -11,7 +11,15 @@
 namespace nids {
 namespace {
 
-enum Port : std::uint16_t { kIdentified = 21, kInspected, kCaptured, kBypassed, kCounted, kNone };
+enum Port : std::uint16_t {
+  kIdentified = 21,
+  kInspected,
+  kCaptured,
+  kBypassed,
+  kCounted,
+  kHeaders,
+  kNone
+};
 
 class Interest : public testing::Test {
  protected:
@@ -42,6 +50,7 @@ class Interest : public testing::Test {
       {.name = "captured", .tcp = {kCaptured}, .depth_bytes = 1},
       {.name = "bypassed", .tcp = {kBypassed}, .interest = NIDS_INTEREST_BYPASS},
       {.name = "counted", .tcp = {kCounted}, .interest = NIDS_INTEREST_COUNT},
+      {.name = "headers", .tcp = {kHeaders}, .interest = NIDS_INTEREST_HEADERS},
   };
   static constexpr FirstPass::Setup kSetup{
       .slots = NIDS_WAYS, .slots_ipv6 = NIDS_WAYS, .snap_bytes = 2000, .sample_bytes = 100};
@@ -92,6 +101,35 @@ TEST_F(Interest, CaptureSendsAllWholeWhateverTheDepth) {
   EXPECT_EQ(there(kCaptured, 3000), 1u);
   EXPECT_EQ(run_.packets.back().bytes.size(), 2000u) << "no more than the snap";
   EXPECT_EQ(run_.counters().beyond_depth.packets, 0u);
+}
+
+TEST_F(Interest, HeadersSendsTheHeadersOfAllWhateverTheDepth) {
+  for (const std::size_t payload : {0, 1, 3000}) EXPECT_EQ(there(kHeaders, payload), 1u);
+  EXPECT_EQ(back(kHeaders, 1400), 1u);
+  for (const Packet& packet : run_.packets) {
+    EXPECT_EQ(packet.reason, NIDS_REASON_HEADERS);
+    EXPECT_EQ(packet.bytes.size(), 54u);
+    EXPECT_TRUE(packet.payload().empty());
+  }
+  EXPECT_EQ(run_.packets[2].wire_len, 3054u);
+  EXPECT_EQ(run_.counters().beyond_depth.packets, 0u);
+}
+
+TEST_F(Interest, StopEndsWhatOneEndSends) {
+  for (const Port port : {kCaptured, kHeaders}) {
+    there(port, 10);
+    ASSERT_EQ(run_.command(run_.packets.back(), NIDS_COMMAND_NONE | NIDS_COMMAND_STOP_HI), 1u);
+    EXPECT_EQ(there(port, 10), 1u);
+    EXPECT_EQ(back(port, 10), 0u);
+    ASSERT_EQ(run_.command(run_.packets.back(), NIDS_COMMAND_NONE), 1u);
+    EXPECT_EQ(back(port, 10), 1u);
+  }
+  EXPECT_EQ(run_.counters().beyond_depth.packets, 2u);
+  EXPECT_EQ(run_.counters().beyond_depth.bytes, 128u);
+  there(kIdentified, 10);
+  run_.command(run_.packets.back(), NIDS_COMMAND_NONE | NIDS_COMMAND_STOP_LO);
+  EXPECT_EQ(there(kIdentified, 10), 0u);
+  EXPECT_EQ(run_.counters().beyond_depth.packets, 2u) << "what need not be identified is no loss";
 }
 
 TEST_F(Interest, CountAndBypassSendNothing) {
@@ -184,7 +222,7 @@ class EveryFeatureSet : public Interest {
     TwinRun run(setup, tables_);
     std::mt19937 random(7);
     for (int i = 0; i < 400; ++i) {
-      const auto port = static_cast<std::uint16_t>(kIdentified + random() % 7);
+      const auto port = static_cast<std::uint16_t>(kIdentified + random() % 8);
       const auto client = static_cast<std::uint16_t>(random() % 4);
       static constexpr std::uint8_t kFlags[] = {kTcpAck, kTcpSyn, 0, kTcpFin | kTcpAck, kTcpRst};
       const bool is_back = random() % 2 == 0;
@@ -202,7 +240,7 @@ class EveryFeatureSet : public Interest {
       run.send(builder);
       run.wait(kMillisecond_ns);
       if (i % 50 == 49 && !run.packets.empty())
-        run.command(run.packets.back(), static_cast<nids_interest>(i % NIDS_INTEREST_KINDS));
+        run.command(run.packets.back(), static_cast<std::uint8_t>(i / 50 % NIDS_INTEREST_KINDS));
     }
     Account result{run.counters(), {}};
     for (const Packet& packet : run.packets) result.reasons.push_back(packet.reason);
@@ -235,6 +273,7 @@ TEST_F(EveryFeatureSet, HasTheSameLedger) {
       const std::uint32_t needed = reason == NIDS_REASON_CAPTURE    ? NIDS_FEATURE_CAPTURE
                                    : reason == NIDS_REASON_INSPECT  ? NIDS_FEATURE_INSPECT
                                    : reason == NIDS_REASON_IDENTIFY ? NIDS_FEATURE_IDENTIFY
+                                   : reason == NIDS_REASON_HEADERS  ? NIDS_FEATURE_HEADERS
                                                                     : NIDS_FEATURE_FINDINGS;
       ASSERT_TRUE(is_there(needed)) << reason;
     }

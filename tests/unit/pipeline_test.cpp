@@ -2,15 +2,18 @@
 // The whole way of a packet, from the frame through the native first pass to the sinks.
 #include "agent/pipeline.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "agent/class_table.hpp"
+#include "cli/filter_expression.hpp"
 #include "firstpass/first_pass.hpp"
 #include "support/packet_builder.hpp"
 #include "support/twin_run.hpp"
@@ -42,10 +45,15 @@ class PipelineTest : public ::testing::Test {
         .tcp({.src_port = src_port, .dst_port = dst_port, .flags = flags});
   }
 
-  void start(Sinks sinks) {
+  void start(Sinks sinks, Selection selection = {}) {
     sinks.on_alert = [this](const Alert& alert) { alerts.push_back(alert); };
     pipeline = std::make_unique<Pipeline>(config, std::map<std::uint32_t, std::string>{{0, "v0"}},
-                                          std::move(sinks));
+                                          std::move(sinks), std::move(selection));
+  }
+  static Selection only(std::string_view expression) {
+    auto filter = compile_packet_filter(expression, Services::parse(""));
+    EXPECT_TRUE(filter) << expression;
+    return {.filter = std::move(*filter)};
   }
   void SetUp() override {
     restart_first_pass();
@@ -207,14 +215,14 @@ TEST_F(PipelineTest, WhatWasToBeIdentifiedIsCapturedOnceItIsFlagged) {
   config.classes[0].interest = NIDS_INTEREST_IDENTIFY;
   config.classes[0].identify_packets = 1;
   restart_first_pass();
-  std::vector<nids_interest> told;
+  std::vector<std::uint8_t> told;
   Sinks sinks;
   sinks.steer = [&](std::uint32_t ifindex, const nids_flow_key& key, nids_slot_address slot,
-                    nids_interest interest) {
+                    std::uint8_t word) {
     EXPECT_EQ(ifindex, 0u);
     EXPECT_EQ(slot.generation, 1u);
-    told.push_back(interest);
-    return first_pass->command(key, slot.set, interest);
+    told.push_back(word);
+    return first_pass->command(key, slot.set, word);
   };
   start(std::move(sinks));
   send(tcp(40000, 22, kTcpSyn), 1 * kSecond);
@@ -224,7 +232,7 @@ TEST_F(PipelineTest, WhatWasToBeIdentifiedIsCapturedOnceItIsFlagged) {
   send(tcp(40000, 22, kTcpAck).payload("kex"), 4 * kSecond);
 
   EXPECT_EQ(alerts.size(), 1u);
-  EXPECT_EQ(told, std::vector{NIDS_INTEREST_CAPTURE});
+  EXPECT_EQ(told, std::vector<std::uint8_t>{NIDS_INTEREST_CAPTURE});
   EXPECT_EQ(counters.commands, 1u);
   EXPECT_EQ(counters.consumed.packets, 3u);
 }
@@ -264,6 +272,101 @@ TEST_F(PipelineTest, OfAConnectionInATunnelTheInnerEndsAreTold) {
   ASSERT_EQ(alerts.size(), 1u);
   EXPECT_EQ(alerts[0].observed, "a connection to tcp/22");
   EXPECT_EQ(address_text(alerts[0].ends.client, 4), "10.0.0.2");
+}
+
+TEST_F(PipelineTest, WhatDoesNotMatchTheFilterIsCountedAndNoMore) {
+  start({}, only("tcp port 23"));
+  send(tcp(40000, 22, kTcpSyn), 1 * kSecond);
+  send(tcp(40001, 23, kTcpSyn), 2 * kSecond);
+  send(tcp(40000, 22, kTcpAck).payload("SSH-2.0-x"), 3 * kSecond);
+
+  ASSERT_EQ(alerts.size(), 1u);
+  EXPECT_EQ(alerts[0].class_name, "telnet");
+  EXPECT_EQ(counters.consumed.packets, 3u);
+  EXPECT_EQ(counters.flows_tracked, 2u) << "a flow is whole all the same";
+  EXPECT_EQ(counters.not_analysed.packets, 2u);
+  EXPECT_EQ(counters.not_analysed.bytes, 54u + 63u);
+  EXPECT_EQ(counters.not_kept_by_policy.packets, 3u) << "without a store the third too";
+  EXPECT_EQ(counters.not_kept_by_policy.bytes, 54u + 54u + 63u);
+}
+
+TEST_F(PipelineTest, AFlowIsFlaggedByItsFirstPacketThatMatches) {
+  start({}, only("tcp[tcpflags] & tcp-ack != 0"));
+  send(tcp(40000, 22, kTcpSyn), 1 * kSecond);
+  EXPECT_TRUE(alerts.empty());
+  send(tcp(40000, 22, kTcpAck), 2 * kSecond);
+  ASSERT_EQ(alerts.size(), 1u);
+  EXPECT_EQ(alerts[0].time.ns, 2 * kSecond);
+}
+
+TEST_F(PipelineTest, WhatWasLeftOutIsNotSteered) {
+  config.classes[0].interest = NIDS_INTEREST_IDENTIFY;
+  restart_first_pass();
+  Sinks sinks;
+  sinks.steer = [](auto&&...) -> std::uint32_t {
+    ADD_FAILURE() << "told";
+    return 1;
+  };
+  start(std::move(sinks), only("udp"));
+  send(tcp(40000, 22, kTcpAck).payload("SSH-2.0-x"), 1 * kSecond);
+  EXPECT_EQ(counters.not_analysed.packets, 1u);
+}
+
+TEST_F(PipelineTest, BehindTheLastSuspiciousPacketNothingIsAnalysed) {
+  start({}, {.filter = {}, .max_suspicious = 2});
+  send(tcp(40000, 22, kTcpSyn), 1 * kSecond);
+  send(tcp(40000, 22, kTcpAck), 2 * kSecond);  // of a flow that is flagged already
+  EXPECT_FALSE(pipeline->has_enough());
+  send(tcp(40001, 23, kTcpSyn), 3 * kSecond);
+  EXPECT_TRUE(pipeline->has_enough());
+  send(tcp(40002, 5900, kTcpSyn), 4 * kSecond);
+
+  EXPECT_EQ(alerts.size(), 2u);
+  EXPECT_EQ(counters.not_analysed.packets, 1u);
+  EXPECT_EQ(counters.flows_tracked, 3u);
+}
+
+TEST_F(PipelineTest, ASuppressedAlertMakesAPacketSuspiciousAndTwoAlertsMakeOne) {
+  start({}, {.filter = {}, .max_suspicious = 3});
+  send(tcp(40000, 22, 0), 1 * kSecond);  // flagged, and with a finding
+  EXPECT_EQ(alerts.size(), 2u);
+  send(tcp(40001, 22, kTcpSyn), 2 * kSecond);  // suppressed
+  EXPECT_FALSE(pipeline->has_enough());
+  send(tcp(40002, 22, kTcpSyn), 3 * kSecond);
+  EXPECT_TRUE(pipeline->has_enough());
+  EXPECT_EQ(counters.alerts_suppressed, 2u);
+  EXPECT_EQ(alerts.size(), 2u);
+}
+
+TEST_F(PipelineTest, TheStoreIsAskedForSoManyPacketsAndNotForMore) {
+  std::string pattern = ::testing::TempDir() + "pipeline.XXXXXX";
+  const std::string directory = ::mkdtemp(pattern.data());
+  const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  auto store = Store::open(fd, directory, {{0, {.name = "v0", .description = ""}}}, {});
+  ASSERT_TRUE(store);
+  Sinks sinks;
+  sinks.store.emplace(std::move(*store));
+  start(std::move(sinks), {.filter = {}, .max_kept = 2});
+  for (std::uint16_t i = 0; i < 5; ++i)
+    send(tcp(static_cast<std::uint16_t>(40000 + i), 22, kTcpSyn), (1 + i) * 100 * kSecond);
+
+  EXPECT_EQ(alerts.size(), 5u) << "alerting goes on";
+  EXPECT_EQ(counters.retained.packets, 2u);
+  EXPECT_EQ(counters.not_kept_by_policy.packets, 3u);
+  EXPECT_EQ(counters.not_kept_by_policy.bytes, 3u * 54);
+  EXPECT_EQ(counters.not_analysed.packets, 0u);
+  pipeline.reset();
+  ::close(fd);
+  std::filesystem::remove_all(directory);
+}
+
+TEST_F(PipelineTest, WhereNoneIsToBeKeptAMissingStoreLosesNone) {
+  Sinks missing;
+  missing.store_is_missing = true;
+  start(std::move(missing), {.filter = {}, .max_kept = 0});
+  send(tcp(40000, 22, kTcpSyn), 1 * kSecond);
+  EXPECT_EQ(counters.not_kept_by_error.packets, 0u);
+  EXPECT_EQ(counters.not_kept_by_policy.packets, 1u);
 }
 
 TEST_F(PipelineTest, ARecordThatIsNoneIsCountedAndLeftAlone) {

@@ -206,7 +206,7 @@ TEST_F(Slot, CommandThatIsNoneSendsNothingUp) {
       udp(1);
     }
   EXPECT_TRUE(records_.packets.empty());
-  EXPECT_EQ(slot().packets[0], 1u + 2 * (128 - NIDS_INTEREST_KINDS));
+  EXPECT_EQ(slot().packets[0], 1u + 2 * (NIDS_COMMAND_NONE + 1 - NIDS_INTEREST_KINDS));
 }
 
 TEST_F(Slot, CommandIsObeyedWhetherItsFlowWasReportedOrNot) {

@@ -47,15 +47,15 @@ class StoreTest : public ::testing::Test {
     return std::move(*store);
   }
 
-  std::optional<Evidence> keep(Store& store, std::size_t size, std::uint64_t ns = kStart,
-                               std::vector<std::string> comments = {}) {
+  std::optional<PacketPlace> keep(Store& store, std::size_t size, std::uint64_t ns = kStart,
+                                  Store::Facts facts = {}) {
     Packet packet;
     packet.time = {ns};
     packet.ifindex = 9;
     packet.frame_len = 2000;
     packet.wire_len = 6000;
     packet.bytes.assign(size, static_cast<std::byte>(fill_++));
-    return store.keep(packet, std::move(comments), counters_);
+    return store.keep(packet, std::move(facts), counters_);
   }
 
   std::vector<std::string> files() const {
@@ -133,10 +133,10 @@ TEST_F(StoreTest, WhatIsKeptReadsBackTheSame) {
   {
     Store store = open({});
     for (std::size_t i = 0; i < 100; ++i) {
-      const auto evidence = keep(store, i, kStart + i, {"alert " + std::to_string(i)});
-      ASSERT_TRUE(evidence);
-      EXPECT_EQ(evidence->file, directory_ + "/20261122T100000-000001.pcapng");
-      EXPECT_EQ(evidence->packet_number, i + 1);
+      const auto place = keep(store, i, kStart + i);
+      ASSERT_TRUE(place);
+      EXPECT_EQ(store.file_of(*place), directory_ + "/20261122T100000-000001.pcapng");
+      EXPECT_EQ(place->number, i + 1);
     }
   }
   ASSERT_EQ(files(), std::vector<std::string>{"20261122T100000-000001.pcapng"});
@@ -169,7 +169,7 @@ TEST_F(StoreTest, FilesAreNotForOthersToRead) {
 
 TEST_F(StoreTest, NothingIsWrittenBeforeThereIsAPacket) {
   Store store = open({});
-  store.flush(counters_);
+  store.settle(counters_);
   EXPECT_TRUE(files().empty());
 }
 
@@ -186,7 +186,7 @@ TEST_F(StoreTest, OnlyWholeBlocksReachTheFile) {
 TEST_F(StoreTest, ASegmentIsClosedBeforeItPassesItsSize) {
   Store store = open({.segment_bytes = 3000});
   for (unsigned i = 0; i < 10; ++i) ASSERT_TRUE(keep(store, 1000, kStart + i * kSecond));
-  store.flush(counters_);
+  store.settle(counters_);
   EXPECT_EQ(files(), (std::vector<std::string>{
                          "20261122T100000-000001.pcapng", "20261122T100002-000002.pcapng",
                          "20261122T100004-000003.pcapng", "20261122T100006-000004.pcapng",
@@ -199,7 +199,7 @@ TEST_F(StoreTest, APacketLargerThanASegmentHasOneOfItsOwn) {
   Store store = open({.segment_bytes = 500});
   EXPECT_TRUE(keep(store, 1000));
   EXPECT_TRUE(keep(store, 1000));
-  store.flush(counters_);
+  store.settle(counters_);
   EXPECT_EQ(files().size(), 2u);
 }
 
@@ -207,7 +207,7 @@ TEST_F(StoreTest, TheBudgetIsNeverPassedAndTheNewestStay) {
   Store store = open({.budget_bytes = 10'000, .segment_bytes = 3000});
   for (unsigned i = 0; i < 100; ++i) {
     ASSERT_TRUE(keep(store, 1000, kStart + i * kSecond));
-    store.flush(counters_);
+    store.settle(counters_);
     ASSERT_LE(bytes_on_disk(), 10'000u);
   }
   EXPECT_EQ(files().back(), "20261122T100138-000050.pcapng");
@@ -221,7 +221,7 @@ TEST_F(StoreTest, ABudgetBelowASegmentStillKeepsTheNewest) {
   Store store = open({.budget_bytes = 3000, .segment_bytes = 1 << 20});
   for (unsigned i = 0; i < 50; ++i) {
     ASSERT_TRUE(keep(store, 1000));
-    store.flush(counters_);
+    store.settle(counters_);
     ASSERT_LE(bytes_on_disk(), 3000u);
   }
   EXPECT_EQ(files().size(), 1u);
@@ -260,9 +260,9 @@ TEST_F(StoreTest, NamesNeverCollideAndNothingIsFollowedOrOverwritten) {
   Store store = open({});
   std::ofstream(directory_ + "/20261122T100000-000001.pcapng") << "theirs";
   fs::create_symlink("elsewhere", directory_ + "/20261122T100000-000002.pcapng");
-  const auto evidence = keep(store, 1000);
-  ASSERT_TRUE(evidence);
-  EXPECT_EQ(evidence->file, directory_ + "/20261122T100000-000003.pcapng");
+  const auto place = keep(store, 1000);
+  ASSERT_TRUE(place);
+  EXPECT_EQ(store.file_of(*place), directory_ + "/20261122T100000-000003.pcapng");
   EXPECT_EQ(fs::file_size(directory_ + "/20261122T100000-000001.pcapng"), 6u);
   EXPECT_FALSE(fs::exists(directory_ + "/elsewhere"));
 }
@@ -270,8 +270,8 @@ TEST_F(StoreTest, NamesNeverCollideAndNothingIsFollowedOrOverwritten) {
 TEST_F(StoreTest, SequencesPastSixDigitsKeepTheirOrder) {
   std::ofstream(directory_ + "/20261122T100000-999999.pcapng") << std::string(4000, 'x');
   Store store = open({.budget_bytes = 6000, .segment_bytes = 100});
-  EXPECT_EQ(keep(store, 1000)->file, directory_ + "/20261122T100000-1000000.pcapng");
-  EXPECT_EQ(keep(store, 1000)->file, directory_ + "/20261122T100000-1000001.pcapng");
+  EXPECT_EQ(keep(store, 1000)->segment.file(), "20261122T100000-1000000.pcapng");
+  EXPECT_EQ(keep(store, 1000)->segment.file(), "20261122T100000-1000001.pcapng");
   EXPECT_EQ(files().front(), "20261122T100000-1000000.pcapng");
 }
 
@@ -293,11 +293,11 @@ TEST_F(StoreTest, APacketOfAnUnknownInterfaceIsNotKept) {
 TEST_F(StoreTest, ARefusedWriteMovesItsPacketsAndLeavesWholeBlocks) {
   Store store = open({});
   ASSERT_TRUE(keep(store, 1000));
-  store.flush(counters_);
+  store.settle(counters_);
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(keep(store, 1000));
   {
     const FileSizeLimit limit(3000);
-    store.flush(counters_);
+    store.settle(counters_);
   }
   EXPECT_TRUE(store.degraded());
   EXPECT_EQ(counters_.retained.packets, 1u);
@@ -310,7 +310,7 @@ TEST_F(StoreTest, ARefusedWriteMovesItsPacketsAndLeavesWholeBlocks) {
   EXPECT_EQ(counters_.not_kept_by_error.packets, 6u);
   ASSERT_TRUE(keep(store, 1000, kStart + kSecond));
   EXPECT_TRUE(store.degraded()) << "nothing was written yet";
-  store.flush(counters_);
+  store.settle(counters_);
   EXPECT_FALSE(store.degraded());
   EXPECT_EQ(files().size(), 2u);
   EXPECT_EQ(packets_on_disk(), counters_.retained.packets);
@@ -321,7 +321,7 @@ TEST_F(StoreTest, AFileWithoutAPacketIsNotLeftBehind) {
   ASSERT_TRUE(keep(store, 1000));
   {
     const FileSizeLimit limit(100);
-    store.flush(counters_);
+    store.settle(counters_);
   }
   EXPECT_TRUE(files().empty());
   EXPECT_EQ(counters_.retained.packets, 0u);
@@ -332,10 +332,10 @@ TEST_F(StoreTest, AFlushAllowsANewTryAtOnce) {
   ASSERT_TRUE(keep(store, 1000));
   {
     const FileSizeLimit limit(100);
-    store.flush(counters_);
+    store.settle(counters_);
   }
   ASSERT_FALSE(keep(store, 1000));
-  store.flush(counters_);
+  store.settle(counters_);
   EXPECT_TRUE(keep(store, 1000));
 }
 
@@ -363,7 +363,7 @@ TEST_F(StoreTest, AFullDiskLosesPacketsByErrorAndCountsEach) {
       keep(store, 1000, kStart + i * kSecond / 100);
       was_degraded |= store.degraded();
     }
-    store.flush(counters_);
+    store.settle(counters_);
     EXPECT_TRUE(was_degraded);
   }
   EXPECT_GT(counters_.not_kept_by_error.packets, 1000u);
@@ -380,7 +380,7 @@ TEST_F(StoreTest, TheFloorOfFreeDiskIsNotPassed) {
     keep(store, 1000, kStart + i);
     was_degraded |= store.degraded();
   }
-  store.flush(counters_);
+  store.settle(counters_);
   EXPECT_TRUE(was_degraded);
   EXPECT_GT(bytes_on_disk(), 1u << 20);
   EXPECT_LE(bytes_on_disk(), 2u << 20);

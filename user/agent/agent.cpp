@@ -60,6 +60,8 @@ class FlowScans {
 
 ClockOffset read_clock_offset() { return {clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC)}; }
 
+bool tell(int control_fd, char news) { return send(control_fd, &news, 1, MSG_NOSIGNAL) == 1; }
+
 }  // namespace
 
 Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample& ticks,
@@ -95,9 +97,10 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
       epoll_ctl(epoll.get(), EPOLL_CTL_ADD, control_fd, &control_event) != 0)
     return Error{.action = "wait for records", .error_number = errno};
 
+  bool has_told = false;  // that it has enough
   auto next_housekeeping = std::chrono::steady_clock::now() + kHousekeepingEvery;
-  // One byte says that records are being taken; the parent waits for it.
-  if (send(control_fd, "!", 1, MSG_NOSIGNAL) != 1)
+  // The parent waits for it.
+  if (!tell(control_fd, kAgentRuns))
     return Error{.action = "tell that the agent runs", .error_number = errno};
   // Programs are mostly gone before the end comes, so what is in the rings then is all there will
   // be; but where the parent was killed they go on, so this too has an end.
@@ -117,6 +120,7 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
     auto taken = rings.consume();
     if (!taken) return taken.error();
     has_more = *taken;
+    if (pipeline.has_enough() && !has_told) has_told = tell(control_fd, kAgentHasEnough);
     if (const auto now = std::chrono::steady_clock::now(); now >= next_housekeeping) {
       next_housekeeping = now + kHousekeepingEvery;
       clock = read_clock_offset();

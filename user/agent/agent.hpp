@@ -19,6 +19,11 @@ struct Watched {
   FlowMaps tables;
 };
 
+// What the agent tells its parent over `control_fd`, a byte each: that it takes records, and that
+// Pipeline::has_enough(), upon which it goes on counting until it is ended.
+constexpr char kAgentRuns = '!';
+constexpr char kAgentHasEnough = '#';
+
 // Runs until `control_fd` is readable or at its end; then takes what is left in the rings and tells
 // all flows. Returns an error where it could not go on. `ticks` is any moment before; `control` may
 // be null.

@@ -26,6 +26,7 @@ std::uint32_t abi_features(const Config& config) {
   std::uint32_t features = config.findings ? NIDS_FEATURE_FINDINGS : 0;
   const auto want = [&](nids_interest interest) {
     if (interest == NIDS_INTEREST_CAPTURE) features |= NIDS_FEATURE_CAPTURE;
+    if (interest == NIDS_INTEREST_HEADERS) features |= NIDS_FEATURE_HEADERS;
     if (interest == NIDS_INTEREST_BYPASS) features |= NIDS_FEATURE_BYPASS;
     if (interest == NIDS_INTEREST_INSPECT) features |= NIDS_FEATURE_INSPECT;
     // What is identified may become captured, by a command.
@@ -35,7 +36,28 @@ std::uint32_t abi_features(const Config& config) {
   for (const ProtocolClass& one : config.classes) want(one.interest);
   want(config.flow.unclassified);
   if (config.flow.unclassified != NIDS_INTEREST_COUNT) features |= NIDS_FEATURE_UNCLASSIFIED;
+  if (!config.retain.enabled) return features;
+  // An alert may raise any flow, and a depth ends what goes up of it.
+  for (const std::uint64_t kept :
+       {config.retain.severity_1, config.retain.severity_2, config.retain.severity_3})
+    features |=
+        NIDS_FEATURE_COMMANDS |
+        (kept == Config::Retain::kKeptHeaders ? NIDS_FEATURE_HEADERS : NIDS_FEATURE_CAPTURE);
   return features;
+}
+
+CapturePolicy::Limits capture_limits(const Config& config, bool keeps_packets) {
+  using Kind = KeptAmount::Kind;
+  const auto& retain = config.retain;
+  CapturePolicy::Limits limits{.flow_depth_bytes = retain.flow_depth_bytes,
+                               .classes = abi_classes(config)};
+  if (!keeps_packets) return limits;
+  for (const auto& [severity, kept] :
+       {std::pair{1u, retain.severity_1}, {2u, retain.severity_2}, {3u, retain.severity_3}})
+    limits.by_severity[severity] = kept == Config::Retain::kKeptHeaders
+                                       ? KeptAmount{Kind::kHeaders, retain.flow_depth_bytes}
+                                       : KeptAmount{Kind::kWhole, kept};
+  return limits;
 }
 
 std::unique_ptr<nids_port_classes> abi_ports(const Config& config) {
@@ -64,8 +86,11 @@ ProgramSetup program_setup(const Config& config, std::span<const nids_class> cla
 
 std::vector<FlaggedProtocol::Class> flagged_classes(const Config& config) {
   std::vector<FlaggedProtocol::Class> classes(1);
-  for (const ProtocolClass& from : config.classes)
-    classes.push_back({from.name, from.signature_id, from.severity, from.technique});
+  for (const ProtocolClass& from : config.classes) {
+    const bool is_flagged =
+        from.interest != NIDS_INTEREST_COUNT && from.interest != NIDS_INTEREST_BYPASS;
+    classes.push_back({from.name, from.signature_id, from.severity, from.technique, is_flagged});
+  }
   return classes;
 }
 

@@ -10,6 +10,7 @@
 #include "config/config.hpp"
 #include "kernel/object.hpp"
 #include "nids/abi/config.h"
+#include "retain/policy.hpp"
 
 namespace nids {
 
@@ -20,5 +21,7 @@ std::unique_ptr<nids_port_classes> abi_ports(const Config& config);
 ProgramSetup program_setup(const Config& config, std::span<const nids_class> classes,
                            const nids_port_classes& ports);
 std::vector<FlaggedProtocol::Class> flagged_classes(const Config& config);
+// Where nothing is kept, an alert makes no flow wanted more than before.
+CapturePolicy::Limits capture_limits(const Config& config, bool keeps_packets);
 
 }  // namespace nids

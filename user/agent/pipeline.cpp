@@ -10,6 +10,7 @@
 #include "analyse/stateless_finding.hpp"
 #include "decode/decode.hpp"
 #include "decode/segment.hpp"
+#include "firstpass/twin.h"
 #include "log/eve_flow.hpp"
 
 namespace nids {
@@ -35,18 +36,17 @@ auto timeouts(const Config::Flow& config) {
       FlowTable::Limits{}.timeout[std::size_t{kFlowPhases - 1}]};
 }
 
-void count_error(nids_agent_counters& counters, const Packet& packet) {
-  counters.not_kept_by_error.packets += 1;
-  counters.not_kept_by_error.bytes += packet.bytes.size();
+void count(nids_sum& sum, const Packet& packet) {
+  sum.packets += 1;
+  sum.bytes += packet.bytes.size();
 }
 
 }  // namespace
 
 Pipeline::Pipeline(const Config& config, std::map<std::uint32_t, std::string> interfaces,
-                   Sinks sinks)
+                   Sinks sinks, Selection selection)
     : interfaces_(std::move(interfaces)),
       class_names_{""},
-      depths_{ProtocolClass{}.depth_bytes},  // of flows without a class
       flows_({.max_flows = config.flow.max_tracked_flows,
               .community_id_seed = config.community_id_seed,
               .timeout = timeouts(config.flow)},
@@ -55,11 +55,12 @@ Pipeline::Pipeline(const Config& config, std::map<std::uint32_t, std::string> in
       eve_has_flows_(config.eve.flows),
       suppression_({.window = std::chrono::seconds(config.alert.suppress_seconds),
                     .max_entries = config.alert.max_suppressions}),
+      selection_(std::move(selection)),
+      policy_(capture_limits(config, sinks.store.has_value())),
+      hold_({.budget_bytes = config.retain.hold_budget_bytes,
+             .time = std::chrono::seconds(config.retain.hold_seconds)}),
       sinks_(std::move(sinks)) {
-  for (const ProtocolClass& one : config.classes) {
-    depths_.push_back(one.depth_bytes);
-    class_names_.push_back(one.name);
-  }
+  for (const ProtocolClass& one : config.classes) class_names_.push_back(one.name);
   analysers_.push_back(std::make_unique<FlaggedProtocol>(flagged_classes(config)));
   analysers_.push_back(std::make_unique<StatelessFinding>());
 }
@@ -84,7 +85,7 @@ void Pipeline::record(std::span<const std::byte> bytes, ClockOffset clock,
   counters.consumed.bytes += bytes.size();
 }
 
-// flow -> analyse -> alert -> retain / log
+// flow -> select -> analyse -> alert -> retain / log
 void Pipeline::packet(const Packet& packet, nids_agent_counters& counters) {
   const bool has_flow = (packet.headers.flags & NIDS_PACKET_IS_FLOW) != 0;
   Flow stranger;
@@ -94,9 +95,16 @@ void Pipeline::packet(const Packet& packet, nids_agent_counters& counters) {
   // Added, not set: the counters are one interface's, and older than this process.
   counters.flows_evicted += flows_.evictions() - std::exchange(flow_evictions_, flows_.evictions());
 
+  if (!is_selected(packet)) {
+    count(counters.not_analysed, packet);
+    count(counters.not_kept_by_policy, packet);
+    return;
+  }
+
   RaisedAlerts raised;
   for (const auto& analyser : analysers_) analyser->inspect(packet, flow, raised);
-  if (!raised.alerts.empty()) steer(packet, flow, counters);
+  suspicious_ += !raised.alerts.empty();
+  raise(raised.alerts, packet, flow, counters);
 
   std::erase_if(raised.alerts, [&](Alert& alert) {
     alert.interface = interface_name(packet.ifindex);
@@ -116,35 +124,70 @@ void Pipeline::packet(const Packet& packet, nids_agent_counters& counters) {
   for (const Alert& alert : raised.alerts) log(alert, evidence, counters);
 }
 
-// What was only to be identified is wanted whole once it is known for something, be that news or
-// not.
-void Pipeline::steer(const Packet& packet, const Flow& flow, nids_agent_counters& counters) {
-  if (packet.reason != NIDS_REASON_IDENTIFY || !sinks_.steer) return;
-  counters.commands += sinks_.steer(packet.ifindex, flow.key, packet.slot, NIDS_INTEREST_CAPTURE);
+bool Pipeline::is_selected(const Packet& packet) const {
+  return !has_enough() && (!selection_.filter || selection_.filter->matches(packet));
 }
 
+// What alerts mean for what is kept of their flow, be they news or not.
+void Pipeline::raise(const std::vector<Alert>& alerts, const Packet& packet, Flow& flow,
+                     nids_agent_counters& counters) {
+  bool is_wanted_otherwise = false;
+  for (const Alert& alert : alerts)
+    is_wanted_otherwise |= policy_.raise(flow, alert.signature_id, alert.severity);
+  if (is_wanted_otherwise) steer(packet, flow, counters);
+}
+
+void Pipeline::steer(const Packet& packet, const Flow& flow, nids_agent_counters& counters) {
+  const bool has_flow = (packet.headers.flags & NIDS_PACKET_IS_FLOW) != 0;
+  if (!sinks_.steer || !has_flow) return;
+  nids_flow_key key;
+  const auto sender = nids_twin_flow_key(&packet.headers, &packet.detail.embedded, &key);
+  const auto opener = packet.from_opener == (sender == NIDS_FROM_LO) ? NIDS_FROM_LO : NIDS_FROM_HI;
+  counters.commands +=
+      sinks_.steer(packet.ifindex, flow.key, packet.slot, policy_.word_on(flow, opener));
+}
+
+// What was held of its flow is kept before the packet that raised an alert.
 std::optional<Evidence> Pipeline::retain(const Packet& packet, const std::vector<Alert>& alerts,
                                          Flow& flow, nids_agent_counters& counters) {
-  // The kernel measures depth by the slots of one CPU; over all of them it is measured here.
-  std::uint64_t& seen = flow.came_up_bytes[packet.from_opener ? 0 : 1];
-  const bool is_beyond = packet.reason == NIDS_REASON_INSPECT &&
-                         seen >= depths_[std::min<std::size_t>(flow.class_id, depths_.size() - 1)];
-  seen += packet.wire_len;
-  if (sinks_.store_is_missing) {
-    count_error(counters, packet);
+  const auto verdict = policy_.judge(packet, flow, !alerts.empty());
+  if (verdict.is_enough && sinks_.store) steer(packet, flow, counters);
+  if (!sinks_.store) {
+    count(sinks_.store_is_missing ? counters.not_kept_by_error : counters.not_kept_by_policy,
+          packet);
     return std::nullopt;
   }
-  if (is_beyond || !sinks_.store) {
-    counters.not_kept_by_policy.packets += 1;
-    counters.not_kept_by_policy.bytes += packet.bytes.size();
-    if (sinks_.store && !alerts.empty()) sinks_.store->note(kept_alerts(alerts, &flow), counters);
-    return std::nullopt;
+  if (flow.severity != 0)
+    hold_.release(flow.id, [&](const Packet& held, auto& own) { keep(held, {}, flow, own); });
+  switch (verdict.fate) {
+    case Fate::kHold:
+      hold_.add(packet, flow.id, counters);
+      break;
+    case Fate::kLeave:
+      leave(packet, alerts, flow, counters);
+      break;
+    case Fate::kKeep:
+      return keep(packet, alerts, flow, counters);
   }
-  return keep(packet, alerts, flow, counters);
+  return std::nullopt;
+}
+
+// Alerts can be asked for without their packet, too.
+void Pipeline::leave(const Packet& packet, const std::vector<Alert>& alerts, const Flow& flow,
+                     nids_agent_counters& counters) {
+  count(counters.not_kept_by_policy, packet);
+  if (alerts.empty()) return;
+  const bool has_flow = (packet.headers.flags & NIDS_PACKET_IS_FLOW) != 0;
+  sinks_.store->note(kept_alerts(alerts, has_flow ? &flow : nullptr), counters);
 }
 
 std::optional<Evidence> Pipeline::keep(const Packet& packet, const std::vector<Alert>& alerts,
                                        const Flow& flow, nids_agent_counters& counters) {
+  if (given_to_store_ >= selection_.max_kept) {
+    leave(packet, alerts, flow, counters);
+    return std::nullopt;
+  }
+  ++given_to_store_;
   const bool has_flow = (packet.headers.flags & NIDS_PACKET_IS_FLOW) != 0;
   Store::Facts facts{.severity = flow.severity,
                      .flow_id = has_flow ? flow.id : 0,
@@ -179,6 +222,9 @@ void Pipeline::log(const Alert& alert, const std::optional<Evidence>& evidence,
 
 void Pipeline::watch(const FlowTables& tables, nids_agent_counters& counters) {
   tables_.try_emplace(tables.ifindex, Table{FlowReader(tables), counters});
+  const nids_sum left = std::exchange(counters.held, {});
+  counters.not_kept_by_policy.packets += left.packets;
+  counters.not_kept_by_policy.bytes += left.bytes;
 }
 
 void Pipeline::scan(const TickClock& clock) {
@@ -189,12 +235,14 @@ void Pipeline::scan(const TickClock& clock) {
         table.reader.scan(clock, [&](const FlowPart& part) { flows_.add(part); });
   if (interim_ > std::chrono::seconds(0)) flows_.tell_long_ones(clock.now, interim_);
   flows_.expire(clock.now);
+  hold_.expire(clock.now);
   flush_export();
 }
 
 void Pipeline::end_flows(const TickClock& clock) {
   scan(clock);
   flows_.end_all(FlowReason::kShutdown);
+  hold_.clear();
   flush_export();
   flush_export();  // which learns whether the last message was refused
 }

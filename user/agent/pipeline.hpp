@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/selection.hpp"
 #include "alert/suppression.hpp"
 #include "analyse/analyser.hpp"
 #include "config/config.hpp"
@@ -19,6 +20,8 @@
 #include "flow/flow_table.hpp"
 #include "log/eve.hpp"
 #include "nids/abi/counters.h"
+#include "retain/hold.hpp"
+#include "retain/policy.hpp"
 #include "retain/store.hpp"
 #include "source/flow_reader.hpp"
 
@@ -34,10 +37,10 @@ struct Sinks {
   std::optional<UdpExporter> exporter;
   bool exporter_is_missing = false;
   std::function<void(const Alert&)> on_alert;  // an alert that was not suppressed
-  // Tells the first pass what to send up of a flow from now on; none: it can't be told.
-  // Returns how many slots were told.
+  // Tells the first pass what to send up of a flow from now on, by NIDS_COMMAND_WORD; none: it
+  // can't be told. Returns how many slots were told.
   std::function<std::uint32_t(std::uint32_t ifindex, const nids_flow_key&, nids_slot_address,
-                              nids_interest)>
+                              std::uint8_t word)>
       steer;
 };
 
@@ -46,20 +49,25 @@ enum class FlowChangeKind { kStart, kChange, kEnd };
 class Pipeline {
  public:
   // Names by ifindex, for `in_iface`.
-  Pipeline(const Config& config, std::map<std::uint32_t, std::string> interfaces, Sinks sinks);
+  Pipeline(const Config& config, std::map<std::uint32_t, std::string> interfaces, Sinks sinks,
+           Selection selection = {});
 
   // One record of the ring's layout. `counters` are those of its interface.
   void record(std::span<const std::byte> bytes, ClockOffset clock, nids_agent_counters& counters);
 
-  // The tables of an interface, whose slots are read from now on. `counters` are the interface's.
+  // The tables of an interface, whose slots are read from now on. `counters` are the interface's;
+  // what an agent before still held was never kept.
   void watch(const FlowTables& tables, nids_agent_counters& counters);
 
   // Reads the slots of all interfaces, and tells the flows that are over. Call it when all that
   // the rings held at some moment since the last call has been taken.
   void scan(const TickClock& clock);
 
-  // Tells all flows: what was told was the last.
+  // Tells all flows, and lets go of what is held: what was told was the last.
   void end_flows(const TickClock& clock);
+
+  // As many suspicious packets have come as were asked for: later ones are only counted.
+  bool has_enough() const { return suspicious_ >= selection_.max_suspicious; }
 
   const FlowTable& flows() const { return flows_; }
   const std::vector<std::string>& class_names() const { return class_names_; }  // by index
@@ -86,9 +94,14 @@ class Pipeline {
   void tell(const Flow& flow, FlowReason reason);
   void flush_export();
   void packet(const Packet& packet, nids_agent_counters& counters);
+  bool is_selected(const Packet& packet) const;
+  void raise(const std::vector<Alert>& alerts, const Packet& packet, Flow& flow,
+             nids_agent_counters& counters);
   void steer(const Packet& packet, const Flow& flow, nids_agent_counters& counters);
   std::optional<Evidence> retain(const Packet& packet, const std::vector<Alert>& alerts, Flow& flow,
                                  nids_agent_counters& counters);
+  void leave(const Packet& packet, const std::vector<Alert>& alerts, const Flow& flow,
+             nids_agent_counters& counters);
   std::optional<Evidence> keep(const Packet& packet, const std::vector<Alert>& alerts,
                                const Flow& flow, nids_agent_counters& counters);
   std::vector<KeptAlert> kept_alerts(const std::vector<Alert>& alerts, const Flow* flow) const;
@@ -97,7 +110,6 @@ class Pipeline {
 
   std::map<std::uint32_t, std::string> interfaces_;
   std::vector<std::string> class_names_;  // by class index
-  std::vector<std::uint32_t> depths_;     // bytes a direction, by class index
   FlowTable flows_;
   std::map<std::uint32_t, Table> tables_;  // by ifindex
   std::chrono::seconds interim_;           // between two records of a flow that goes on; 0: none
@@ -107,6 +119,11 @@ class Pipeline {
   WallTime now_;                  // of the last scan
   std::vector<std::unique_ptr<Analyser>> analysers_;
   Suppression suppression_;
+  Selection selection_;
+  std::uint64_t suspicious_ = 0;      // packets so far that raised an alert
+  std::uint64_t given_to_store_ = 0;  // packets so far
+  CapturePolicy policy_;
+  Hold hold_;
   std::uint64_t flow_evictions_ = 0, suppression_evictions_ = 0;  // counted so far
   Sinks sinks_;
   Packet packet_, wire_packet_;  // reused, so that their buffers keep their capacity

@@ -121,9 +121,9 @@ class FlowScans {
   std::uint64_t packets_ = 0;
 };
 
-// Every frame of the file, until its end or its damage.
-Result<void> take_frames(CaptureFile& file, RecordSource& source, FlowScans& scans,
-                         ReplayOutcome& outcome) {
+// Every frame of the file, until its end, its damage, or enough of it.
+Result<void> take_frames(CaptureFile& file, RecordSource& source, const Pipeline& pipeline,
+                         FlowScans& scans, ReplayOutcome& outcome) {
   const int dlt = file.link_type();
   std::uint64_t first_ns = 0, last_ns = 0;
   for (;;) {
@@ -141,6 +141,7 @@ Result<void> take_frames(CaptureFile& file, RecordSource& source, FlowScans& sca
     first_ns = std::min(first_ns, (*frame)->time.ns);
     last_ns = std::max(last_ns, (*frame)->time.ns);
     outcome.bytes += (*frame)->wire_len;
+    if (pipeline.has_enough()) break;
   }
   outcome.duration_s = static_cast<double>(last_ns - first_ns) / 1e9;
   return {};
@@ -182,6 +183,11 @@ Result<ReplayOutcome> replay(ReplayRequest request) {
   };
   auto file = CaptureFile::open(request.file, prepare);
   if (!file) return file.error();
+  if (request.filter) {
+    auto filter = request.filter(file->libpcap());
+    if (!filter) return filter.error();
+    request.selection.filter = std::move(*filter);
+  }
   auto sinks = open_sinks(request, file->link_type(), std::move(directory), std::move(index));
   if (!sinks) return sinks.error();
   if (eve) sinks->eve.emplace(eve.release());
@@ -189,12 +195,15 @@ Result<ReplayOutcome> replay(ReplayRequest request) {
   outcome.classes = abi_classes(request.config);
   outcome.slots =
       std::uint64_t{request.config.flow.slots_per_cpu} + request.config.flow.ipv6_slots_per_cpu;
-  sinks->steer = [&](auto, const nids_flow_key& key, nids_slot_address slot,
-                     nids_interest interest) { return source->command(key, slot, interest); };
-  pipeline.emplace(request.config, std::map<std::uint32_t, std::string>{}, std::move(*sinks));
+  sinks->steer = [&](auto, const nids_flow_key& key, nids_slot_address slot, std::uint8_t word) {
+    return source->command(key, slot, word);
+  };
+  pipeline.emplace(request.config, std::map<std::uint32_t, std::string>{}, std::move(*sinks),
+                   std::move(request.selection));
   pipeline->watch(source->tables(), outcome.agent);
   FlowScans scans(*pipeline, first_pass_setup(request.config).tick_ns);
-  if (auto done = take_frames(*file, *source, scans, outcome); !done) return done.error();
+  if (auto done = take_frames(*file, *source, *pipeline, scans, outcome); !done)
+    return done.error();
   scans.end();
   pipeline->finish(outcome.agent);
   const auto reading = source->read();

@@ -23,6 +23,10 @@ struct ReplayRequest {
   std::optional<std::string> eve;     // "-" is standard output; none: not written
   std::optional<std::string> retain;  // a directory; none: nothing is kept
   std::function<void(const Alert&)> on_alert;
+  // Gives the filter of `selection` for the file, once that is open; none: it stays as it is. An
+  // error ends the replay.
+  std::function<Result<PacketFilter>(pcap*)> filter;
+  Selection selection;
   bool by_kernel = false;  // needs privileges, which are given up before the file is read
 };
 

@@ -230,7 +230,7 @@ Result<void> Supervisor::await_agent() {
   if (read(signals_.get(), &signal, sizeof(signal)) > 0)
     return Error{.action = action, .reason = "a signal came meanwhile, to end it"};
   char byte = 0;
-  if (recv(control_.get(), &byte, 1, MSG_DONTWAIT) == 1) return {};
+  if (recv(control_.get(), &byte, 1, MSG_DONTWAIT) == 1 && byte == kAgentRuns) return {};
   return Error{.action = action, .reason = "it ended"};
 }
 
@@ -286,12 +286,12 @@ void Supervisor::run_child(const Fd& control, int parent) {
     one.maps.keep_only({"nids_agent"});
   }
   sinks_->steer = [&](std::uint32_t ifindex, const nids_flow_key& key, nids_slot_address slot,
-                      nids_interest interest) {
+                      std::uint8_t word) {
     const auto found = commands.find(ifindex);
-    return found == commands.end() ? 0 : found->second.give(key, slot, interest);
+    return found == commands.end() ? 0 : found->second.give(key, slot, word);
   };
   if (sinks_->store) start_store(*sinks_->store);
-  Pipeline pipeline(request_.config, std::move(names), std::move(*sinks_));
+  Pipeline pipeline(request_.config, std::move(names), std::move(*sinks_), request_.selection);
   const auto ticks = sample_ticks(watched.empty() ? 1 : watched.front().tables.info.tick_ns);
   if (!ticks) result = ticks.error();
   if (result) result = drop_privileges(agent_user());
@@ -308,7 +308,8 @@ void Supervisor::run_child(const Fd& control, int parent) {
 Supervisor::Ending Supervisor::watch() {
   const auto start = std::chrono::steady_clock::now();
   for (;;) {
-    std::array<pollfd, 2> fds{pollfd{signals_.get(), POLLIN, 0}, pollfd{links_->fd(), POLLIN, 0}};
+    std::array<pollfd, 3> fds{pollfd{signals_.get(), POLLIN, 0}, pollfd{links_->fd(), POLLIN, 0},
+                              pollfd{control_.get(), POLLIN, 0}};
     int wait_ms = kLookEvery_ms;
     if (request_.duration) {
       const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -320,6 +321,7 @@ Supervisor::Ending Supervisor::watch() {
     signalfd_siginfo signal;
     // Taken, not only seen: it would strike once signals are let through again.
     if (read(signals_.get(), &signal, sizeof(signal)) > 0) return Ending::kAsked;
+    if (agent_has_enough()) return Ending::kAsked;
     if (agent_has_died()) return Ending::kAgentDied;
     check_links();
     check_filters();
@@ -327,6 +329,11 @@ Supervisor::Ending Supervisor::watch() {
     check_detach_requests();
     if (attachments_.empty()) return Ending::kAsked;
   }
+}
+
+bool Supervisor::agent_has_enough() const {
+  char news = 0;
+  return recv(control_.get(), &news, 1, MSG_DONTWAIT) == 1 && news == kAgentHasEnough;
 }
 
 bool Supervisor::agent_has_died() {

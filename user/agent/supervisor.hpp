@@ -26,6 +26,7 @@ struct AttachRequest {
   bool egress = true;
   bool keep_attached = false;
   std::optional<std::chrono::milliseconds> duration;
+  Selection selection;
   Config config;
   Paths paths;
 };
@@ -68,6 +69,7 @@ class Supervisor {
   [[noreturn]] void run_child(const Fd& control, int parent);
   Ending watch();
   bool agent_has_died();
+  bool agent_has_enough() const;
   void check_links();
   void check_detach_requests();
   void check_filters();

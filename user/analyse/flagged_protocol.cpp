@@ -8,6 +8,7 @@ namespace nids {
 void FlaggedProtocol::inspect(const Packet& packet, Flow& flow, AlertSink& sink) {
   if (packet.reason == NIDS_REASON_FINDING) return;  // its class is only counted
   if (flow.is_flagged || flow.class_id == 0 || flow.class_id >= classes_.size()) return;
+  if (!classes_[flow.class_id].is_flagged) return;
   flow.is_flagged = true;
 
   const Class& flagged = classes_[flow.class_id];

@@ -17,7 +17,8 @@ class FlaggedProtocol final : public Analyser {
     std::string name;
     std::uint32_t signature_id = 0;
     int severity = 2;
-    std::string technique;  // MITRE ATT&CK id, may be empty
+    std::string technique;   // MITRE ATT&CK id, may be empty
+    bool is_flagged = true;  // false: only counted, whatever comes up of its flows
   };
 
   // By class index; index 0 is "no class".

@@ -11,8 +11,10 @@
 #include "agent/privileges.hpp"
 #include "agent/supervisor.hpp"
 #include "cli/command.hpp"
+#include "cli/filter_expression.hpp"
 #include "cli/logging.hpp"
 #include "cli/report.hpp"
+#include "cli/selection.hpp"
 #include "cli/started.hpp"
 #include "decode/printable.hpp"
 #include "kernel/handle.hpp"
@@ -63,6 +65,16 @@ Result<void> apply(const AttachArguments& arguments, Config& config) {
     config.flow.interim_seconds = static_cast<std::uint32_t>(*ms / 1000);
   }
   return {};
+}
+
+// An error is a usage error.
+Result<Selection> selection_of(const SelectionArguments& arguments) {
+  auto selection = selected_counts(arguments);
+  if (!selection || !arguments.filter) return selection;
+  auto filter = compile_packet_filter(*arguments.filter, Services::load());
+  if (!filter) return filter.error();
+  selection->filter = std::move(*filter);
+  return selection;
 }
 
 ModeChoice mode_choice(const std::string& mode) {
@@ -134,7 +146,8 @@ void tell_started(const AttachRequest& request, bool eve, bool packets, Io& io) 
       {.alerts = eve ? alerts : "",
        .packets = packets ? place_text(config.retain.directory, request.paths.packets) : "",
        .now = std::chrono::system_clock::now(),
-       .duration = request.duration});
+       .duration = request.duration,
+       .max_suspicious = request.selection.max_suspicious});
 }
 
 Exit report_outcome(const AttachOutcome& outcome, const AttachRequest& request, std::ostream& out) {
@@ -165,6 +178,7 @@ Exit run_attach(const AttachArguments& arguments, Io& io) {
                         .egress = !arguments.no_egress,
                         .keep_attached = arguments.keep_attached,
                         .duration = {},
+                        .selection = {},
                         .config = {},
                         .paths = io.paths};
   if (arguments.duration) {
@@ -172,10 +186,14 @@ Exit run_attach(const AttachArguments& arguments, Io& io) {
     if (!ms) return usage(ms.error().message(), io, "attach");
     request.duration = std::chrono::milliseconds(*ms);
   }
+  auto selection = selection_of(arguments.selection);
+  if (!selection) return usage(selection.error().message(), io, "attach");
   auto config = effective_config(arguments.config, io);
   if (!config) return kFailed;
   if (auto applied = apply(arguments, *config); !applied)
     return usage(applied.error().message(), io, "attach");
+  if (keeps_nothing(*selection)) config->retain.enabled = false;
+  request.selection = std::move(*selection);
   request.config = std::move(*config);
   if (const std::string missing = missing_to_attach(); !missing.empty())
     return fail(

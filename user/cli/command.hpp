@@ -29,11 +29,17 @@ struct Io {
   Paths paths;
 };
 
+// What of that which comes up is analysed and kept.
+struct SelectionArguments {
+  std::optional<std::string> filter, count, store;
+};
+
 struct AttachArguments {
   std::vector<std::string> interfaces;
   std::string mode = "auto";
   bool no_egress = false;
   std::optional<std::string> netns, class_list, config, eve, retain, snap, duration, interim;
+  SelectionArguments selection;
   bool daemon = false;
   bool keep_attached = false;
 };
@@ -72,6 +78,7 @@ struct ReplayArguments {
   bool kernel = false;
   bool json = false;
   std::optional<std::string> eve, retain, config;
+  SelectionArguments selection;
 };
 Exit run_replay(const ReplayArguments&, Io&);
 

@@ -74,7 +74,7 @@ bool is_address(std::string_view text) {
 bool is_port_range(std::string_view text) { return is_grouped(text, '-', 2, 2, 5, is_digit); }
 
 Error cannot_filter(std::string_view expression, std::string reason, std::string hint = {}) {
-  return {.action = "filter flows by \"" + printable(expression, kMaxBytes) + "\"",
+  return {.action = "filter by \"" + printable(expression, kMaxBytes) + "\"",
           .reason = std::move(reason),
           .hint = std::move(hint)};
 }
@@ -175,14 +175,56 @@ struct FreePcap {
   void operator()(pcap_t* pcap) const noexcept { pcap_close(pcap); }
 };
 
+using DeadPcap = std::unique_ptr<pcap_t, FreePcap>;
+DeadPcap dead_pcap(int dlt) { return DeadPcap(pcap_open_dead(dlt, 65'535)); }
+
+// Closes what is open, so that the beginning of an expression may be one by itself.
+std::string closed(std::string_view beginning) {
+  std::string text(beginning);
+  std::ptrdiff_t open = std::count(text.begin(), text.end(), '(');
+  open -= std::count(text.begin(), text.end(), ')');
+  return text.append(static_cast<std::size_t>(std::max<std::ptrdiff_t>(open, 0)), ')');
+}
+
+bool is_within_word(std::string_view text, std::size_t at) {
+  return at < text.size() && is_alnum(text[at - 1]) && is_alnum(text[at]);
+}
+
+// The longest beginning that libpcap compiles; it never says where it got stuck. Empty where there
+// is none, and where the whole is understood but would match nothing.
+std::string_view understood(std::string_view expression, const Services& services, pcap_t* pcap) {
+  constexpr int kTries = 256;
+  constexpr int kDoNotOptimise = 0;
+  int tries = 0;
+  for (std::size_t end = expression.size(); end > 0 && tries < kTries; --end) {
+    if (expression[end - 1] == ' ' || is_within_word(expression, end)) continue;
+    ++tries;
+    const std::string_view beginning = expression.substr(0, end);
+    const auto numeric = numeric_expression(closed(beginning), services);
+    bpf_program program{};
+    if (!numeric ||
+        pcap_compile(pcap, &program, numeric->c_str(), kDoNotOptimise, PCAP_NETMASK_UNKNOWN) != 0)
+      continue;
+    pcap_freecode(&program);
+    return end < expression.size() ? beginning : std::string_view{};
+  }
+  return {};
+}
+
 Result<std::vector<FilterInstruction>> compiled(std::string_view expression,
-                                                const std::string& numeric) {
-  const std::unique_ptr<pcap_t, FreePcap> pcap(pcap_open_dead(DLT_EN10MB, 65'535));
-  if (!pcap) return cannot_filter(expression, "libpcap has no memory");
+                                                const Services& services, pcap_t* pcap) {
+  const auto numeric = numeric_expression(expression, services);
+  if (!numeric) return numeric.error();
+  if (pcap == nullptr) return cannot_filter(expression, "libpcap has no memory");
   bpf_program program{};
   constexpr int kOptimise = 1;
-  if (pcap_compile(pcap.get(), &program, numeric.c_str(), kOptimise, PCAP_NETMASK_UNKNOWN) != 0)
-    return cannot_filter(expression, pcap_geterr(pcap.get()), "man pcap-filter");
+  if (pcap_compile(pcap, &program, numeric->c_str(), kOptimise, PCAP_NETMASK_UNKNOWN) != 0) {
+    std::string reason = printable(pcap_geterr(pcap));
+    if (const auto good = understood(expression, services, pcap); !good.empty())
+      reason += "; understood up to column " + std::to_string(good.size()) + ", \"" +
+                printable(good, kMaxBytes) + "\"";
+    return cannot_filter(expression, std::move(reason), "man pcap-filter");
+  }
   std::vector<FilterInstruction> instructions;
   for (const bpf_insn& one : std::span(program.bf_insns, program.bf_len))
     instructions.push_back({one.code, one.jt, one.jf, one.k});
@@ -199,9 +241,7 @@ Result<std::string> numeric_expression(std::string_view expression, const Servic
 }
 
 Result<FlowFilter> compile_flow_filter(std::string_view expression, const Services& services) {
-  const auto numeric = numeric_expression(expression, services);
-  if (!numeric) return numeric.error();
-  const auto instructions = compiled(expression, *numeric);
+  const auto instructions = compiled(expression, services, dead_pcap(DLT_EN10MB).get());
   if (!instructions) return instructions.error();
   auto filter = FlowFilter::of(*instructions);
   if (filter) return filter;
@@ -210,6 +250,18 @@ Result<FlowFilter> compile_flow_filter(std::string_view expression, const Servic
   if (expression.find("vlan") != expression.npos)
     error.hint += "; after `vlan`, even after `not vlan`, the rest is about what follows a tag";
   return error;
+}
+
+Result<PacketFilter> compile_packet_filter(std::string_view expression, const Services& services,
+                                           pcap* file) {
+  // Raw IP of OpenBSD, which libpcap reads here and compiles nothing for.
+  constexpr int kRawOfOpenBsd = 14;
+  DeadPcap dead;
+  if (file == nullptr) dead = dead_pcap(DLT_EN10MB);
+  if (file != nullptr && pcap_datalink(file) == kRawOfOpenBsd) dead = dead_pcap(DLT_RAW);
+  const auto instructions = compiled(expression, services, dead ? dead.get() : file);
+  if (!instructions) return instructions.error();
+  return PacketFilter::of(*instructions);
 }
 
 }  // namespace nids

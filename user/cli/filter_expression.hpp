@@ -6,9 +6,12 @@
 #include <string>
 #include <string_view>
 
+#include "analyse/packet_filter.hpp"
 #include "cli/services.hpp"
 #include "flow/flow_filter.hpp"
 #include "nids/result.hpp"
+
+struct pcap;  // libpcap's
 
 namespace nids {
 
@@ -19,5 +22,10 @@ Result<std::string> numeric_expression(std::string_view expression, const Servic
 
 // Of Ethernet; says what flows can't tell.
 Result<FlowFilter> compile_flow_filter(std::string_view expression, const Services& services);
+
+// For the packets of a capture file; null: for those of an interface, which are Ethernet. Libpcap
+// says why it refuses one; up to where it understood it is found out by asking for less.
+Result<PacketFilter> compile_packet_filter(std::string_view expression, const Services& services,
+                                           pcap* file = nullptr);
 
 }  // namespace nids

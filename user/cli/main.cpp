@@ -24,6 +24,17 @@ using namespace nids;
 
 std::function<Exit(Io&)> g_command;  // set by the subcommand that was given
 
+void add_selection(CLI::App& sub, SelectionArguments& a) {
+  sub.add_option("--filter", a.filter,
+                 "analyse only packets that match, see pcap-filter(7); all are counted")
+      ->type_name("EXPR");
+  sub.add_option("--count", a.count,
+                 "end after N suspicious packets: those that raised an alert, be it shown or "
+                 "suppressed")
+      ->type_name("N");
+  sub.add_option("--store", a.store, "keep at most N packets; 0 keeps none")->type_name("N");
+}
+
 void add_attach(CLI::App& app) {
   static AttachArguments a;
   auto* sub = app.add_subcommand("attach", "watch interfaces until ^C");
@@ -36,6 +47,7 @@ void add_attach(CLI::App& app) {
   sub->add_option("--class", a.class_list,
                   "flag these classes only: ssh,telnet; others are counted")
       ->type_name("LIST");
+  add_selection(*sub, a.selection);
   sub->add_option("--for", a.duration, "end after this time: 30s, 5m")->type_name("DURATION");
   sub->add_option("--interim", a.interim, "a record of a flow that goes on each time: 60s, 5m")
       ->type_name("DURATION");
@@ -117,6 +129,7 @@ void add_replay(CLI::App& app) {
                   "keep flagged packets here; without it, and for off, nowhere")
       ->type_name("DIR");
   sub->add_option("--config", a.config, "configuration file")->type_name("FILE");
+  add_selection(*sub, a.selection);
   sub->callback([] { g_command = [](Io& io) { return run_replay(a, io); }; });
 }
 

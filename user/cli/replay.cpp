@@ -5,7 +5,9 @@
 #include <ostream>
 
 #include "cli/command.hpp"
+#include "cli/filter_expression.hpp"
 #include "cli/report.hpp"
+#include "cli/selection.hpp"
 #include "decode/printable.hpp"
 #include "log/alert_line.hpp"
 
@@ -45,22 +47,41 @@ Error not_taken(std::uint64_t packets) {
 }  // namespace
 
 Exit run_replay(const ReplayArguments& arguments, Io& io) {
+  auto selection = selected_counts(arguments.selection);
+  if (!selection) return usage(selection.error().message(), io, "replay");
   auto config = effective_config(arguments.config, io);
   if (!config) return kFailed;
   // With EVE on standard output nothing else may stand there.
   const auto eve = arguments.eve == "off" ? std::nullopt : arguments.eve;
   std::ostream& out = eve == "-" ? io.err : io.out;
+  const bool wants_packets =
+      arguments.retain && *arguments.retain != "off" && !keeps_nothing(*selection);
   ReplayRequest request{.file = arguments.file,
                         .config = std::move(*config),
                         .eve = eve,
-                        .retain = arguments.retain == "off" ? std::nullopt : arguments.retain,
+                        .retain = wants_packets ? arguments.retain : std::nullopt,
+                        .filter = {},
+                        .selection = std::move(*selection),
                         .by_kernel = arguments.kernel};
   if (!arguments.json)
     request.on_alert = [&](const Alert& alert) {
       out << alert_line(alert, {.colour = io.colour, .with_date = true, .width = io.width}) << '\n';
     };
+  // Names are read before privileges are given up, and refused before the file is opened.
+  const Services services = arguments.selection.filter ? Services::load() : Services::parse("");
+  const std::string expression = arguments.selection.filter.value_or("");
+  if (auto named = numeric_expression(expression, services); !named)
+    return usage(named.error().message(), io, "replay");
+  bool is_filter_wrong = false;
+  if (arguments.selection.filter)
+    request.filter = [&](pcap* file) {
+      auto filter = compile_packet_filter(expression, services, file);
+      is_filter_wrong = !filter;
+      return filter;
+    };
   const bool keeps_packets = request.retain.has_value();
   auto outcome = replay(std::move(request));
+  if (is_filter_wrong) return usage(outcome.error().message(), io, "replay");
   if (!outcome) return fail(outcome.error(), io);
 
   const StatsReport report = report_of(*outcome, printable(arguments.file, 4096), keeps_packets);

@@ -81,9 +81,18 @@ std::string retained_text(const StatsReport& report) {
   const nids_sum& retained = report.agent_counters.retained;
   // An agent whose programs were taken over may have kept some.
   if (!report.keeps_packets && retained.packets == 0) return "kept    nothing; retention off\n";
-  return fmt::format("kept    {}, {}; {} not kept by policy{}\n",
+  const std::uint64_t held = report.agent_counters.held.packets;
+  return fmt::format("kept    {}, {}; {}{} not kept by policy{}\n",
                      counted(retained.packets, "packet"), counted(retained.bytes, "byte"),
+                     held == 0 ? "" : fmt::format("{} held until an alert, ", held),
                      not_kept_by_policy(report), report.keeps_packets ? "" : "; retention off");
+}
+
+std::string left_out_text(const nids_agent_counters& a) {
+  if (a.not_analysed.packets == 0) return {};
+  return fmt::format("left    {}, {} out of the analysis by --filter or --count\n",
+                     counted(a.not_analysed.packets, "packet"),
+                     counted(a.not_analysed.bytes, "byte"));
 }
 
 std::string kept_text(const StatsReport& report) {
@@ -91,7 +100,7 @@ std::string kept_text(const StatsReport& report) {
   const auto* by = a.alerts_by_severity;
   return fmt::format("alerts  {} (severity 1: {}, 2: {}, 3: {}), {} suppressed\n",
                      by[1] + by[2] + by[3], by[1], by[2], by[3], a.alerts_suppressed) +
-         retained_text(report);
+         retained_text(report) + left_out_text(a);
 }
 
 // Records that nobody took and nobody will.
@@ -106,6 +115,7 @@ std::string lost_text(const StatsReport& report) {
   append_count(list, "records, ring full:", ring_lost(c).packets);
   append_count(list, "packets without a slot:", c.unaccounted.packets);
   append_count(list, "packets, disk:", a.not_kept_by_error.packets);
+  append_count(list, "packets, disk too slow:", a.not_kept_by_overload.packets);
   append_count(list, "EVE lines:", a.eve_lost);
   append_count(list, "flow records, collector:", a.ipfix_lost);
   append_count(list, "records refused:", a.invalid_records);
@@ -134,8 +144,8 @@ bool is_balanced(const StatsReport& report) {
 bool has_losses(const StatsReport& report) {
   const nids_agent_counters& a = report.agent_counters;
   return ring_lost(report.counters).packets != 0 || a.not_kept_by_error.packets != 0 ||
-         a.eve_lost != 0 || a.ipfix_lost != 0 || a.invalid_records != 0 ||
-         report.counters.unaccounted.packets != 0 || unread(report) != 0;
+         a.not_kept_by_overload.packets != 0 || a.eve_lost != 0 || a.ipfix_lost != 0 ||
+         a.invalid_records != 0 || report.counters.unaccounted.packets != 0 || unread(report) != 0;
 }
 
 std::string stats_text(const StatsReport& report) {

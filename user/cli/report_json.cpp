@@ -95,10 +95,13 @@ Json retained_json(const StatsReport& report) {
   const nids_agent_counters& a = report.agent_counters;
   return {{"packets", a.retained.packets},
           {"bytes", a.retained.bytes},
+          {"held", a.held.packets},
           {"not_kept_by_policy", not_kept_by_policy(report)},
           {"beyond_depth", report.counters.beyond_depth.packets},
           {"not_sampled", report.counters.not_sampled.packets},
-          {"lost_by_overload", packets_lost(report.counters)},
+          {"not_analysed", a.not_analysed.packets},
+          {"not_analysed_bytes", a.not_analysed.bytes},
+          {"lost_by_overload", lost_by_overload(report)},
           {"lost_by_error", a.not_kept_by_error.packets},
           {"deleted_by_policy", a.deleted_by_policy.packets}};
 }

@@ -17,8 +17,13 @@ std::string time_text(std::chrono::system_clock::time_point time) {
 std::string end_text(const StartedFacts& facts) {
   // A duration may be longer than the clock can count to.
   constexpr std::chrono::hours kFarAway{24 * 365 * 100};
-  if (!facts.duration || *facts.duration > kFarAway) return "^C ends";
-  return "ends at " + time_text(facts.now + *facts.duration) + "; ^C ends sooner";
+  std::string end;
+  if (facts.duration && *facts.duration <= kFarAway)
+    end = "at " + time_text(facts.now + *facts.duration);
+  if (facts.max_suspicious != StartedFacts::kUnlimited)
+    end += (end.empty() ? "after " : " or after ") + std::to_string(facts.max_suspicious) +
+           (facts.max_suspicious == 1 ? " suspicious packet" : " suspicious packets");
+  return end.empty() ? "^C ends" : "ends " + end + "; ^C ends sooner";
 }
 
 }  // namespace

@@ -3,15 +3,20 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 
 namespace nids {
 
 struct StartedFacts {
+  static constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
+
   std::string alerts, packets;  // where they go, safe to print; empty: nowhere
   std::chrono::system_clock::time_point now;
   std::optional<std::chrono::milliseconds> duration;
+  std::uint64_t max_suspicious = kUnlimited;  // packets
 };
 
 // Lines with their newlines.

@@ -29,6 +29,11 @@ inline std::uint64_t packets_lost(const nids_counters& c) {
   return lost;
 }
 
+// Packets that were wanted on the disk, and came too fast for the ring or for who writes them.
+inline std::uint64_t lost_by_overload(const StatsReport& report) {
+  return packets_lost(report.counters) + report.agent_counters.not_kept_by_overload.packets;
+}
+
 inline std::uint64_t not_kept_by_policy(const StatsReport& report) {
   return report.agent_counters.not_kept_by_policy.packets + report.counters.beyond_depth.packets +
          report.counters.not_sampled.packets;

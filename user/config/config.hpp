@@ -72,6 +72,7 @@ struct Config {
     bool operator==(const Eve&) const = default;
   } eve;
   struct Retain {
+    static constexpr std::uint64_t kKeptHeaders = 0, kKeptWhole = ~0ull;
     bool enabled = true;
     std::string directory;  // empty: ROOT/var/lib/nids-xdp/pcap
     std::uint64_t budget_bytes = 1ull << 30;
@@ -81,6 +82,13 @@ struct Config {
     std::uint64_t queue_bytes = 16ull << 20;  // that may wait for the disk
     std::uint32_t max_alerts = 100'000;       // that can be asked for; the oldest go
     enum class Sync { kNever, kSegment, kSecond } sync = Sync::kNever;
+    // What is kept of a flow that raised an alert: kKeptHeaders, kKeptWhole or bytes a direction.
+    std::uint64_t severity_1 = kKeptWhole;
+    std::uint64_t severity_2 = 1ull << 20;
+    std::uint64_t severity_3 = 64ull << 10;
+    std::uint64_t flow_depth_bytes = 16ull << 20;   // of any flow, a direction
+    std::uint64_t hold_budget_bytes = 16ull << 20;  // of memory, for packets before an alert
+    std::uint32_t hold_seconds = 30;
     bool operator==(const Retain&) const = default;
   } retain;
   struct Ipfix {

@@ -42,6 +42,11 @@ std::string size_value(std::uint64_t bytes) {
   return text.ends_with('B') ? '"' + text + '"' : text;
 }
 
+std::string kept_value(std::uint64_t bytes) {
+  if (bytes == Config::Retain::kKeptHeaders) return "\"headers\"";
+  return bytes == Config::Retain::kKeptWhole ? "\"whole\"" : size_value(bytes);
+}
+
 class Writer {
  public:
   void comment(std::string_view text) { out_ += "# " + std::string(text) + "\n"; }
@@ -117,7 +122,7 @@ void dump_alert_and_eve(const Config& config, Writer& w) {
 
 void dump_retain(const Config::Retain& retain, Writer& w) {
   w.table("retain");
-  w.comment("Whether the packets of flagged connections are kept.");
+  w.comment("Whether the packets of flows that raise alerts are kept.");
   w.flag("enabled", retain.enabled);
   w.comment("Where; empty: /var/lib/nids-xdp/pcap, below NIDS_XDP_ROOT where that is set.");
   w.key("directory", basic_string(retain.directory));
@@ -137,6 +142,16 @@ void dump_retain(const Config::Retain& retain, Writer& w) {
       "What a power cut may take: \"never\": the kernel writes when it likes, mostly within 30 "
       "seconds; \"segment\": a file under way; \"second\": the last second.");
   w.key("sync", basic_string(kSyncNames[static_cast<std::size_t>(retain.sync)]));
+  w.comment("What is kept of a flow after an alert of that severity which is not its class's own:");
+  w.comment("\"headers\", \"whole\", or so many bytes of each direction.");
+  w.key("severity_1", kept_value(retain.severity_1));
+  w.key("severity_2", kept_value(retain.severity_2));
+  w.key("severity_3", kept_value(retain.severity_3));
+  w.comment("Of any flow no more than this is kept, in each direction.");
+  w.key("flow_depth", size_value(retain.flow_depth_bytes));
+  w.comment("Memory for packets of flows that have raised no alert yet, and how long they stay.");
+  w.key("hold_budget", size_value(retain.hold_budget_bytes));
+  w.key("hold_time", seconds_string(retain.hold_seconds));
 }
 
 void dump_ipfix(const Config::Ipfix& ipfix, Writer& w) {
@@ -198,9 +213,8 @@ std::string dump_config(const Config& config) {
   w.comment("severity: 1 high to 3 low.");
   w.comment(
       "interest, what goes up: \"count\" nothing; \"identify\" the first identify_packets with");
-  w.comment(
-      "payload, shortened; \"inspect\" all up to the depth; \"capture\" all; \"bypass\" not even");
-  w.comment("samples of findings.");
+  w.comment("payload, shortened; \"inspect\" all up to the depth; \"headers\" of all the headers;");
+  w.comment("\"capture\" all; \"bypass\" not even samples of findings.");
   w.comment("depth, of \"inspect\" alone: what is kept of a connection, in each direction.");
   for (const ProtocolClass& c : config.classes) dump_class(c, w);
   return std::move(w).text();

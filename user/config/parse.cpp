@@ -24,7 +24,12 @@ constexpr std::uint64_t kMaxSilentSeconds = 24 * 3600;
 constexpr std::uint64_t kMaxDomain = 0xffff'ffff;
 constexpr std::uint64_t kMaxTemplateSeconds = 24 * 3600;
 constexpr std::uint64_t kMaxSegmentSeconds = 7 * 24 * 3600;
+constexpr std::uint64_t kMaxHoldSeconds = 3600;
 constexpr std::size_t kMaxDotsPerLine = 64;
+
+Read kept(std::uint64_t& out) {
+  return kept_of_flow(out, {1, kPiB}, Config::Retain::kKeptHeaders, Config::Retain::kKeptWhole);
+}
 
 Keys schema(Config& c, ClassTable& classes) {
   const Read read_classes = [&classes](const toml::node& node, const std::string& name,
@@ -63,7 +68,13 @@ Keys schema(Config& c, ClassTable& classes) {
                  {"segment_time", seconds(c.retain.segment_seconds, {1, kMaxSegmentSeconds})},
                  {"queue", size(c.retain.queue_bytes, {kMiB, kGiB})},
                  {"max_alerts", integer(c.retain.max_alerts, {1, kMaxRemembered})},
-                 {"sync", one_of(c.retain.sync, kSyncNames)}})},
+                 {"sync", one_of(c.retain.sync, kSyncNames)},
+                 {"severity_1", kept(c.retain.severity_1)},
+                 {"severity_2", kept(c.retain.severity_2)},
+                 {"severity_3", kept(c.retain.severity_3)},
+                 {"flow_depth", size(c.retain.flow_depth_bytes, {kKiB, kPiB})},
+                 {"hold_budget", size(c.retain.hold_budget_bytes, {0, 64 * kGiB})},
+                 {"hold_time", seconds(c.retain.hold_seconds, {1, kMaxHoldSeconds})}})},
       {"ipfix", table_of({{"collector", endpoint(c.ipfix.collector)},
                           {"domain", integer(c.ipfix.domain, {0, kMaxDomain})},
                           {"template_seconds",

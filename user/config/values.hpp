@@ -146,6 +146,26 @@ Read size(T& out, Bounds bounds) {
   };
 }
 
+// A size, or one of two words that stand for the numbers beside it.
+inline Read kept_of_flow(std::uint64_t& out, Bounds bounds, std::uint64_t headers,
+                         std::uint64_t whole) {
+  return [=, &out](const toml::node& node, const std::string& name, Problems& problems) {
+    const auto* text = node.as_string();
+    const bool is_size =
+        text == nullptr || (!text->get().empty() && text->get()[0] >= '0' && text->get()[0] <= '9');
+    if (text != nullptr && text->get() == "headers") {
+      out = headers;
+    } else if (text != nullptr && text->get() == "whole") {
+      out = whole;
+    } else if (is_size) {
+      size(out, bounds)(node, name, problems);
+    } else {
+      problems.add(node, name,
+                   "expected \"headers\", \"whole\" or a size, found " + quoted(text->get()));
+    }
+  };
+}
+
 inline Read seconds(std::uint32_t& out, Bounds bounds) {
   return [&out, bounds](const toml::node& node, const std::string& name, Problems& problems) {
     const auto* text = node.as_string();

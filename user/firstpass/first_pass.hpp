@@ -44,9 +44,9 @@ class FirstPass {
   nids_twin& twin() const { return *twin_; }
   // What the slots hold, added up anew: the check on counters().live.
   nids_sum live_by_scan() const;
-  // The agent's word on a flow; returns how many slots it reached.
-  std::uint32_t command(const nids_flow_key& key, std::uint32_t set, nids_interest interest) {
-    return nids_twin_command(twin_.get(), &key, set, interest);
+  // The agent's word on a flow, NIDS_COMMAND_WORD; returns how many slots it reached.
+  std::uint32_t command(const nids_flow_key& key, std::uint32_t set, std::uint8_t word) {
+    return nids_twin_command(twin_.get(), &key, set, word);
   }
 
  private:

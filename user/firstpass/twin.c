@@ -90,9 +90,7 @@ static void read_detail(const struct nids_twin_frame* frame, const struct nids_p
 static void send_packet(struct nids_twin* twin, const struct nids_twin_frame* frame,
                         const struct nids_packet* packet, struct nids_packet_detail* detail,
                         const struct nids_packet_event* head) {
-  __u32 snap = head->reason == NIDS_REASON_CAPTURE || head->reason == NIDS_REASON_INSPECT
-                   ? twin->snap_bytes
-                   : twin->sample_bytes;
+  __u32 snap = snap_of(head->reason, packet, twin->snap_bytes, twin->sample_bytes);
   struct nids_packet_event* record = (void*)twin->record;
   __u8* behind = twin->record + sizeof(*record);
 
@@ -295,16 +293,16 @@ void nids_twin_packet(struct nids_twin* twin, const struct nids_twin_frame* fram
 }
 
 static __u32 command(struct nids_flow_state* state, const struct nids_flow_key* known,
-                     const struct nids_flow_key* key, enum nids_interest interest) {
+                     const struct nids_flow_key* key, __u8 word) {
   /* A slot that was never used is all zero, and so may be a key. */
   if (state->generation == 0 || memcmp(known, key, sizeof(*known)) != 0) return 0;
   const __u32 reported = has_command(state) ? state->command & NIDS_COMMAND_REPORTED : 0;
-  state->command = state->generation << NIDS_COMMAND_BITS | reported | interest;
+  state->command = state->generation << NIDS_COMMAND_BITS | reported | (word & NIDS_COMMAND_WORD);
   return 1;
 }
 
 __u32 nids_twin_command(struct nids_twin* twin, const struct nids_flow_key* key, __u32 set,
-                        enum nids_interest interest) {
+                        __u8 word) {
   const int is_ipv4 = key->ip_version == 4;
   __u32 told = 0;
 
@@ -316,12 +314,12 @@ __u32 nids_twin_command(struct nids_twin* twin, const struct nids_flow_key* key,
       struct nids_flow4* slot = &twin->sets4[set].way[way];
 
       unpack_flow4_key(&slot->key, &known);
-      told += command(&slot->state, &known, key, interest);
+      told += command(&slot->state, &known, key, word);
     } else {
       struct nids_flow6* slot = &twin->sets6[set].way[way];
 
       unpack_flow6_key(&slot->key, &known);
-      told += command(&slot->state, &known, key, interest);
+      told += command(&slot->state, &known, key, word);
     }
   }
   return told;

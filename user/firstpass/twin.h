@@ -65,7 +65,7 @@ void nids_twin_packet(struct nids_twin* twin, const struct nids_twin_frame* fram
  * how many slots it reached.
  */
 __u32 nids_twin_command(struct nids_twin* twin, const struct nids_flow_key* key, __u32 set,
-                        enum nids_interest interest);
+                        __u8 word);
 
 /* parse alone: what tests, fuzzers and `pcap summary` ask for. Of `detail`, all is
  * written that records have; it may be null.

@@ -41,7 +41,6 @@ struct Flow {
   std::uint16_t events = 0;
   std::uint8_t tcp_flags[2]{};  // of ICMP: types
   std::uint8_t class_id = 0;
-  std::uint8_t severity = 0;  // the highest of its alerts, 1 high to 3 low; 0: none
   FlowPhase phase = FlowPhase::kOther;
   bool opener_is_hi : 1 = false;
   bool is_flagged : 1 = false;    // an analyser has spoken of it
@@ -50,7 +49,9 @@ struct Flow {
   bool is_continued : 1 = false;  // an earlier record told the part before
   bool is_bypassed : 1 = false;
   bool is_successor : 1 = false;  // the same ends had a flow before, which it replaced
-  std::uint8_t senders = 0;       // who has sent anything: a bit each, by enum nids_sender
+  std::uint8_t senders : 2 = 0;   // who has sent anything: a bit each, by enum nids_sender
+  std::uint8_t severity : 2 = 0;  // the highest of its alerts, 1 to 3, news or not; 0: no alert
+  std::uint8_t kept_as : 2 = 0;   // by retain: the severity whose policy it has; 0: its class's
 
   // By the table: places in its pool.
   std::uint32_t previous = 0, next = 0;  // in the list of its phase

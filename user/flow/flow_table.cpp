@@ -289,7 +289,7 @@ void FlowTable::add(const FlowPart& part) {
     flow.packets[i] += part.packets[i];
     flow.bytes[i] += part.bytes[i];
     flow.tcp_flags[i] |= part.tcp_flags[i];
-    flow.senders |= static_cast<std::uint8_t>((part.packets[i] != 0) << i);
+    if (part.packets[i] != 0) flow.senders = (flow.senders | 1u << i) & 3u;
   }
   flow.events |= part.events;
   // The longest: events that come at the same moment may be lost to the one that is shared.

@@ -28,7 +28,7 @@ nids_flow6_key packed6(const nids_flow_key& key) {
 // The generation is read before the key: a slot that changes hands between the two has another one
 // by the time it looks at the command.
 template <class Set, class Key>
-std::uint32_t tell(Set& set, const Key& key, nids_interest interest) {
+std::uint32_t tell(Set& set, const Key& key, std::uint8_t word) {
   std::uint32_t told = 0;
   for (auto& slot : set.way) {
     const std::uint32_t generation = __atomic_load_n(&slot.state.generation, __ATOMIC_ACQUIRE);
@@ -36,10 +36,9 @@ std::uint32_t tell(Set& set, const Key& key, nids_interest interest) {
     const std::uint32_t before = __atomic_load_n(&slot.state.command, __ATOMIC_RELAXED);
     const std::uint32_t reported =
         before >> NIDS_COMMAND_BITS == generation ? before & NIDS_COMMAND_REPORTED : 0;
-    __atomic_store_n(
-        &slot.state.command,
-        generation << NIDS_COMMAND_BITS | reported | static_cast<std::uint32_t>(interest),
-        __ATOMIC_RELEASE);
+    __atomic_store_n(&slot.state.command,
+                     generation << NIDS_COMMAND_BITS | reported | (word & NIDS_COMMAND_WORD),
+                     __ATOMIC_RELEASE);
     ++told;
   }
   return told;
@@ -56,13 +55,13 @@ FlowCommands::FlowCommands(const Maps& maps) {
 }
 
 std::uint32_t FlowCommands::give(const nids_flow_key& key, nids_slot_address slot,
-                                 nids_interest interest) {
+                                 std::uint8_t word) {
   std::uint32_t told = 0;
   for (std::uint32_t cpu = 0; cpu < info_.cpus; ++cpu) {
     if (key.ip_version == 4 && flows4_ && slot.set < info_.sets4_per_cpu)
-      told += tell(flows4_[cpu * info_.sets4_per_cpu + slot.set], packed4(key), interest);
+      told += tell(flows4_[cpu * info_.sets4_per_cpu + slot.set], packed4(key), word);
     if (key.ip_version == 6 && flows6_ && slot.set < info_.sets6_per_cpu)
-      told += tell(flows6_[cpu * info_.sets6_per_cpu + slot.set], packed6(key), interest);
+      told += tell(flows6_[cpu * info_.sets6_per_cpu + slot.set], packed6(key), word);
   }
   return told;
 }

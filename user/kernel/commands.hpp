@@ -18,7 +18,7 @@ class FlowCommands {
 
   // To every slot of the flow, on all CPUs, that exists now; returns how many. A slot that another
   // flow takes meanwhile does not obey, since its generation is another.
-  std::uint32_t give(const nids_flow_key& key, nids_slot_address slot, nids_interest interest);
+  std::uint32_t give(const nids_flow_key& key, nids_slot_address slot, std::uint8_t word);
 
  private:
   nids_info info_{};

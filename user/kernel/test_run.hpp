@@ -26,8 +26,8 @@ class TestRun {
   // in no counter.
   [[nodiscard]] Result<bool> frame(const nids_clock& clock, std::span<const std::byte> buffer);
 
-  std::uint32_t command(const nids_flow_key& key, nids_slot_address slot, nids_interest interest) {
-    return commands_->give(key, slot, interest);
+  std::uint32_t command(const nids_flow_key& key, nids_slot_address slot, std::uint8_t word) {
+    return commands_->give(key, slot, word);
   }
 
   const FlowMaps& flow_maps() const { return flow_maps_; }

@@ -371,11 +371,16 @@ void Store::flush(nids_agent_counters& counters) {
   state_->collect(counters);
 }
 
-void Store::finish(nids_agent_counters& counters) {
-  for (auto& draft : state_->drafts) state_->complete(draft);
-  if (state_->writer) state_->writer->commit();
+void Store::settle(nids_agent_counters& counters) {
+  if (state_->writer) state_->writer->wait();  // so that there is room
+  flush(counters);
   if (state_->writer) state_->writer->wait();
   state_->collect(counters);
+}
+
+void Store::finish(nids_agent_counters& counters) {
+  for (auto& draft : state_->drafts) state_->complete(draft);
+  settle(counters);
 }
 
 bool Store::degraded() const { return state_->is_degraded || state_->index_is_lost; }

@@ -80,7 +80,9 @@ class Store {
   // move from `retained` to `not_kept_by_error`, each in the counters of its own interface. What
   // the store holds is told in `counters`. Call it once a second.
   void flush(nids_agent_counters& counters);
-  // The same when all is over: segments are completed, and waited for.
+  // The same, and waits until the writer is done with it.
+  void settle(nids_agent_counters& counters);
+  // The same when all is over: segments are completed first.
   void finish(nids_agent_counters& counters);
 
   bool degraded() const;  // the last write failed, or the index is not written any more

@@ -39,8 +39,8 @@ class KernelSource final : public RecordSource {
   }
 
   std::uint32_t command(const nids_flow_key& key, nids_slot_address slot,
-                        nids_interest interest) override {
-    return program_.command(key, slot, interest);
+                        std::uint8_t word) override {
+    return program_.command(key, slot, word);
   }
 
   Result<Reading> read() const override {

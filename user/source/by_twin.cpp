@@ -17,8 +17,8 @@ class TwinSource final : public RecordSource {
     return true;
   }
   std::uint32_t command(const nids_flow_key& key, nids_slot_address slot,
-                        nids_interest interest) override {
-    return first_pass_.command(key, slot.set, interest);
+                        std::uint8_t word) override {
+    return first_pass_.command(key, slot.set, word);
   }
   Result<Reading> read() const override {
     return Reading{.counters = first_pass_.counters(), .live_by_scan = first_pass_.live_by_scan()};

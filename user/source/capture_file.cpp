@@ -154,6 +154,8 @@ Result<CaptureFile> CaptureFile::open(const std::string& path,
   return CaptureFile(std::move(state));
 }
 
+pcap* CaptureFile::libpcap() const { return state_->capture.get(); }
+
 int CaptureFile::link_type() const { return pcap_datalink(state_->capture.get()); }
 
 Result<std::optional<Frame>> CaptureFile::next() {

@@ -14,6 +14,8 @@
 #include "nids/result.hpp"
 #include "nids/time.hpp"
 
+struct pcap;  // libpcap's
+
 namespace nids {
 
 struct Frame {
@@ -32,6 +34,9 @@ class CaptureFile {
       const std::string& path, const std::function<Result<void>()>& before_reading = {});
   CaptureFile(CaptureFile&&) noexcept;
   ~CaptureFile();
+
+  // For functions of libpcap that want to know the file: to compile a filter for it.
+  pcap* libpcap() const;
 
   int link_type() const;  // DLT_* of libpcap, one of those that link_layer.hpp takes
 

@@ -181,11 +181,11 @@ void FlowReader::mark(Table<Slot>& table, const nids_flow_key& key, std::uint64_
       unpack(table.slots[index].key, known);
       if (std::memcmp(&known, &key, sizeof(key)) != 0) continue;
       const std::uint32_t command = load(state.command);
-      const std::uint32_t interest = command >> NIDS_COMMAND_BITS == told.generation
-                                         ? command & NIDS_COMMAND_INTEREST
-                                         : NIDS_COMMAND_NONE;
+      const std::uint32_t word = command >> NIDS_COMMAND_BITS == told.generation
+                                     ? command & NIDS_COMMAND_WORD
+                                     : NIDS_COMMAND_NONE;
       __atomic_store_n(&state.command,
-                       told.generation << NIDS_COMMAND_BITS | NIDS_COMMAND_REPORTED | interest,
+                       told.generation << NIDS_COMMAND_BITS | NIDS_COMMAND_REPORTED | word,
                        __ATOMIC_RELEASE);
     }
 }

@@ -25,9 +25,9 @@ class RecordSource {
   // Returns whether the frame was taken: one that was not is in no counter. An error: no frame can
   // be taken any more.
   [[nodiscard]] virtual Result<bool> packet(const nids_twin_frame& frame) = 0;
-  // The agent's word on a flow; returns how many slots it reached.
+  // The agent's word on a flow, NIDS_COMMAND_WORD; returns how many slots it reached.
   virtual std::uint32_t command(const nids_flow_key& key, nids_slot_address slot,
-                                nids_interest interest) = 0;
+                                std::uint8_t word) = 0;
   [[nodiscard]] virtual Result<Reading> read() const = 0;
   // Good as long as the source is.
   virtual FlowTables tables() const = 0;

@@ -34,10 +34,11 @@ NIDS_ABI_SIZE(struct nids_port_classes, 131072);
 #define NIDS_FEATURE_COMMANDS	  0x10 /* the agent's, per flow */
 #define NIDS_FEATURE_UNCLASSIFIED 0x20 /* flows without a class are of interest too */
 #define NIDS_FEATURE_BYPASS	  0x40
-#define NIDS_FEATURES_ALL	  0x7f
+#define NIDS_FEATURE_HEADERS	  0x80
+#define NIDS_FEATURES_ALL	  0xff
 #define NIDS_FEATURES_BY_FLOW                                                                      \
 	(NIDS_FEATURE_CAPTURE | NIDS_FEATURE_INSPECT | NIDS_FEATURE_IDENTIFY |                     \
-	 NIDS_FEATURE_COMMANDS | NIDS_FEATURE_BYPASS)
+	 NIDS_FEATURE_COMMANDS | NIDS_FEATURE_BYPASS | NIDS_FEATURE_HEADERS)
 
 #define NIDS_HASH_KEYS 11 /* random words: bpf/flow/key.h */
 

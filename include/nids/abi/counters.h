@@ -56,7 +56,7 @@ struct nids_counters {
 	__u64 fragments_replaced;  /* datagrams forgotten for others, by hash, before their time */
 	__u64 gso_headers_unknown; /* wire packets counted without the headers that they repeat */
 	__u64 started;
-	__u64 reserved[5]; /* fills whole cache lines */
+	__u64 reserved[3]; /* fills whole cache lines */
 };
 NIDS_ABI_SIZE(struct nids_counters, 3264);
 
@@ -84,19 +84,20 @@ struct nids_agent_counters {
 	__u64 eve_lines;
 	__u64 eve_lost; /* lines the disk refused */
 	__u64 flows_tracked;
-	__u64 flows_evicted;	    /* from the agent's table, at its cap */
-	__u64 suppressions_evicted; /* before their time: an alert may have come twice */
-	__u64 commands;		    /* slots told what to send up */
-	__u64 flow_records;	    /* flows told, in EVE and by IPFIX */
-	__u64 ipfix_sent;	    /* of them, given to the network */
-	__u64 ipfix_lost;	    /* refused, or the collector was not there */
-	__u64 slots_waiting;	    /* in the last scan: read again in the next */
+	__u64 flows_evicted;	      /* from the agent's table, at its cap */
+	__u64 suppressions_evicted;   /* before their time: an alert may have come twice */
+	__u64 commands;		      /* slots told what to send up */
+	__u64 flow_records;	      /* flows told, in EVE and by IPFIX */
+	__u64 ipfix_sent;	      /* of them, given to the network */
+	__u64 ipfix_lost;	      /* refused, or the collector was not there */
+	__u64 slots_waiting;	      /* in the last scan: read again in the next */
+	struct nids_sum not_analysed; /* left out by filter or count; in not_kept_by_policy too */
 	/* Who the agent is, continued: behind all else, so that the beginning stays as it was. */
 	__u64 pid_namespace;	  /* inode of that in which its process ids mean something */
 	__u64 reader_pid;	  /* of the process that takes records from the rings */
 	__u64 reader_start_ticks; /* as pid_start_ticks */
 };
-NIDS_ABI_SIZE(struct nids_agent_counters, 336);
+NIDS_ABI_SIZE(struct nids_agent_counters, 352);
 
 #define NIDS_DEGRADED_EVE    0x1 /* eve.json can't be written */
 #define NIDS_DEGRADED_RETAIN 0x2 /* packets can't be kept */

@@ -73,7 +73,7 @@ struct nids_flow_state {
 	__u8 tcp_flags[2]; /* all flags seen, or-ed; of ICMP all types */
 	__u8 class_id;	   /* index of nids_classes, 0 for none */
 	__u8 flags;	   /* NIDS_FLOW_* */
-	__u32 command;	   /* generation << NIDS_COMMAND_BITS | NIDS_COMMAND_REPORTED | interest */
+	__u32 command;	   /* generation << NIDS_COMMAND_BITS | NIDS_COMMAND_REPORTED | word */
 	__u32 generation;  /* 24 bits; 0: the slot was never used */
 	__u16 events;	   /* NIDS_EVENT_*, of both senders */
 	__u8 identified;   /* packets with payload that went up to be identified */
@@ -83,8 +83,11 @@ NIDS_ABI_SIZE(struct nids_flow_state, 48);
 
 #define NIDS_COMMAND_BITS     8
 #define NIDS_COMMAND_REPORTED 0x80 /* to agents: what was counted so far has been told */
-#define NIDS_COMMAND_INTEREST 0x7f /* enum nids_interest, or: */
-#define NIDS_COMMAND_NONE     0x7f /* as its class says */
+#define NIDS_COMMAND_WORD     0x7f /* the agent's word on the flow: */
+#define NIDS_COMMAND_INTEREST 0x1f /* enum nids_interest, or: */
+#define NIDS_COMMAND_NONE     0x1f /* as its class says */
+#define NIDS_COMMAND_STOP_LO  0x20 /* enough came up of what `lo` sends: no more of it, */
+#define NIDS_COMMAND_STOP_HI  0x40 /* or of what `hi` sends, but samples of findings */
 #define NIDS_GENERATION_MAX   0xffffffu
 
 struct nids_flow4 { /* one cache line */

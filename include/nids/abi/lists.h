@@ -79,6 +79,7 @@
 	X(INSPECT, "inspect")                                                                      \
 	X(IDENTIFY, "identify")                                                                    \
 	X(FINDING, "finding")                                                                      \
+	X(HEADERS, "headers")                                                                      \
 	X(FLOW_EXPORT, "flow_export")
 
 /* X(NAME, json key, meaning). How much of a flow goes up to the agent. */
@@ -87,7 +88,8 @@
 	X(CAPTURE, "capture", "every packet, whole")                                               \
 	X(IDENTIFY, "identify", "the first packets with payload, their first bytes")               \
 	X(INSPECT, "inspect", "every packet, up to a depth in bytes")                              \
-	X(BYPASS, "bypass", "nothing, not even samples: the agent has seen enough")
+	X(BYPASS, "bypass", "nothing, not even samples: the agent has seen enough")                \
+	X(HEADERS, "headers", "the headers of every packet")
 
 #define NIDS_ENUM_PARSE(name, key, meaning) NIDS_PARSE_##name,
 enum nids_parse_result { NIDS_PARSE_RESULTS(NIDS_ENUM_PARSE) NIDS_PARSE_RESULT_COUNT };

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: Apache-2.0
+// Store, index and repair together: what was kept is found again, whatever happened in between.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <random>
+
+#include "firstpass/twin.h"
+#include "retain/repair.hpp"
+#include "retain/store.hpp"
+#include "support/packet_builder.hpp"
+
+namespace nids {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kStart = 1'795'341'600'000'000'000;  // 2026-11-22T10:00:00 UTC
+
+// What an index says, whatever the pieces that it was told it in.
+struct Found {
+  std::map<std::pair<SegmentName, std::uint64_t>, FlowSpan> spans;  // by segment and flow
+  std::vector<IndexedAlert> alerts;
+  bool operator==(const Found&) const = default;
+};
+
+Found found_in(const Index& index) {
+  Found found;
+  EXPECT_TRUE(index.spans({}, [&](const FlowSpan& span) {
+    auto [place, is_new] = found.spans.try_emplace({span.segment, span.flow.id}, span);
+    FlowSpan& whole = place->second;
+    EXPECT_EQ(whole.flow, span.flow);
+    if (is_new) return true;
+    whole.first = std::min(whole.first, span.first);
+    whole.last = std::max(whole.last, span.last);
+    whole.bytes += span.bytes;
+    whole.offsets.insert(whole.offsets.end(), span.offsets.begin(), span.offsets.end());
+    std::sort(whole.offsets.begin(), whole.offsets.end());
+    return true;
+  }));
+  EXPECT_TRUE(index.alerts({}, [&](const IndexedAlert& alert) {
+    found.alerts.push_back(alert);
+    return true;
+  }));
+  return found;
+}
+
+class EvidenceTest : public ::testing::Test {
+ protected:
+  EvidenceTest() {
+    std::string pattern = ::testing::TempDir() + "evidence.XXXXXX";
+    directory_ = ::mkdtemp(pattern.data());
+    fd_ = ::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  }
+  ~EvidenceTest() override {
+    ::close(fd_);
+    fs::remove_all(directory_);
+  }
+
+  Store open(const Store::Limits& limits = {.min_free_share = 0}) {
+    auto store = Store::open(fd_, directory_, {{1, {.name = "eth0", .description = ""}}}, limits);
+    EXPECT_TRUE(store);
+    auto repaired = store->start();
+    EXPECT_TRUE(repaired) << repaired.error().message();
+    if (repaired) repaired_ = *repaired;
+    return std::move(*store);
+  }
+  Index reader() const {
+    auto index = Index::open(directory_, Index::Access::kRead);
+    EXPECT_TRUE(index) << index.error().message();
+    return std::move(*index);
+  }
+
+  static KeptFlow flow(std::uint16_t number) {
+    KeptFlow flow{.id = 1000u + number,
+                  .community_id = "1:flow" + std::to_string(number),
+                  .ends = {},
+                  .class_name = number % 2 == 0 ? "ssh" : ""};
+    flow.ends.ip_version = 4;
+    flow.ends.l4_proto = 6;
+    flow.ends.client_port = static_cast<std::uint16_t>(10'000 + number);
+    flow.ends.server_port = 22;
+    return flow;
+  }
+  static Packet packet(std::uint16_t number, std::size_t payload) {
+    Packet packet;
+    packet.ifindex = 1;
+    packet.bytes =
+        PacketBuilder{}
+            .eth()
+            .ipv4()
+            .tcp({.src_port = static_cast<std::uint16_t>(10'000 + number), .dst_port = 22})
+            .payload_bytes(payload)
+            .bytes();
+    packet.frame_len = packet.wire_len = static_cast<std::uint32_t>(packet.bytes.size());
+    return packet;
+  }
+  static KeptAlert alert(std::uint16_t number) {
+    return {.id = 0,
+            .time = {kStart + number},
+            .signature_id = 1001,
+            .severity = 2,
+            .signature = "SSH connection",
+            .flow = flow(number),
+            .record = R"({"alert":{"x":1},"flow":{"y":2}})"};
+  }
+
+  std::optional<PacketPlace> keep(Store& store, std::uint16_t number, std::uint8_t severity,
+                                  bool has_alert, std::size_t payload = 100) {
+    Packet one = packet(number, payload);
+    one.time = {kStart + ++now_ * 1'000'000};
+    Store::Facts facts{.severity = severity,
+                       .flow_id = 1000u + number,
+                       .is_related = false,
+                       .alerts = {},
+                       .flow = [&] { return flow(number); }};
+    if (has_alert) facts.alerts.push_back(alert(number));
+    return store.keep(one, std::move(facts), counters_);
+  }
+
+  // Some traffic of 40 flows, with an alert now and then, in whatever severity.
+  void keep_some(Store& store, int packets, std::mt19937& random) {
+    for (int i = 0; i < packets; ++i)
+      keep(store, random() % 40, static_cast<std::uint8_t>(random() % 4), random() % 50 == 0,
+           random() % 900);
+  }
+
+  std::vector<std::string> segments() const {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(directory_))
+      if (entry.path().extension() == ".pcapng") names.push_back(entry.path().filename());
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+  std::string directory_;
+  int fd_ = -1;
+  std::uint64_t now_ = 0;
+  nids_agent_counters counters_{};
+  Repaired repaired_;
+};
+
+TEST_F(EvidenceTest, WhatWasKeptIsFoundByFlowAndByAlert) {
+  Store store = open();
+  for (int i = 0; i < 3; ++i) keep(store, 1, 0, false);
+  keep(store, 1, 2, true);
+  keep(store, 2, 0, false);
+  store.settle(counters_);
+  const Found found = found_in(reader());
+  ASSERT_EQ(found.alerts.size(), 1u);
+  EXPECT_EQ(found.alerts[0].alert.id, 1u);
+  EXPECT_EQ(found.alerts[0].alert.flow, flow(1));
+  EXPECT_EQ(found.alerts[0].place->segment.severity, 2);
+  EXPECT_EQ(found.alerts[0].place->number, 1u);
+  ASSERT_EQ(found.spans.size(), 3u);
+  std::size_t of_flow_1 = 0;
+  for (const auto& [key, span] : found.spans)
+    if (key.second == 1001) of_flow_1 += span.offsets.size();
+  EXPECT_EQ(of_flow_1, 4u);
+  EXPECT_EQ(segments(), (std::vector<std::string>{"20261122T100000-000001.pcapng",
+                                                  "20261122T100000-000002-s2.pcapng"}));
+  EXPECT_EQ(counters_.store_oldest_wall_ns / 1'000'000'000, kStart / 1'000'000'000);
+}
+
+TEST_F(EvidenceTest, AnIndexMadeAnewSaysTheSame) {
+  std::mt19937 random(1);
+  {
+    Store store = open({.segment_bytes = 100'000, .min_free_share = 0});
+    for (int i = 0; i < 5; ++i) {
+      keep_some(store, 1000, random);
+      store.flush(counters_);
+    }
+    store.finish(counters_);
+  }
+  const Found before = found_in(reader());
+  ASSERT_GT(before.alerts.size(), 20u);
+  ASSERT_GT(segments().size(), 10u);
+  const auto rebuilt = rebuild_index(directory_);
+  ASSERT_TRUE(rebuilt) << rebuilt.error().message();
+  EXPECT_EQ(rebuilt->packets, 5000u);
+  EXPECT_EQ(rebuilt->alerts, before.alerts.size());
+  EXPECT_EQ(found_in(reader()), before);
+}
+
+TEST_F(EvidenceTest, AnIndexThatLacksTheEndIsCompleted) {
+  std::mt19937 random(2);
+  {
+    Store store = open();
+    keep_some(store, 500, random);
+    store.settle(counters_);
+    fs::copy(directory_ + "/" + Index::kFile, directory_ + "/copy");
+    if (fs::exists(directory_ + "/" + Index::kFile + "-wal"))
+      fs::copy(directory_ + "/" + Index::kFile + "-wal", directory_ + "/copy-wal");
+    keep_some(store, 500, random);
+    store.finish(counters_);
+  }
+  const Found before = found_in(reader());
+  const std::string index = directory_ + "/" + Index::kFile;
+  for (const char* suffix : {"-wal", "-shm"}) fs::remove(index + suffix);
+  fs::rename(directory_ + "/copy", index);
+  if (fs::exists(directory_ + "/copy-wal")) fs::rename(directory_ + "/copy-wal", index + "-wal");
+  { Store store = open(); }
+  EXPECT_GT(repaired_.packets, 0u);
+  EXPECT_LT(repaired_.packets, 1000u);
+  EXPECT_EQ(found_in(reader()), before);
+}
+
+TEST_F(EvidenceTest, AWriteThatWasBrokenOffIsCutToItsLastWholeBlock) {
+  std::mt19937 random(3);
+  {
+    Store store = open();
+    for (int i = 0; i < 200; ++i) keep(store, 1, 1, i == 0);
+    store.finish(counters_);
+  }
+  const std::string file = directory_ + "/" + segments().front();
+  const auto size = fs::file_size(file);
+  for (int i = 0; i < 30; ++i) {
+    const auto cut = 400 + random() % (size - 400);
+    fs::resize_file(file, cut);
+    { Store store = open(); }
+    EXPECT_LE(fs::file_size(file), cut);
+    EXPECT_LT(cut - fs::file_size(file), 400u) << "more than the block that was broken off";
+    const Found found = found_in(reader());
+    ASSERT_EQ(found.spans.size(), 1u);
+    EXPECT_LT(found.spans.begin()->second.offsets.back(), fs::file_size(file));
+    EXPECT_EQ(found.alerts.size(), 1u);
+    // For the next turn it grows again, by what a crash may leave too: noughts.
+    fs::resize_file(file, size);
+    { Store store = open(); }
+    fs::resize_file(file, fs::file_size(file));
+  }
+}
+
+TEST_F(EvidenceTest, SegmentsThatSomebodyRemovedAreForgotten) {
+  {
+    Store store = open();
+    keep(store, 1, 1, true);
+    keep(store, 1, 2, false);
+    store.finish(counters_);
+  }
+  fs::remove(directory_ + "/" + segments().front());
+  { Store store = open(); }
+  EXPECT_EQ(repaired_.forgotten, 1u);
+  const Found found = found_in(reader());
+  EXPECT_EQ(found.spans.size(), 1u);
+  ASSERT_EQ(found.alerts.size(), 1u) << "an alert outlives its packets";
+  EXPECT_FALSE(found.alerts[0].place);
+}
+
+TEST_F(EvidenceTest, ADamagedSegmentStaysAsItIsAndIsKnownUpToThere) {
+  {
+    Store store = open();
+    for (int i = 0; i < 100; ++i) keep(store, 1, 1, false);
+    store.finish(counters_);
+  }
+  const std::string file = directory_ + "/" + segments().front();
+  const auto size = fs::file_size(file);
+  {
+    std::fstream segment(file, std::ios::in | std::ios::out | std::ios::binary);
+    segment.seekp(
+        static_cast<std::streamoff>(found_in(reader()).spans.begin()->second.offsets[50]) + 4);
+    segment.write("\x01\x00\x00\x00", 4);  // a block's length
+  }
+  const auto rebuilt = rebuild_index(directory_);
+  ASSERT_TRUE(rebuilt);
+  EXPECT_EQ(rebuilt->packets, 50u);
+  EXPECT_EQ(rebuilt->damaged, std::vector<std::string>{segments().front()});
+  EXPECT_EQ(fs::file_size(file), size);
+  { Store store = open(); }
+  EXPECT_EQ(repaired_.segments, 0u) << "it is not read again at each start";
+}
+
+TEST_F(EvidenceTest, AnIndexThatIsNoneIsPutAsideAndMadeAnew) {
+  {
+    Store store = open();
+    keep(store, 1, 1, true);
+    store.finish(counters_);
+  }
+  const Found before = found_in(reader());
+  for (const char* suffix : {"-wal", "-shm"}) fs::remove(directory_ + "/" + Index::kFile + suffix);
+  std::ofstream(directory_ + "/" + Index::kFile) << std::string(5000, 'x');
+  { Store store = open(); }
+  EXPECT_EQ(found_in(reader()), before);
+  EXPECT_TRUE(fs::exists(directory_ + "/" + Index::kFile + ".bad"));
+}
+
+TEST_F(EvidenceTest, AlertsAreNumberedOn) {
+  {
+    Store store = open();
+    keep(store, 1, 1, true);
+    store.note({alert(2)}, counters_);
+    store.finish(counters_);
+  }
+  Store store = open();
+  keep(store, 3, 1, true);
+  store.settle(counters_);
+  const Found found = found_in(reader());
+  ASSERT_EQ(found.alerts.size(), 3u);
+  EXPECT_FALSE(found.alerts[1].place);
+  EXPECT_EQ(found.alerts[2].alert.id, 3u);
+}
+
+TEST_F(EvidenceTest, WhatIsWorthLeastGoesFirstAndOutOfTheIndex) {
+  Store store = open({.budget_bytes = 400'000, .segment_bytes = 20'000, .min_free_share = 0});
+  for (int i = 0; i < 100; ++i) keep(store, 1, 1, i == 0, 500);
+  for (int i = 0; i < 1500; ++i) keep(store, 2, 0, false, 500);
+  store.settle(counters_);
+  std::size_t severe = 0, bytes = 0;
+  for (const std::string& file : segments()) {
+    severe += file.ends_with("-s1.pcapng");
+    bytes += fs::file_size(directory_ + "/" + file);
+  }
+  EXPECT_EQ(severe, 4u) << "of severity 1 none is gone";
+  EXPECT_LE(bytes, 400'000u);
+  EXPECT_GT(counters_.deleted_by_policy.packets, 500u);
+  const Found found = found_in(reader());
+  std::size_t packets = 0;
+  for (const auto& [key, span] : found.spans) {
+    packets += span.offsets.size();
+    EXPECT_TRUE(fs::exists(directory_ + "/" + key.first.file()));
+  }
+  EXPECT_EQ(packets, counters_.retained.packets - counters_.deleted_by_policy.packets);
+}
+
+// Holds the index, so that the writer waits.
+class Blocker {
+ public:
+  explicit Blocker(const std::string& directory) {
+    sqlite3_open((directory + "/" + Index::kFile).c_str(), &db_);
+    EXPECT_EQ(sqlite3_exec(db_, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+  }
+  ~Blocker() {
+    sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
+    sqlite3_close(db_);
+  }
+
+ private:
+  sqlite3* db_ = nullptr;
+};
+
+TEST_F(EvidenceTest, WhatWaitsForASlowDiskIsBoundedAndWhatIsLostIsCounted) {
+  Store store = open({.min_free_share = 0, .max_waiting_bytes = 2u << 20});
+  std::uint64_t offered = 0;
+  {
+    const Blocker blocker(directory_);
+    for (int i = 0; i < 5000; ++i, ++offered) keep(store, 1, 1, false, 1000);
+    EXPECT_GT(counters_.not_kept_by_overload.packets, 1000u);
+  }
+  store.finish(counters_);
+  EXPECT_EQ(counters_.retained.packets + counters_.not_kept_by_overload.packets, offered);
+  EXPECT_EQ(counters_.not_kept_by_error.packets, 0u);
+  std::uint64_t packets = 0;
+  for (const auto& [key, span] : found_in(reader()).spans) packets += span.offsets.size();
+  EXPECT_EQ(packets, counters_.retained.packets);
+}
+
+TEST_F(EvidenceTest, WhoIsToldToWaitLosesNothing) {
+  Store store = open({.min_free_share = 0,
+                      .max_waiting_bytes = 1u << 20,
+                      .when_behind = Store::WhenBehind::kWait});
+  for (int i = 0; i < 20'000; ++i) keep(store, 1, 1, false, 1000);
+  store.finish(counters_);
+  EXPECT_EQ(counters_.retained.packets, 20'000u);
+  EXPECT_EQ(counters_.not_kept_by_overload.packets, 0u);
+}
+
+TEST_F(EvidenceTest, SegmentsAreCompleteAfterTheirTime) {
+  Store store = open({.segment_time = std::chrono::seconds(1), .min_free_share = 0});
+  keep(store, 1, 1, false);
+  now_ += 999;
+  keep(store, 1, 1, false);
+  now_ += 1;
+  keep(store, 1, 1, false);
+  store.settle(counters_);
+  EXPECT_EQ(segments().size(), 2u);
+}
+
+}  // namespace
+}  // namespace nids

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "retain/index.hpp"
+
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace nids {
+namespace {
+
+namespace fs = std::filesystem;
+
+const SegmentName kFirst{"20261122T100000", 1, 2}, kSecond{"20261122T110000", 2, 0};
+
+KeptFlow flow(std::uint64_t id, const std::string& community_id = "1:one=") {
+  KeptFlow flow{.id = id, .community_id = community_id, .ends = {}, .class_name = "ssh"};
+  flow.ends.ip_version = 4;
+  flow.ends.l4_proto = 17;
+  flow.ends.client_port = 1234;
+  return flow;
+}
+
+FlowSpan span(const SegmentName& segment, std::uint64_t id, std::uint64_t first_ns,
+              std::vector<std::uint64_t> offsets, const std::string& community_id = "1:one=") {
+  return {.segment = segment,
+          .flow = flow(id, community_id),
+          .first = {first_ns},
+          .last = {first_ns + 10},
+          .bytes = 100,
+          .offsets = std::move(offsets)};
+}
+
+IndexedAlert alert(std::uint64_t id, int severity = 2) {
+  return {.alert = {.id = id,
+                    .time = {id * 100},
+                    .signature_id = 1001,
+                    .severity = severity,
+                    .signature = "SSH connection",
+                    .flow = flow(7),
+                    .record = "{}"},
+          .place = PacketPlace{kFirst, 160, 1}};
+}
+
+class IndexTest : public ::testing::Test {
+ protected:
+  IndexTest() {
+    std::string pattern = ::testing::TempDir() + "index.XXXXXX";
+    directory_ = ::mkdtemp(pattern.data());
+  }
+  ~IndexTest() override { fs::remove_all(directory_); }
+
+  Index open(Index::Access access = Index::Access::kWrite) {
+    auto index = Index::open(directory_, access);
+    EXPECT_TRUE(index) << index.error().message();
+    return std::move(*index);
+  }
+  static std::vector<FlowSpan> spans(const Index& index, const SpanQuery& query = {}) {
+    std::vector<FlowSpan> found;
+    EXPECT_TRUE(index.spans(query, [&](const FlowSpan& one) {
+      found.push_back(one);
+      return true;
+    }));
+    return found;
+  }
+  static std::vector<std::uint64_t> ids(const Index& index, const AlertQuery& query = {}) {
+    std::vector<std::uint64_t> found;
+    EXPECT_TRUE(index.alerts(query, [&](const IndexedAlert& one) {
+      found.push_back(one.alert.id);
+      return true;
+    }));
+    return found;
+  }
+
+  std::string directory_;
+};
+
+TEST_F(IndexTest, WhatIsAddedIsFound) {
+  Index index = open();
+  const std::vector<FlowSpan> all{span(kFirst, 7, 1000, {160, 300, 5000}),
+                                  span(kFirst, 8, 1005, {1000}, "1:two=")};
+  ASSERT_TRUE(index.add({kFirst, 6000, all, {alert(1)}}));
+  EXPECT_TRUE(spans(open(Index::Access::kRead)).empty()) << "it was not committed";
+  ASSERT_TRUE(index.commit());
+  const Index reader = open(Index::Access::kRead);
+  EXPECT_EQ(spans(reader), all);
+  EXPECT_EQ(spans(reader, {.community_id = "1:two="}), std::vector{all[1]});
+  EXPECT_EQ(spans(reader, {.community_id = "1:one=", .flow_id = 8}), std::vector<FlowSpan>{});
+  EXPECT_EQ(spans(reader, {.flow_id = 7}), std::vector{all[0]});
+  EXPECT_EQ(spans(reader, {.since = WallTime{1011}}), std::vector{all[1]});
+  EXPECT_EQ(spans(reader, {.until = WallTime{1004}}), std::vector{all[0]});
+  EXPECT_EQ(reader.segments().operator*().at(kFirst), 6000u);
+  EXPECT_EQ(*reader.last_alert_id(), 1u);
+  EXPECT_GT(reader.used_bytes(), 0u);
+  std::vector<IndexedAlert> alerts;
+  ASSERT_TRUE(reader.alerts({}, [&](const IndexedAlert& one) {
+    alerts.push_back(one);
+    return true;
+  }));
+  EXPECT_EQ(alerts, std::vector{alert(1)});
+}
+
+TEST_F(IndexTest, AlertsAreChosenByAllThatIsAsked) {
+  Index index = open();
+  ASSERT_TRUE(index.add({kFirst, 100, {}, {alert(1, 1), alert(2, 2), alert(3, 3)}}));
+  IndexedAlert unkept = alert(4, 3);
+  unkept.place.reset();
+  unkept.alert.flow = {};
+  ASSERT_TRUE(index.add(unkept));
+  ASSERT_TRUE(index.commit());
+  EXPECT_EQ(ids(index), (std::vector<std::uint64_t>{1, 2, 3, 4}));
+  EXPECT_EQ(ids(index, {.id = 3}), std::vector<std::uint64_t>{3});
+  EXPECT_EQ(ids(index, {.after_id = 2}), (std::vector<std::uint64_t>{3, 4}));
+  EXPECT_EQ(ids(index, {.since = WallTime{200}, .until = WallTime{300}}),
+            (std::vector<std::uint64_t>{2, 3}));
+  EXPECT_EQ(ids(index, {.lowest_severity = 2}), (std::vector<std::uint64_t>{1, 2}));
+  EXPECT_EQ(ids(index, {.classes = {"ssh"}}), (std::vector<std::uint64_t>{1, 2, 3}));
+  EXPECT_EQ(ids(index, {.community_id = "1:one="}), (std::vector<std::uint64_t>{1, 2, 3}));
+}
+
+TEST_F(IndexTest, AlertsOutliveTheirPackets) {
+  Index index = open();
+  ASSERT_TRUE(index.add({kFirst, 100, {span(kFirst, 7, 1, {50})}, {alert(1)}}));
+  ASSERT_TRUE(index.add({kSecond, 100, {span(kSecond, 7, 2, {60})}, {}}));
+  ASSERT_TRUE(index.remove(kFirst));
+  ASSERT_TRUE(index.commit());
+  EXPECT_EQ(spans(index).size(), 1u);
+  EXPECT_EQ(index.segments()->size(), 1u);
+  ASSERT_TRUE(index.alerts({}, [&](const IndexedAlert& one) {
+    EXPECT_FALSE(one.place);
+    return true;
+  }));
+  EXPECT_EQ(ids(index).size(), 1u);
+}
+
+TEST_F(IndexTest, TheOldestAlertsGo) {
+  Index index = open();
+  for (std::uint64_t id = 1; id <= 10; ++id) ASSERT_TRUE(index.add(alert(id)));
+  ASSERT_TRUE(index.remove_alerts_beyond(10));
+  EXPECT_EQ(ids(index).size(), 10u);
+  ASSERT_TRUE(index.remove_alerts_beyond(3));
+  EXPECT_EQ(ids(index), (std::vector<std::uint64_t>{8, 9, 10}));
+  EXPECT_EQ(*index.last_alert_id(), 10u);
+}
+
+TEST_F(IndexTest, WhatWasNotCommittedIsGone) {
+  {
+    Index index = open();
+    ASSERT_TRUE(index.add({kFirst, 100, {span(kFirst, 7, 1, {50})}, {}}));
+    ASSERT_TRUE(index.commit());
+    ASSERT_TRUE(index.add({kFirst, 200, {span(kFirst, 7, 1, {150})}, {}}));
+  }
+  const Index index = open();
+  EXPECT_EQ(index.segments()->at(kFirst), 100u);
+  EXPECT_EQ(spans(index).size(), 1u);
+}
+
+TEST_F(IndexTest, WhatIsNoIndexIsRefused) {
+  std::ofstream(directory_ + "/" + Index::kFile) << "no database, but more than a hundred bytes of "
+                                                    "text, since fewer would be an empty one. "
+                                                    "------------------------------------------";
+  const auto index = Index::open(directory_, Index::Access::kWrite);
+  ASSERT_FALSE(index);
+  EXPECT_NE(index.error().message().find(Index::kFile), std::string::npos);
+}
+
+TEST_F(IndexTest, ReadersMakeNoIndex) {
+  EXPECT_FALSE(Index::open(directory_, Index::Access::kRead));
+  EXPECT_TRUE(fs::is_empty(directory_));
+}
+
+TEST_F(IndexTest, ALinkIsNotFollowed) {
+  const std::string elsewhere = directory_ + "/elsewhere";
+  fs::create_symlink(elsewhere, directory_ + "/" + Index::kFile);
+  EXPECT_FALSE(Index::open(directory_, Index::Access::kWrite));
+  EXPECT_FALSE(fs::exists(elsewhere));
+}
+
+TEST_F(IndexTest, RowsThatLieAreAnErrorAndNoCrash) {
+  {
+    Index index = open();
+    ASSERT_TRUE(index.add({kFirst, 100, {span(kFirst, 7, 1, {50})}, {}}));
+    ASSERT_TRUE(index.commit());
+  }
+  // The offsets' bytes end inside a number.
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open((directory_ + "/" + Index::kFile).c_str(), &db), SQLITE_OK);
+  EXPECT_EQ(sqlite3_exec(db, "UPDATE span SET offsets = x'80'", nullptr, nullptr, nullptr),
+            SQLITE_OK);
+  sqlite3_close(db);
+  const Index index = open(Index::Access::kRead);
+  EXPECT_FALSE(index.spans({}, [](const FlowSpan&) { return true; }));
+}
+
+}  // namespace
+}  // namespace nids

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// What of that which comes up is analysed and kept. All of it is counted, whatever stands here.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+
+#include "analyse/packet_filter.hpp"
+
+namespace nids {
+
+struct Selection {
+  static constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
+
+  std::optional<PacketFilter> filter;  // none: every packet
+  // Packets for which an analyser raised an alert, suppressed ones too; those behind the last are
+  // left out.
+  std::uint64_t max_suspicious = kNoLimit;
+  std::uint64_t max_kept = kNoLimit;  // packets that the store is asked to keep
+};
+
+}  // namespace nids

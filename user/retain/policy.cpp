@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "retain/policy.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace nids {
+namespace {
+
+using Kind = KeptAmount::Kind;
+
+// Alerts that a class raises on its own flows: docs/alerts.md.
+constexpr std::uint32_t kFirstOfClass = 1000, kLastOfClass = 1999;
+
+// Beyond a depth, the first pass is told again each time that so many bytes have come up all the
+// same: from a CPU that had no slot of the flow when it was told.
+constexpr std::uint64_t kTellAgain_bytes = 64 * 1024;
+
+bool is_of_class(std::uint32_t signature_id) {
+  return signature_id >= kFirstOfClass && signature_id <= kLastOfClass;
+}
+
+bool comes_without_end(nids_reason reason) {
+  return reason == NIDS_REASON_CAPTURE || reason == NIDS_REASON_HEADERS;
+}
+
+}  // namespace
+
+CapturePolicy::CapturePolicy(Limits limits) : limits_(std::move(limits)) {
+  limits_.classes.resize(std::max<std::size_t>(limits_.classes.size(), 1));
+  for (KeptAmount& amount : limits_.by_severity)
+    amount.depth_bytes = std::min(amount.depth_bytes, limits_.flow_depth_bytes);
+  limits_.by_severity[0] = {};
+}
+
+const nids_class& CapturePolicy::class_of(const Flow& flow) const {
+  return limits_.classes[flow.class_id < limits_.classes.size() ? flow.class_id : 0];
+}
+
+// By its class alone; flows of no class are looked at, but only an alert keeps them.
+KeptAmount CapturePolicy::own_amount(const Flow& flow) const {
+  const nids_class& own = class_of(flow);
+  const bool is_flagged = flow.class_id != 0 && flow.is_flagged;
+  switch (own.interest) {
+    case NIDS_INTEREST_CAPTURE:
+      return {Kind::kWhole, limits_.flow_depth_bytes};
+    case NIDS_INTEREST_HEADERS:
+      return {Kind::kHeaders, limits_.flow_depth_bytes};
+    case NIDS_INTEREST_IDENTIFY:  // it is captured once it is flagged
+      if (is_flagged) return {Kind::kWhole, limits_.flow_depth_bytes};
+      return {};
+    case NIDS_INTEREST_INSPECT:
+      if (is_flagged)
+        return {Kind::kWhole, std::min<std::uint64_t>(own.depth_bytes, limits_.flow_depth_bytes)};
+      return {};
+    default:
+      return {};
+  }
+}
+
+KeptAmount CapturePolicy::amount_of(const Flow& flow) const {
+  return std::max(own_amount(flow), raised_amount(flow));
+}
+
+bool CapturePolicy::raise(Flow& flow, std::uint32_t signature_id, int severity) const {
+  const auto level = static_cast<std::uint8_t>(std::clamp(severity, 1, 3));
+  if (flow.severity == 0 || level < flow.severity) flow.severity = level & 3;
+  if (!is_of_class(signature_id)) {
+    if (limits_.by_severity[level] <= amount_of(flow)) return false;
+    flow.kept_as = level & 3;
+    return true;
+  }
+  if (flow.kept_as != 0 && own_amount(flow) > raised_amount(flow)) {
+    flow.kept_as = 0;  // its class wants more than an alert did before
+    return true;
+  }
+  return flow.kept_as == 0 && class_of(flow).interest == NIDS_INTEREST_IDENTIFY;
+}
+
+CapturePolicy::Verdict CapturePolicy::judge(const Packet& packet, Flow& flow,
+                                            bool is_evidence) const {
+  std::uint64_t& seen = flow.came_up_bytes[packet.from_opener ? 0 : 1];
+  const std::uint64_t before = seen;
+  seen += packet.wire_len;
+  const KeptAmount amount = amount_of(flow);
+  const bool is_endless = comes_without_end(packet.reason);
+  if (amount.kind == Kind::kNothing && flow.severity == 0 && !is_evidence && !is_endless) {
+    // On two CPUs up to twice the depth comes up.
+    const bool is_beyond =
+        packet.reason == NIDS_REASON_INSPECT && before >= class_of(flow).depth_bytes;
+    return {is_beyond ? Fate::kLeave : Fate::kHold, false};
+  }
+  // An agent before may have had it captured, for an alert that this one knows nothing of.
+  const std::uint64_t depth =
+      amount.kind == Kind::kNothing ? limits_.flow_depth_bytes : amount.depth_bytes;
+  const bool reaches_depth = before < depth && seen >= depth;
+  const bool is_late = before >= depth && before / kTellAgain_bytes != seen / kTellAgain_bytes;
+  const bool is_kept = before < depth || is_evidence || packet.reason == NIDS_REASON_FINDING;
+  return {is_kept ? Fate::kKeep : Fate::kLeave, is_endless && (reaches_depth || is_late)};
+}
+
+std::uint8_t CapturePolicy::word_on(const Flow& flow, nids_sender opener) const {
+  const KeptAmount own = own_amount(flow), raised = raised_amount(flow);
+  const KeptAmount amount = std::max(own, raised);
+  const std::uint64_t depth =
+      amount.kind == Kind::kNothing ? limits_.flow_depth_bytes : amount.depth_bytes;
+  unsigned word = NIDS_COMMAND_NONE;
+  if (raised > own)
+    word = raised.kind == Kind::kHeaders ? NIDS_INTEREST_HEADERS : NIDS_INTEREST_CAPTURE;
+  else if (class_of(flow).interest == NIDS_INTEREST_IDENTIFY && own.kind != Kind::kNothing)
+    word = NIDS_INTEREST_CAPTURE;
+  for (int direction = 0; direction < 2; ++direction) {
+    const bool is_of_lo = (direction == 0) == (opener == NIDS_FROM_LO);
+    if (flow.came_up_bytes[direction] >= depth)
+      word |= is_of_lo ? NIDS_COMMAND_STOP_LO : NIDS_COMMAND_STOP_HI;
+  }
+  return static_cast<std::uint8_t>(word);
+}
+
+}  // namespace nids

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// How much of each flow is kept: nothing before its first alert but what its class says, then what
+// the severity of its alerts says. Keeps nothing itself; what it knows of a flow stands in Flow.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <vector>
+
+#include "decode/packet.hpp"
+#include "flow/flow.hpp"
+#include "nids/abi/config.h"
+
+namespace nids {
+
+// What is wanted of a flow. The larger one is the one that keeps more.
+struct KeptAmount {
+  enum class Kind : std::uint8_t { kNothing, kHeaders, kWhole };
+  Kind kind = Kind::kNothing;
+  std::uint64_t depth_bytes = 0;  // wire bytes that came up, of each direction
+  auto operator<=>(const KeptAmount&) const = default;
+};
+
+enum class Fate {
+  kHold,   // until its flow raises an alert, or for a while
+  kKeep,   // now
+  kLeave,  // by policy
+};
+
+class CapturePolicy {
+ public:
+  struct Limits {
+    std::array<KeptAmount, 4> by_severity{};       // of a flow that raised an alert; index 1 to 3
+    std::uint64_t flow_depth_bytes = 16ull << 20;  // of a direction, whatever else is said
+    std::vector<nids_class> classes;               // by index; index 0: of no class
+  };
+  explicit CapturePolicy(Limits limits);
+
+  // The alert, be it news or not, is on the flow. Returns whether the first pass must be told: the
+  // flow is wanted otherwise than before.
+  bool raise(Flow& flow, std::uint32_t signature_id, int severity) const;
+
+  struct Verdict {
+    Fate fate = Fate::kLeave;
+    bool is_enough = false;  // the first pass should be told: a direction has reached its depth
+  };
+  // Of a packet whose alerts have been raised. Counts it as one that came up. `is_evidence`: an
+  // alert names it, so it is kept whatever the depth.
+  Verdict judge(const Packet& packet, Flow& flow, bool is_evidence) const;
+
+  // What holds for the flow now.
+  KeptAmount amount_of(const Flow& flow) const;
+
+  // For the first pass: NIDS_COMMAND_WORD. `opener` is the end that came_up_bytes[0] is of.
+  std::uint8_t word_on(const Flow& flow, nids_sender opener) const;
+
+ private:
+  const nids_class& class_of(const Flow& flow) const;
+  KeptAmount own_amount(const Flow& flow) const;
+  KeptAmount raised_amount(const Flow& flow) const { return limits_.by_severity[flow.kept_as]; }
+
+  Limits limits_;
+};
+
+}  // namespace nids
