@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command line as CLI11 knows it: every option is here, and nothing is done here.
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -256,6 +257,13 @@ void fill_standard_descriptors() {
     }
 }
 
+// A reader that has seen enough, as `head` has, is no failure of ours. errno does not tell: the
+// write that failed may be long ago.
+bool has_no_reader(int fd) {
+  pollfd end{fd, 0, 0};
+  return poll(&end, 1, 0) > 0 && (end.revents & (POLLERR | POLLHUP)) != 0;
+}
+
 int run(int argc, char** argv) {
   CLI::App app{"Network intrusion detection with its first pass in the kernel", "nids-xdp"};
   bool is_quiet = false;
@@ -293,8 +301,8 @@ int run(int argc, char** argv) {
     return usage(
         "--log-level: " + log_level + " is none of trace, debug, info, warning, error, off", io);
   const Exit code = g_command(io);
-  // A reader that has seen enough, as `head` has, is no failure of ours.
-  if (std::cout.flush() || errno == EPIPE) return code;
+  errno = 0;
+  if (std::cout.flush() || has_no_reader(STDOUT_FILENO)) return code;
   return fail({.action = "write to standard output", .error_number = errno}, io);
 }
 

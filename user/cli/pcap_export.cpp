@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "cli/command.hpp"
+#include "cli/kept_filter.hpp"
 #include "cli/kept_store.hpp"
 #include "cli/output_file.hpp"
-#include "cli/packet_filter.hpp"
 #include "cli/short_text.hpp"
 #include "decode/printable.hpp"
 #include "retain/capture_writer.hpp"
@@ -135,9 +135,9 @@ Exit run_pcap_export(const PcapExportArguments& arguments, Io& io) {
     return usage("give one of --alert, --flow and --filter", io, "pcap export");
   const auto period = period_of(choice.since, choice.until);
   if (!period) return usage(period.error().message(), io, "pcap export");
-  std::optional<PacketFilter> filter;
+  std::optional<KeptFilter> filter;
   if (choice.filter) {
-    auto compiled = PacketFilter::compile(*choice.filter, Services::load());
+    auto compiled = KeptFilter::compile(*choice.filter, Services::load());
     if (!compiled) return usage(compiled.error().message(), io, "pcap export");
     filter.emplace(std::move(*compiled));
   }
