@@ -151,7 +151,7 @@ class Usage(Lifecycle):
     def test_usage_errors_have_exit_code_2_and_change_nothing(self):
         for argv in (["--nope"], ["--mode", "loud"], ["--for", "soon"],
                      ["--for", "200000d"],
-                     ["--snap", "7"], ["--count", "3"], ["--store", "3"], ["--filter", "tcp"],
+                     ["--snap", "7"], ["--count", "0"], ["--store", "some"], ["--filter", "tcp or"],
                      ["--snap", "64 parsecs"]):
             message = self.attach_fails("v0", *argv, code=2)
             self.assertTrue(message, argv)

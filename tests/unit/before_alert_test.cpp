@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <set>
 
 #include "agent/class_table.hpp"
 #include "agent/pipeline.hpp"
@@ -108,11 +109,13 @@ class BeforeAlert : public testing::Test {
   }
 
   std::vector<Bytes> kept() {
-    pipeline_->flush(counters_);
+    pipeline_->finish(counters_);
+    std::set<fs::path> segments;  // their names are in the order of their packets
+    for (const auto& entry : fs::directory_iterator(directory_))
+      if (entry.path().extension() == ".pcapng") segments.insert(entry.path());
     std::vector<Bytes> frames;
-    for (const auto& entry : fs::directory_iterator(directory_)) {
-      if (entry.path().extension() != ".pcapng") continue;
-      auto file = CaptureFile::open(entry.path(), [] { return Result<void>(); });
+    for (const fs::path& segment : segments) {
+      auto file = CaptureFile::open(segment, [] { return Result<void>(); });
       EXPECT_TRUE(file);
       for (auto frame = file->next(); frame && *frame; frame = file->next())
         frames.emplace_back((*frame)->bytes.begin(), (*frame)->bytes.end());

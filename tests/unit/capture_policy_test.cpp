@@ -131,25 +131,36 @@ TEST_F(CapturePolicyTest, AClassThatWantsMoreThanAnAlertDidHasItsWay) {
 TEST_F(CapturePolicyTest, ADirectionAtItsDepthIsStoppedAndTheOtherGoesOn) {
   Flow flow = flow_of(kUnclassified);
   policy_.raise(flow, kFinding, 2);
-  EXPECT_FALSE(policy_.judge(packet(NIDS_REASON_CAPTURE, 999), flow, false).is_enough);
+  EXPECT_FALSE(policy_.judge(packet(NIDS_REASON_CAPTURE, 999), flow, false).is_to_be_told);
   const auto last = policy_.judge(packet(NIDS_REASON_CAPTURE, 999), flow, false);
   EXPECT_EQ(last.fate, Fate::kKeep) << "it begins below the depth";
-  EXPECT_TRUE(last.is_enough);
+  EXPECT_TRUE(last.is_to_be_told);
   EXPECT_EQ(policy_.word_on(flow, NIDS_FROM_LO), NIDS_INTEREST_CAPTURE | NIDS_COMMAND_STOP_LO);
   EXPECT_EQ(policy_.word_on(flow, NIDS_FROM_HI), NIDS_INTEREST_CAPTURE | NIDS_COMMAND_STOP_HI);
   EXPECT_EQ(fate(flow, NIDS_REASON_CAPTURE, 100, false), Fate::kKeep);
 
   const auto late = policy_.judge(packet(NIDS_REASON_CAPTURE), flow, false);
   EXPECT_EQ(late.fate, Fate::kLeave);
-  EXPECT_FALSE(late.is_enough) << "it was on its way";
+  EXPECT_FALSE(late.is_to_be_told) << "it was on its way";
   int told = 0;
   for (int i = 0; i < 1000; ++i)
-    told += policy_.judge(packet(NIDS_REASON_CAPTURE, 640), flow, false).is_enough;
-  EXPECT_EQ(told, 640'000 / 65'536) << "told again for each 64 KiB that come all the same";
+    told += policy_.judge(packet(NIDS_REASON_CAPTURE, 640), flow, false).is_to_be_told;
+  EXPECT_EQ(told, 640'000 / 16'384) << "told again for each 16 KiB that come all the same";
 
   policy_.raise(flow, kFinding, 1);
   EXPECT_NE(flow.kept_as, 2);
   EXPECT_EQ(policy_.amount_of(flow).depth_bytes, kFlowDepth);
+}
+
+TEST_F(CapturePolicyTest, ACpuThatHasNotBeenToldOfARaisedFlowIsToldOnceSoMuchHasComeUp) {
+  Flow flow = flow_of(kInspected, true);
+  policy_.raise(flow, kOfClass, 3);
+  EXPECT_FALSE(policy_.judge(packet(NIDS_REASON_INSPECT, 16'384), flow, false).is_to_be_told)
+      << "it is as its class says";
+  policy_.raise(flow, kFinding, 1);
+  EXPECT_FALSE(policy_.judge(packet(NIDS_REASON_INSPECT), flow, false).is_to_be_told)
+      << "it may be on its way";
+  EXPECT_TRUE(policy_.judge(packet(NIDS_REASON_INSPECT, 16'384), flow, false).is_to_be_told);
 }
 
 TEST_F(CapturePolicyTest, AFlowOfAClassThatThereIsNotIsOneOfNoClass) {

@@ -141,10 +141,17 @@ seed = 65535
   expected.findings = false;
   expected.alert = {300, 9};
   expected.eve = {false, "eve.json", false};
-  using Retain = Config::Retain;
-  expected.retain = {false,  "/tmp/kept",          10'000'000,         1 << 20, 0,
-                     70'000, Retain::kKeptHeaders, Retain::kKeptWhole, 2 << 20, 0,
-                     60};
+  expected.retain = {.enabled = false,
+                     .directory = "/tmp/kept",
+                     .budget_bytes = 10'000'000,
+                     .segment_bytes = 1 << 20,
+                     .min_free_percent = 0,
+                     .severity_1 = 70'000,
+                     .severity_2 = Config::Retain::kKeptHeaders,
+                     .severity_3 = Config::Retain::kKeptWhole,
+                     .flow_depth_bytes = 2 << 20,
+                     .hold_budget_bytes = 0,
+                     .hold_seconds = 60};
   expected.ipfix = {
       {6, {0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 4739}, 0xffff'ffff, 30};
   expected.community_id_seed = 65'535;
@@ -402,7 +409,10 @@ TEST(Dump, IsReadBackAsTheSameConfiguration) {
       "[classes.z]\nports = ['tcp/1-20', 'udp/1']\n[classes.b]\nports = []\n"
       "[classes.ssh]\nports = []\ninterest = 'count'\ndepth = 4294967295\n");
   c.eve = {false, "a\"b\\c\nd\x1b\x7f\u009bé\u00a0", false};
-  c.retain = {false, "relative", 3'000'000, 2'000'000, 90, Config::Retain::kKeptHeaders, 1, 12'345};
+  c.retain = {false, "relative", 3'000'000, 2'000'000, 90};
+  c.retain.severity_1 = Config::Retain::kKeptHeaders;
+  c.retain.severity_2 = 1;
+  c.retain.flow_depth_bytes = 12'345;
   c.retain.hold_budget_bytes = 0;
   c.retain.hold_seconds = 3600;
   c.flow = {64, 128, NIDS_INTEREST_BYPASS, 1, 7, 6, 5, 4, 3, 2, 86'400};

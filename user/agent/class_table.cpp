@@ -89,7 +89,8 @@ std::vector<FlaggedProtocol::Class> flagged_classes(const Config& config) {
   for (const ProtocolClass& from : config.classes) {
     const bool is_flagged =
         from.interest != NIDS_INTEREST_COUNT && from.interest != NIDS_INTEREST_BYPASS;
-    classes.push_back({from.name, from.signature_id, from.severity, from.technique, is_flagged});
+    classes.push_back({from.name, from.signature_id, from.severity, from.technique, is_flagged,
+                       from.interest == NIDS_INTEREST_IDENTIFY});
   }
   return classes;
 }

@@ -131,10 +131,11 @@ bool Pipeline::is_selected(const Packet& packet) const {
 // What alerts mean for what is kept of their flow, be they news or not.
 void Pipeline::raise(const std::vector<Alert>& alerts, const Packet& packet, Flow& flow,
                      nids_agent_counters& counters) {
-  bool is_wanted_otherwise = false;
+  // A sample of a flow that is wanted comes from a CPU that has not been told so.
+  bool is_to_be_told = packet.reason == NIDS_REASON_FINDING && flow.kept_as != 0;
   for (const Alert& alert : alerts)
-    is_wanted_otherwise |= policy_.raise(flow, alert.signature_id, alert.severity);
-  if (is_wanted_otherwise) steer(packet, flow, counters);
+    is_to_be_told |= policy_.raise(flow, alert.signature_id, alert.severity);
+  if (is_to_be_told) steer(packet, flow, counters);
 }
 
 void Pipeline::steer(const Packet& packet, const Flow& flow, nids_agent_counters& counters) {
@@ -151,10 +152,10 @@ void Pipeline::steer(const Packet& packet, const Flow& flow, nids_agent_counters
 std::optional<Evidence> Pipeline::retain(const Packet& packet, const std::vector<Alert>& alerts,
                                          Flow& flow, nids_agent_counters& counters) {
   const auto verdict = policy_.judge(packet, flow, !alerts.empty());
-  if (verdict.is_enough && sinks_.store) steer(packet, flow, counters);
+  if (verdict.is_to_be_told && sinks_.store) steer(packet, flow, counters);
   if (!sinks_.store) {
-    count(sinks_.store_is_missing ? counters.not_kept_by_error : counters.not_kept_by_policy,
-          packet);
+    const bool is_lost = sinks_.store_is_missing && selection_.max_kept != 0;
+    count(is_lost ? counters.not_kept_by_error : counters.not_kept_by_policy, packet);
     return std::nullopt;
   }
   if (flow.severity != 0)

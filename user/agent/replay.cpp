@@ -155,6 +155,7 @@ Result<ReplayOutcome> replay(ReplayRequest request) {
   const auto started = std::chrono::steady_clock::now();
   if (request.by_kernel)
     if (auto able = may_load(); !able) return able.error();
+  request.config.retain.enabled = request.retain.has_value();
   ReplayOutcome outcome;
   Fd eve, directory;
   std::optional<Index> index;

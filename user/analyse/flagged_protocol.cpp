@@ -8,10 +8,10 @@ namespace nids {
 void FlaggedProtocol::inspect(const Packet& packet, Flow& flow, AlertSink& sink) {
   if (packet.reason == NIDS_REASON_FINDING) return;  // its class is only counted
   if (flow.is_flagged || flow.class_id == 0 || flow.class_id >= classes_.size()) return;
-  if (!classes_[flow.class_id].is_flagged) return;
+  const Class& flagged = classes_[flow.class_id];
+  if (!flagged.is_flagged || (flagged.needs_payload && packet.headers.payload_len == 0)) return;
   flow.is_flagged = true;
 
-  const Class& flagged = classes_[flow.class_id];
   Alert alert = alert_about(packet, flow);
   alert.signature_id = flagged.signature_id;
   alert.severity = flagged.severity;

@@ -17,8 +17,10 @@ class FlaggedProtocol final : public Analyser {
     std::string name;
     std::uint32_t signature_id = 0;
     int severity = 2;
-    std::string technique;   // MITRE ATT&CK id, may be empty
-    bool is_flagged = true;  // false: only counted, whatever comes up of its flows
+    std::string technique;  // MITRE ATT&CK id, may be empty
+    // Whatever else has its flows come up:
+    bool is_flagged = true;      // false: it is only counted
+    bool needs_payload = false;  // true: nothing but payload tells it
   };
 
   // By class index; index 0 is "no class".

@@ -12,9 +12,9 @@ using Kind = KeptAmount::Kind;
 // Alerts that a class raises on its own flows: docs/alerts.md.
 constexpr std::uint32_t kFirstOfClass = 1000, kLastOfClass = 1999;
 
-// Beyond a depth, the first pass is told again each time that so many bytes have come up all the
-// same: from a CPU that had no slot of the flow when it was told.
-constexpr std::uint64_t kTellAgain_bytes = 64 * 1024;
+// What comes up otherwise than the first pass was told is on its way, or from a CPU that had no
+// slot of the flow then: it is told again each time that so many bytes have come.
+constexpr std::uint64_t kTellAgain_bytes = 16 * 1024;
 
 bool is_of_class(std::uint32_t signature_id) {
   return signature_id >= kFirstOfClass && signature_id <= kLastOfClass;
@@ -94,9 +94,12 @@ CapturePolicy::Verdict CapturePolicy::judge(const Packet& packet, Flow& flow,
   const std::uint64_t depth =
       amount.kind == Kind::kNothing ? limits_.flow_depth_bytes : amount.depth_bytes;
   const bool reaches_depth = before < depth && seen >= depth;
-  const bool is_late = before >= depth && before / kTellAgain_bytes != seen / kTellAgain_bytes;
+  const bool is_much = before / kTellAgain_bytes != seen / kTellAgain_bytes;
+  const bool is_untold = flow.kept_as != 0 && !is_endless && is_much;
+  const bool is_late = before >= depth && is_much;
   const bool is_kept = before < depth || is_evidence || packet.reason == NIDS_REASON_FINDING;
-  return {is_kept ? Fate::kKeep : Fate::kLeave, is_endless && (reaches_depth || is_late)};
+  return {is_kept ? Fate::kKeep : Fate::kLeave,
+          is_untold || (is_endless && (reaches_depth || is_late))};
 }
 
 std::uint8_t CapturePolicy::word_on(const Flow& flow, nids_sender opener) const {

@@ -43,7 +43,8 @@ class CapturePolicy {
 
   struct Verdict {
     Fate fate = Fate::kLeave;
-    bool is_enough = false;  // the first pass should be told: a direction has reached its depth
+    // A direction has reached its depth, or it came up as if the first pass had not been told.
+    bool is_to_be_told = false;
   };
   // Of a packet whose alerts have been raised. Counts it as one that came up. `is_evidence`: an
   // alert names it, so it is kept whatever the depth.
