@@ -31,9 +31,9 @@ class KeptPacketsTest : public ::testing::Test {
   std::vector<std::uint64_t> seconds(WantedParts parts, KeptPackets::Wish wish = everything) {
     KeptPackets packets(fd, std::move(parts), std::move(wish));
     std::vector<std::uint64_t> found;
-    while (const auto one = packets.next()) {
-      EXPECT_EQ(one->interface.name, "eth0");
-      found.push_back((one->packet.time.ns - kSampleStart.ns) / 1'000'000'000);
+    while (const auto packet = packets.next()) {
+      EXPECT_EQ(packet->interface.name, "eth0");
+      found.push_back((packet->packet.time.ns - kSampleStart.ns) / 1'000'000'000);
     }
     EXPECT_FALSE(packets.next()) << "the end stays the end";
     troubles.clear();
