@@ -210,7 +210,7 @@ TEST_F(StoreTest, TheBudgetIsNeverPassedAndTheNewestStay) {
     store.settle(counters_);
     ASSERT_LE(bytes_on_disk(), 10'000u);
   }
-  EXPECT_EQ(files().back(), "20261122T100138-000050.pcapng");
+  EXPECT_EQ(files().back(), "20261122T100139-000100.pcapng");
   EXPECT_EQ(counters_.retained.packets, 100u);
   EXPECT_EQ(packets_on_disk(), 100 - counters_.deleted_by_policy.packets);
   EXPECT_EQ(counters_.retained.bytes - counters_.deleted_by_policy.bytes, packets_on_disk() * 1000);
@@ -224,7 +224,7 @@ TEST_F(StoreTest, ABudgetBelowASegmentStillKeepsTheNewest) {
     store.settle(counters_);
     ASSERT_LE(bytes_on_disk(), 3000u);
   }
-  EXPECT_EQ(files().size(), 1u);
+  EXPECT_EQ(files().size(), 2u);
   EXPECT_EQ(packets_on_disk(), 50 - counters_.deleted_by_policy.packets);
 }
 
@@ -248,12 +248,13 @@ TEST_F(StoreTest, SegmentsOfEarlierRunsCountAndGoFirstAndSequencesContinue) {
   ASSERT_TRUE(keep(store, 1000));
   EXPECT_EQ(counters_.deleted_by_policy.bytes, 0u);
   ASSERT_TRUE(keep(store, 1000));
+  store.settle(counters_);
   EXPECT_EQ(counters_.deleted_by_policy.packets, 0u);
   EXPECT_EQ(counters_.deleted_by_policy.bytes, 4000u);
-  EXPECT_EQ(files(),
-            (std::vector<std::string>{"20190101T000000-000099.pcapng", "20200101T000000-41.pcapng",
-                                      "20210101T000000-000007.pcapng",
-                                      "20261122T100000-000042.pcapng", "notes.txt"}));
+  EXPECT_EQ(files(), (std::vector<std::string>{
+                         "20190101T000000-000099.pcapng", "20200101T000000-000041.pcapng",
+                         "20200101T000000-41.pcapng", "20261122T100000-000042.pcapng",
+                         "20261122T100000-000043.pcapng", "notes.txt"}));
 }
 
 TEST_F(StoreTest, NamesNeverCollideAndNothingIsFollowedOrOverwritten) {

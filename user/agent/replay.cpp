@@ -84,7 +84,8 @@ Result<void> may_load() {
 // through is looked at seldom: a capture may be of a year.
 class FlowScans {
  public:
-  FlowScans(Pipeline& pipeline, std::uint32_t tick_ns) : pipeline_(pipeline), tick_ns_(tick_ns) {}
+  FlowScans(Pipeline& pipeline, std::uint32_t tick_ns, nids_agent_counters& counters)
+      : pipeline_(pipeline), tick_ns_(tick_ns), counters_(counters) {}
 
   void before(WallTime time) {
     const std::uint64_t passed_ns = time.ns > last_.ns ? time.ns - last_.ns : 0;
@@ -95,6 +96,7 @@ class FlowScans {
       pipeline_.scan(clock(latest_));
       pipeline_.scan(clock(time));
       pipeline_.scan(clock(time));
+      pipeline_.flush(counters_);
     }
     if (is_due) {
       last_ = time;
@@ -117,6 +119,7 @@ class FlowScans {
 
   Pipeline& pipeline_;
   std::uint32_t tick_ns_;
+  nids_agent_counters& counters_;
   WallTime last_, latest_;
   std::uint64_t packets_ = 0;
 };
@@ -202,7 +205,7 @@ Result<ReplayOutcome> replay(ReplayRequest request) {
   pipeline.emplace(request.config, std::map<std::uint32_t, std::string>{}, std::move(*sinks),
                    std::move(request.selection));
   pipeline->watch(source->tables(), outcome.agent);
-  FlowScans scans(*pipeline, first_pass_setup(request.config).tick_ns);
+  FlowScans scans(*pipeline, first_pass_setup(request.config).tick_ns, outcome.agent);
   if (auto done = take_frames(*file, *source, *pipeline, scans, outcome); !done)
     return done.error();
   scans.end();

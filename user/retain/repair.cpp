@@ -134,10 +134,23 @@ int dlt_of(const pcapng::Reader& reader, std::uint32_t interface) {
   return type == kLinkTypeRaw ? DLT_RAW : type;
 }
 
+// After a power cut a file may have its length, and nought where the last bytes should be.
+bool is_nought(const File& file, std::uint64_t at, std::uint64_t size) {
+  std::vector<std::byte> bytes(64u << 10);
+  for (std::size_t got = 0; at < size; at += got) {
+    got =
+        file.read_at(at, std::span(bytes).first(std::min<std::uint64_t>(bytes.size(), size - at)));
+    const auto read = std::span(bytes).first(got);
+    if (got == 0 || std::ranges::any_of(read, [](std::byte one) { return one != std::byte{}; }))
+      return false;
+  }
+  return true;
+}
+
 // Whether the file ends inside a block, as a write that was broken off leaves it.
 bool ends_inside_block(const File& file, std::uint64_t at, std::uint64_t size) {
   std::array<std::byte, kBlockHead> head;
-  if (size - at < head.size()) return true;
+  if (size - at < head.size() || is_nought(file, at, size)) return true;
   if (file.read_at(at, head) < head.size()) return true;
   std::uint32_t length = 0;
   std::memcpy(&length, head.data() + sizeof(std::uint32_t), sizeof(length));

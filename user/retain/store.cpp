@@ -324,6 +324,7 @@ std::optional<PacketPlace> Store::keep(const Packet& packet, Facts facts,
   const auto interface = store.interface_indexes.find(packet.ifindex);
   if (interface == store.interface_indexes.end()) return refuse(Refusal::kError);
   store.now = packet.time;
+  if (store.writer && store.writer->has_bad_news()) store.collect(counters);
   if (store.is_on_hold()) return refuse(store.refusal);
 
   auto& draft = store.drafts[facts.severity & 3u];
@@ -376,6 +377,7 @@ void Store::settle(nids_agent_counters& counters) {
   flush(counters);
   if (state_->writer) state_->writer->wait();
   state_->collect(counters);
+  if (state_->writer) state_->writer->wait();  // a segment whose last write failed was completed
 }
 
 void Store::finish(nids_agent_counters& counters) {

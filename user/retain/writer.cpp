@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <condition_variable>
 #include <deque>
@@ -73,8 +74,10 @@ class Writer::Thread {
     has_work_.notify_one();
   }
 
+  bool has_bad_news() const { return has_bad_news_.load(std::memory_order_relaxed); }
   Done collect() {
     const std::lock_guard lock(mutex_);
+    has_bad_news_.store(false, std::memory_order_relaxed);
     const std::uint64_t index_bytes = done_.index_bytes;
     return std::exchange(done_, Done{.index_bytes = index_bytes});
   }
@@ -94,6 +97,7 @@ class Writer::Thread {
   std::unique_ptr<Index> index_;   // null: there is none, or no longer
   std::set<SegmentFile*> broken_;  // a write failed: nothing may follow it
 
+  std::atomic<bool> has_bad_news_ = false;
   mutable std::mutex mutex_;  // of all below
   std::condition_variable has_work_;
   mutable std::condition_variable is_done_;
@@ -141,6 +145,7 @@ void Writer::Thread::operator()(Chunk& chunk) {
     return;
   }
   if (may_follow) done_.disk_error = error;
+  has_bad_news_.store(true, std::memory_order_relaxed);
   done_.lost.push_back({std::move(chunk.file), std::move(chunk.piece.segment), chunk.bytes.size(),
                         std::move(chunk.shares)});
 }
@@ -160,6 +165,7 @@ void Writer::Thread::operator()(Removal& removal) {
   if (!is_removed && is_gone) removal.kept = {};  // somebody else's doing
   if (is_gone && index_) index(index_->remove(removal.name));
   const std::lock_guard lock(mutex_);
+  if (!is_gone) has_bad_news_.store(true, std::memory_order_relaxed);
   (is_gone ? done_.removed : done_.not_removed).push_back(std::move(removal));
 }
 
@@ -200,6 +206,7 @@ void Writer::remove(Removal removal) { thread_->tell(std::move(removal)); }
 void Writer::note(IndexedAlert alert) { thread_->tell(std::move(alert)); }
 void Writer::commit() { thread_->tell(Commit{}); }
 void Writer::wait() const { thread_->wait(); }
+bool Writer::has_bad_news() const { return thread_->has_bad_news(); }
 Writer::Done Writer::collect() { return thread_->collect(); }
 
 }  // namespace nids

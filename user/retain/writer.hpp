@@ -84,6 +84,7 @@ class Writer {
   void note(IndexedAlert alert);  // whose packet was not kept
   void commit();                  // what was told so far is to be found in the index
   void wait() const;              // until all that was told is done
+  bool has_bad_news() const;      // collect() would tell of something that failed
   Done collect();
 
  private:
