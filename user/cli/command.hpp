@@ -82,6 +82,34 @@ struct ReplayArguments {
 };
 Exit run_replay(const ReplayArguments&, Io&);
 
+// Which of the kept packets are meant; at most one of alert, flow and filter.
+struct KeptChoice {
+  std::optional<std::uint64_t> alert;  // its id
+  std::optional<std::string> flow;     // community_id
+  std::optional<std::string> filter;   // pcap-filter expression
+  std::optional<std::string> since, until;
+  std::optional<std::string> retain;  // the directory
+};
+Exit run_pcap_list(const KeptChoice&, bool json, Io&);
+
+struct PcapExportArguments {
+  KeptChoice choice;
+  std::string format = "pcapng";
+  std::string output;  // "-" is standard output
+};
+Exit run_pcap_export(const PcapExportArguments&, Io&);
+Exit run_pcap_reindex(const std::optional<std::string>& retain, Io&);
+
+struct AlertsArguments {
+  std::uint64_t id = 0;  // of the one to show
+  bool json = false;
+  int severity = 3;  // the lowest that is wanted
+  std::optional<std::string> since, class_list, filter, retain;
+};
+Exit run_alerts_list(const AlertsArguments&, Io&);
+Exit run_alerts_show(const AlertsArguments&, Io&);
+Exit run_alerts_follow(const AlertsArguments&, Io&);
+
 Exit run_pcap_summary(const std::string& file, const std::optional<std::string>& config, Io&);
 Exit run_classes(bool json, const std::optional<std::string>& config, Io&);
 Exit run_config_check(const std::optional<std::string>& file, Io&);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command line as CLI11 knows it: every option is here, and nothing is done here.
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -133,15 +134,91 @@ void add_replay(CLI::App& app) {
   sub->callback([] { g_command = [](Io& io) { return run_replay(a, io); }; });
 }
 
+void add_retain(CLI::App* sub, std::optional<std::string>& directory) {
+  sub->add_option("--retain", directory, "where packets are kept; none: where attach keeps them")
+      ->type_name("DIR");
+}
+
+void add_choice(CLI::App* sub, KeptChoice& choice) {
+  sub->add_option("--alert", choice.alert, "of this alert's flow")->type_name("ID");
+  sub->add_option("--flow", choice.flow, "of this flow")->type_name("COMMUNITY_ID");
+  sub->add_option("--filter", choice.filter, "what matches, see pcap-filter(7)")->type_name("EXPR");
+  sub->add_option("--since", choice.since,
+                  "not older: 2026-11-22T10:00:00, with Z for UTC, or 10m, 1h, 2d ago")
+      ->type_name("T");
+  sub->add_option("--until", choice.until, "not newer")->type_name("T");
+  add_retain(sub, choice.retain);
+}
+
+void add_pcap_list(CLI::App* pcap) {
+  static KeptChoice choice;
+  static bool json = false;
+  auto* sub = pcap->add_subcommand("list", "a line a flow of which packets are kept, oldest first");
+  sub->add_flag("--json", json, "for scripts");
+  add_choice(sub, choice);
+  sub->callback([] { g_command = [](Io& io) { return run_pcap_list(choice, json, io); }; });
+}
+
+void add_pcap_export(CLI::App* pcap) {
+  static PcapExportArguments a;
+  auto* sub = pcap->add_subcommand("export", "kept packets as a capture file, by their times");
+  sub->footer("One of --alert, --flow and --filter says which.");
+  add_choice(sub, a.choice);
+  sub->add_option("--format", a.format, "pcapng (with comments and interfaces), or pcap")
+      ->check(CLI::IsMember({"pcapng", "pcap"}));
+  sub->add_option("-o,--output", a.output, "written whole or not at all; - is standard output")
+      ->type_name("FILE")
+      ->required();
+  sub->callback([] { g_command = [](Io& io) { return run_pcap_export(a, io); }; });
+}
+
 void add_pcap(CLI::App& app) {
   static std::string file;
-  static std::optional<std::string> config;
+  static std::optional<std::string> config, retain;
   auto* pcap = app.add_subcommand("pcap", "retained packets and capture files");
   pcap->require_subcommand(1);
+  add_pcap_list(pcap);
   auto* sub = pcap->add_subcommand("summary", "a line a packet of a capture file");
   sub->add_option("FILE", file, "capture file; - is standard input")->required();
   sub->add_option("--config", config, "configuration file")->type_name("FILE");
   sub->callback([] { g_command = [](Io& io) { return run_pcap_summary(file, config, io); }; });
+  add_pcap_export(pcap);
+  auto* reindex = pcap->add_subcommand("reindex", "make the index of kept packets anew from them");
+  add_retain(reindex, retain);
+  reindex->callback([] { g_command = [](Io& io) { return run_pcap_reindex(retain, io); }; });
+}
+
+void add_alerts(CLI::App& app) {
+  static AlertsArguments a;
+  static Exit (*run_alerts)(const AlertsArguments&, Io&) = run_alerts_list;
+  auto* alerts = app.add_subcommand("alerts", "alerts and their evidence; list is the default");
+  alerts->require_subcommand(0, 1);
+  alerts->add_flag("--json", a.json, "for scripts");
+  alerts
+      ->add_option("--since", a.since,
+                   "not older: 2026-11-22T10:00:00, with Z for UTC, or 10m, 1h, 2d ago")
+      ->type_name("T");
+  alerts->add_option("--severity", a.severity, "as severe at least: 1 high to 3 low")
+      ->type_name("N")
+      ->check(CLI::Range(1, 3));
+  alerts->add_option("--class", a.class_list, "of these classes only: ssh,telnet")
+      ->type_name("LIST");
+  alerts
+      ->add_option("--filter", a.filter,
+                   "only those whose flow a packet of would match, see pcap-filter(7)")
+      ->type_name("EXPR");
+  add_retain(alerts, a.retain);
+  alerts->add_subcommand("list", "a line an alert, oldest first")->callback([] {
+    run_alerts = run_alerts_list;
+  });
+  auto* show =
+      alerts->add_subcommand("show", "all that is known of one, and where its packets lie");
+  show->add_option("ID", a.id, "its number, as list has it")->required();
+  show->callback([] { run_alerts = run_alerts_show; });
+  alerts->add_subcommand("follow", "new ones as they come, until ^C")->callback([] {
+    run_alerts = run_alerts_follow;
+  });
+  alerts->callback([] { g_command = [](Io& io) { return run_alerts(a, io); }; });
 }
 
 void add_classes(CLI::App& app) {
@@ -180,6 +257,13 @@ void fill_standard_descriptors() {
     }
 }
 
+// A reader that has seen enough, as `head` has, is no failure of ours. errno does not tell: the
+// write that failed may be long ago.
+bool has_no_reader(int fd) {
+  pollfd end{fd, 0, 0};
+  return poll(&end, 1, 0) > 0 && (end.revents & (POLLERR | POLLHUP)) != 0;
+}
+
 int run(int argc, char** argv) {
   CLI::App app{"Network intrusion detection with its first pass in the kernel", "nids-xdp"};
   bool is_quiet = false;
@@ -190,8 +274,8 @@ int run(int argc, char** argv) {
   app.add_option("--log-level", log_level, "trace, debug, info, warning, error or off");
   app.require_subcommand(1);
   app.fallthrough();
-  for (const auto add : {add_attach, add_detach, add_status, add_stats, add_flows, add_replay,
-                         add_pcap, add_classes, add_config})
+  for (const auto add : {add_attach, add_detach, add_status, add_stats, add_flows, add_alerts,
+                         add_pcap, add_replay, add_classes, add_config})
     add(app);
   const bool is_terminal = isatty(STDOUT_FILENO) != 0;
   const char* no_color = std::getenv("NO_COLOR");
@@ -217,8 +301,8 @@ int run(int argc, char** argv) {
     return usage(
         "--log-level: " + log_level + " is none of trace, debug, info, warning, error, off", io);
   const Exit code = g_command(io);
-  // A reader that has seen enough, as `head` has, is no failure of ours.
-  if (std::cout.flush() || errno == EPIPE) return code;
+  errno = 0;
+  if (std::cout.flush() || has_no_reader(STDOUT_FILENO)) return code;
   return fail({.action = "write to standard output", .error_number = errno}, io);
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <pcap/dlt.h>
 #include <spdlog/fmt/fmt.h>
+#include <sys/stat.h>
 
 #include <limits>
 #include <ostream>
@@ -13,7 +15,9 @@
 #include "decode/packet.hpp"
 #include "decode/printable.hpp"
 #include "firstpass/first_pass.hpp"
+#include "kernel/handle.hpp"
 #include "log/eve_json.hpp"
+#include "retain/pcapng_reader.hpp"
 #include "source/capture_file.hpp"
 #include "source/twin_frame.hpp"
 
@@ -108,12 +112,49 @@ std::vector<nids_class> without_depths(const Config& config) {
   return classes;
 }
 
+// What stands beside each packet in a pcapng file that can be read twice; libpcap does not tell it.
+class Comments {
+ public:
+  // None where the file is no plain pcapng of our byte order, or is no file.
+  explicit Comments(const std::string& path) {
+    struct stat status {};
+    if (path == "-" || stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return;
+    fd_ = Fd{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+    if (fd_) reader_.emplace(pcapng::read_from(fd_.get()));
+  }
+
+  // Of the packet of this number; asked in their order.
+  std::string of(std::uint64_t number) {
+    while (reader_ && (!packet_ || packet_->number < number)) {
+      auto next = reader_->next();
+      if (!next || !*next) {
+        reader_.reset();
+        return {};
+      }
+      packet_ = std::move(*next);
+    }
+    if (!reader_ || packet_->number != number) return {};
+    std::string text;
+    for (const std::string_view comment : packet_->comments)
+      if (!comment.starts_with(kForMachines)) text += "  # " + printable(comment);
+    return text;
+  }
+
+ private:
+  static constexpr std::string_view kForMachines = "nids-xdp ";  // retain/comments.hpp
+
+  Fd fd_;
+  std::optional<pcapng::Reader> reader_;
+  std::optional<pcapng::PacketBlock> packet_;
+};
+
 }  // namespace
 
 Exit run_pcap_summary(const std::string& path, const std::optional<std::string>& config_file,
                       Io& io) {
   const auto config = effective_config(config_file, io);
   if (!config) return kFailed;
+  Comments comments(path);  // opened before the right to may be gone, read after
   auto file = CaptureFile::open(path, drop_root);
   if (!file) return fail(file.error(), io);
 
@@ -143,7 +184,7 @@ Exit run_pcap_summary(const std::string& path, const std::optional<std::string>&
     for (std::uint32_t findings = nids_twin_findings(&packet), i = 0; i < NIDS_FINDING_COUNT; ++i)
       if ((findings >> i & 1) != 0) io.out << "  " << finding_name(i);
     if (class_id != 0) io.out << "  class " << config->classes[class_id - 1u].name;
-    io.out << '\n';
+    io.out << comments.of(number) << '\n';
   }
 }
 

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <poll.h>
+
+#include <algorithm>
+#include <csignal>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <ostream>
+#include <utility>
+
+#include "cli/alert_details.hpp"
+#include "cli/columns.hpp"
+#include "cli/command.hpp"
+#include "cli/ends_text.hpp"
+#include "cli/filter_expression.hpp"
+#include "cli/kept_store.hpp"
+#include "cli/short_text.hpp"
+#include "decode/printable.hpp"
+#include "log/alert_line.hpp"
+
+namespace nids {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kNarrow = 110;  // columns, below which what is long is left out
+constexpr int kPoll_ms = 250;
+
+const char* colour_of(int severity) {
+  if (severity <= 1) return "\x1b[31m";
+  return severity == 2 ? "\x1b[33m" : "\x1b[2m";
+}
+
+struct Question {
+  AlertQuery query;
+  std::optional<FlowFilter> filter;
+
+  Result<void> ask(const Index& index,
+                   const std::function<bool(const IndexedAlert&)>& on_alert) const {
+    return index.alerts(query, [&](const IndexedAlert& alert) {
+      return filter && !filter->matches(alert.alert.flow.ends) ? true : on_alert(alert);
+    });
+  }
+};
+
+// An error is a usage error.
+Result<Question> question_of(const AlertsArguments& arguments) {
+  Question question;
+  const auto period = period_of(arguments.since, {});
+  if (!period) return period.error();
+  question.query.since = period->since;
+  question.query.lowest_severity = arguments.severity;
+  question.query.classes = names_of(arguments.class_list);
+  if (arguments.filter) {
+    auto filter = compile_flow_filter(*arguments.filter, Services::load());
+    if (!filter) return filter.error();
+    question.filter = std::move(*filter);
+  }
+  return question;
+}
+
+// How many packets of an alert are kept; flows are looked up once.
+class KeptCounts {
+ public:
+  explicit KeptCounts(const Index& index) : index_(index) {}
+
+  Result<std::uint64_t> of(const IndexedAlert& alert) {
+    const KeptFlow& flow = alert.alert.flow;
+    if (flow.id == 0) return std::uint64_t{alert.place.has_value()};
+    const auto [known, is_new] = counts_.try_emplace({flow.id, flow.community_id});
+    if (is_new) {
+      const auto kept = kept_of_flow(index_, flow);
+      if (!kept) return kept.error();
+      known->second = kept->packets;
+    }
+    return std::max(known->second, std::uint64_t{alert.place.has_value()});
+  }
+
+ private:
+  const Index& index_;
+  std::map<std::pair<std::uint64_t, std::string>, std::uint64_t> counts_;
+};
+
+// Where there is little room the class alone says that its protocol was flagged.
+std::string signature_text(const KeptAlert& alert, bool is_narrow) {
+  const std::string& name = alert.flow.class_name;
+  const bool is_class_only =
+      is_narrow && !name.empty() && alert.signature == "flagged protocol " + name;
+  return printable(is_class_only ? name : alert.signature);
+}
+
+Result<void> print_table(const Question& question, const KeptStore& store, Io& io) {
+  const bool is_narrow = io.width != 0 && io.width < kNarrow;
+  TextTable table({{.header = "ID", .is_right = true},
+                   {.header = "TIME"},
+                   {.header = "SEV", .is_right = true},
+                   {.header = "KEPT", .is_right = true},
+                   {.header = "CLIENT", .widest = is_narrow ? 18u : 47u},
+                   {.header = "SERVER", .widest = is_narrow ? 18u : 47u},
+                   {.header = "CLASS", .least_width = kNarrow},
+                   {.header = "SIGNATURE"}});
+  KeptCounts counts(store.index);
+  std::uint64_t alerts = 0;
+  Result<void> counted;
+  auto asked = question.ask(store.index, [&](const IndexedAlert& one) {
+    const auto kept = counts.of(one);
+    if (!kept) {
+      counted = kept.error();
+      return false;
+    }
+    const KeptAlert& alert = one.alert;
+    table.add({std::to_string(alert.id), moment_text(alert.time, is_narrow),
+               std::to_string(alert.severity), *kept == 0 ? "-" : short_count(*kept),
+               client_text(alert.flow.ends), server_text(alert.flow.ends),
+               alert.flow.class_name.empty() ? "-" : printable(alert.flow.class_name),
+               signature_text(alert, is_narrow)},
+              colour_of(alert.severity));
+    ++alerts;
+    return true;
+  });
+  if (!asked) return asked;
+  if (!counted) return counted;
+  io.out << table.text(io.width, io.colour) << grouped(alerts)
+         << (alerts == 1 ? " alert" : " alerts") << ", times in UTC; KEPT: packets of its flow\n";
+  return {};
+}
+
+// An object at a time: all of them in one array may be much.
+Result<void> print_json(const Question& question, const KeptStore& store, Io& io) {
+  bool is_first = true;
+  io.out << '[';
+  auto asked = question.ask(store.index, [&](const IndexedAlert& alert) {
+    io.out << (std::exchange(is_first, false) ? "\n" : ",\n") << alert_json(alert).dump(2);
+    return static_cast<bool>(io.out);
+  });
+  io.out << (is_first ? "]\n" : "\n]\n");
+  return asked;
+}
+
+// For a shell: a word of harmless characters as it is.
+std::string quoted(const std::string& word) {
+  constexpr std::string_view kHarmless =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=+,@%";
+  if (!word.empty() && word.find_first_not_of(kHarmless) == word.npos) return word;
+  std::string out = "'";
+  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+Result<AlertPackets> packets_of(const KeptStore& store, const IndexedAlert& alert,
+                                const std::optional<std::string>& retain) {
+  AlertPackets packets;
+  const auto kept = kept_of_flow(store.index, alert.alert.flow, [&](const FlowSpan& span) {
+    packets.segments[span.segment] += span.offsets.size();
+  });
+  if (!kept) return kept.error();
+  packets.packets = kept->packets;
+  packets.bytes = kept->bytes;
+  packets.directory = store.directory;
+  const std::string id = std::to_string(alert.alert.id);
+  packets.export_command = "nids-xdp pcap export --alert " + id +
+                           (retain ? " --retain " + quoted(*retain) : "") + " -o alert-" + id +
+                           ".pcapng";
+  return packets;
+}
+
+void print_new(const IndexedAlert& one, const AlertsArguments& arguments, Io& io) {
+  if (arguments.json) {
+    io.out << alert_json(one).dump() << std::endl;
+    return;
+  }
+  const KeptAlert& alert = one.alert;
+  const Alert line{.time = alert.time,
+                   .signature_id = alert.signature_id,
+                   .severity = alert.severity,
+                   .signature = alert.signature,
+                   .class_name = alert.flow.class_name,
+                   .ends = alert.flow.ends};
+  const std::string id = std::to_string(alert.id) + " ";
+  const std::size_t width = io.width > id.size() ? io.width - id.size() : 0;
+  io.out << id + alert_line(line, {.colour = io.colour, .with_date = true, .width = width})
+         << std::endl;
+}
+
+volatile std::sig_atomic_t g_is_over = 0;
+
+// Waits are interrupted, not begun again.
+void end_at_signals() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { g_is_over = 1; };
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
+}
+
+}  // namespace
+
+Exit run_alerts_list(const AlertsArguments& arguments, Io& io) {
+  ignore_broken_pipes();
+  const auto question = question_of(arguments);
+  if (!question) return usage(question.error().message(), io, "alerts list");
+  const auto store = open_kept_store(arguments.retain, io);
+  if (!store) return kFailed;
+  const auto printed =
+      arguments.json ? print_json(*question, *store, io) : print_table(*question, *store, io);
+  return printed ? kOk : fail(printed.error(), io);
+}
+
+Exit run_alerts_show(const AlertsArguments& arguments, Io& io) {
+  ignore_broken_pipes();
+  const auto store = open_kept_store(arguments.retain, io);
+  if (!store) return kFailed;
+  const auto alert = alert_by_id(store->index, arguments.id);
+  if (!alert) return fail(alert.error(), io);
+  if (!*alert) return fail(no_such_alert(arguments.id), io);
+  const auto packets = packets_of(*store, **alert, arguments.retain);
+  if (!packets) return fail(packets.error(), io);
+  if (arguments.json)
+    io.out << alert_details_json(**alert, *packets).dump(2) << '\n';
+  else
+    io.out << alert_details_text(**alert, *packets, io.width);
+  return kOk;
+}
+
+Exit run_alerts_follow(const AlertsArguments& arguments, Io& io) {
+  ignore_broken_pipes();
+  auto question = question_of(arguments);
+  if (!question) return usage(question.error().message(), io, "alerts follow");
+  const auto store = open_kept_store(arguments.retain, io);
+  if (!store) return kFailed;
+  g_is_over = 0;
+  end_at_signals();
+  std::optional<std::uint64_t> seen;
+  while (g_is_over == 0 && io.out) {
+    const auto last = store->index.last_alert_id();
+    if (!last) return fail(last.error(), io);
+    if (!seen) seen = *last;
+    if (*last > *seen) {
+      question->query.after_id = *seen;
+      std::uint64_t last_id = *last;  // or a later one, of what was committed meanwhile
+      auto asked = question->ask(store->index, [&](const IndexedAlert& alert) {
+        print_new(alert, arguments, io);
+        last_id = std::max(last_id, alert.alert.id);
+        return g_is_over == 0 && io.out;
+      });
+      if (!asked) return fail(asked.error(), io);
+      seen = last_id;
+    }
+    poll(nullptr, 0, kPoll_ms);
+  }
+  return kOk;
+}
+
+}  // namespace nids

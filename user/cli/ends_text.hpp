@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// The ends of a flow, and moments, in the words of tables. Looks no name up.
+#pragma once
+
+#include <string>
+
+#include "flow/ends.hpp"
+#include "nids/time.hpp"
+
+namespace nids {
+
+// "10.0.0.2:40000", "[2001:db8::1]:22", "10.0.0.2" where the protocol has no ports, "-" where
+// there is no address.
+std::string client_text(const Ends& ends);
+std::string server_text(const Ends& ends);
+// "tcp", "icmp6", "-"
+std::string protocol_text(const Ends& ends);
+
+// "2026-11-22 10:00:00", UTC; without the year where `is_short`.
+std::string moment_text(WallTime time, bool is_short);
+
+}  // namespace nids

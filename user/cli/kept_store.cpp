@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/kept_store.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <ctime>
+
+#include "cli/when.hpp"
+#include "decode/printable.hpp"
+
+namespace nids {
+namespace {
+
+constexpr const char* kNoDirectory =
+    "packets are kept by sudo nids-xdp attach; --retain DIR names another place";
+constexpr const char* kNoRight = "run it with sudo";
+
+Error cannot_ask(const std::string& directory, int error, const std::string& hint) {
+  return {.action = "look into the packets kept in " + directory,
+          .error_number = error,
+          .hint = error == EACCES || error == EPERM ? kNoRight : hint};
+}
+
+std::string reindex_command(const std::string& directory) {
+  return "sudo nids-xdp pcap reindex --retain " + directory + " makes it from the packets";
+}
+
+// Plain words where SQLite would say "unable to open database file".
+Result<void> check_index(int directory_fd, const std::string& directory) {
+  const Fd fd{openat(directory_fd, Index::kFile, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)};
+  if (fd) return {};
+  if (errno != ENOENT) return cannot_ask(directory, errno, "");
+  return Error{.action = "look into the packets kept in " + directory,
+               .reason = "there is no index",
+               .hint = reindex_command(directory)};
+}
+
+}  // namespace
+
+std::optional<std::string> kept_directory(const std::optional<std::string>& retain, Io& io) {
+  if (retain) return retain;
+  const auto config = effective_config({}, io);
+  if (!config) return std::nullopt;
+  return config->retain.directory.empty() ? io.paths.packets : config->retain.directory;
+}
+
+std::optional<KeptStore> open_kept_store(const std::optional<std::string>& retain, Io& io) {
+  const auto directory = kept_directory(retain, io);
+  if (!directory) return std::nullopt;
+  Fd fd{open(directory->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!fd) {
+    fail(cannot_ask(*directory, errno, errno == ENOENT ? kNoDirectory : ""), io);
+    return std::nullopt;
+  }
+  if (auto there = check_index(fd.get(), *directory); !there) {
+    fail(there.error(), io);
+    return std::nullopt;
+  }
+  auto index = Index::open(*directory, Index::Access::kRead);
+  if (!index) {
+    fail(with_hint(index.error(), reindex_command(*directory)), io);
+    return std::nullopt;
+  }
+  return KeptStore{*directory, std::move(fd), std::move(*index)};
+}
+
+Result<KeptAmount> kept_of_flow(const Index& index, const KeptFlow& flow,
+                                const std::function<void(const FlowSpan&)>& on_span) {
+  KeptAmount amount;
+  if (flow.id == 0) return amount;
+  auto asked =
+      index.spans({.community_id = flow.community_id, .flow_id = flow.id, .since = {}, .until = {}},
+                  [&](const FlowSpan& span) {
+                    amount.packets += span.offsets.size();
+                    amount.bytes += span.bytes;
+                    if (on_span) on_span(span);
+                    return true;
+                  });
+  if (!asked) return asked.error();
+  return amount;
+}
+
+Result<std::optional<IndexedAlert>> alert_by_id(const Index& index, std::uint64_t id) {
+  std::optional<IndexedAlert> found;
+  AlertQuery query;
+  query.id = id;
+  auto asked = index.alerts(query, [&](const IndexedAlert& alert) {
+    found = alert;
+    return false;
+  });
+  if (!asked) return asked.error();
+  return found;
+}
+
+Error no_such_alert(std::uint64_t id) {
+  return {.action = "find alert " + std::to_string(id),
+          .reason = "the index has none of this number",
+          .hint = "nids-xdp alerts lists those that it has"};
+}
+
+Result<Period> period_of(const std::optional<std::string>& since,
+                         const std::optional<std::string>& until) {
+  timespec clock{};
+  clock_gettime(CLOCK_REALTIME, &clock);
+  const WallTime now{static_cast<std::uint64_t>(clock.tv_sec) * 1'000'000'000 +
+                     static_cast<std::uint64_t>(clock.tv_nsec)};
+  Period period;
+  if (since) {
+    auto time = parse_when(*since, now);
+    if (!time) return time.error();
+    period.since = *time;
+  }
+  if (until) {
+    auto time = parse_when(*until, now);
+    if (!time) return time.error();
+    period.until = *time;
+  }
+  return period;
+}
+
+std::vector<std::string> names_of(const std::optional<std::string>& list) {
+  std::vector<std::string> names;
+  if (!list) return names;
+  for (std::size_t start = 0; start <= list->size();) {
+    const std::size_t end = std::min(list->find(',', start), list->size());
+    if (end > start) names.push_back(list->substr(start, end - start));
+    start = end + 1;
+  }
+  return names;
+}
+
+void ignore_broken_pipes() { std::signal(SIGPIPE, SIG_IGN); }
+
+}  // namespace nids

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// The directory of kept packets that a command asks, opened for reading. Changes nothing in it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/command.hpp"
+#include "kernel/handle.hpp"
+#include "retain/index.hpp"
+
+namespace nids {
+
+// What `--retain` says, else what the configuration in force does, else where an agent would keep
+// packets. Says what is wrong with the configuration, and returns nothing then.
+std::optional<std::string> kept_directory(const std::optional<std::string>& retain, Io&);
+
+struct KeptStore {
+  std::string directory;
+  Fd fd;
+  Index index;
+};
+// Says why there is none, and what to do, and returns nothing then.
+std::optional<KeptStore> open_kept_store(const std::optional<std::string>& retain, Io&);
+
+// Packets and their bytes of a flow. `on_span` may be empty.
+struct KeptAmount {
+  std::uint64_t packets = 0, bytes = 0;
+};
+Result<KeptAmount> kept_of_flow(const Index& index, const KeptFlow& flow,
+                                const std::function<void(const FlowSpan&)>& on_span = {});
+
+Result<std::optional<IndexedAlert>> alert_by_id(const Index& index, std::uint64_t id);
+Error no_such_alert(std::uint64_t id);
+
+// The moments of --since and --until; an error is a usage error.
+struct Period {
+  std::optional<WallTime> since, until;
+  bool holds(WallTime time) const {
+    return (!since || *since <= time) && (!until || time <= *until);
+  }
+};
+Result<Period> period_of(const std::optional<std::string>& since,
+                         const std::optional<std::string>& until);
+
+// A list of names, "ssh,telnet"; empty ones are left out.
+std::vector<std::string> names_of(const std::optional<std::string>& list);
+
+// `| head` has seen enough: the next write fails, and no signal ends us.
+void ignore_broken_pipes();
+
+}  // namespace nids

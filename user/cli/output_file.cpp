@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/output_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <utility>
+
+namespace nids {
+namespace {
+
+Error cannot_write(const std::string& path, int error) {
+  return {.action = "write " + (path == "-" ? "to standard output" : path), .error_number = error};
+}
+
+// "directory/.name.PID-N.part", in the directory of the place itself: a rename then does it.
+std::string beside(const std::string& path, int attempt) {
+  const std::size_t slash = path.rfind('/');
+  const std::size_t name = slash == path.npos ? 0 : slash + 1;
+  return path.substr(0, name) + "." + path.substr(name).substr(0, 200) + "." +
+         std::to_string(getpid()) + "-" + std::to_string(attempt) + ".part";
+}
+
+}  // namespace
+
+Result<OutputFile> OutputFile::create(const std::string& path) {
+  if (path == "-") {
+    Fd fd{fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)};
+    if (!fd) return cannot_write(path, errno);
+    return OutputFile(std::move(fd), path, "");
+  }
+  struct stat status {};
+  const bool is_there = lstat(path.c_str(), &status) == 0;
+  if (is_there && S_ISLNK(status.st_mode))
+    return Error{.action = "write " + path,
+                 .reason = "it is a symbolic link",
+                 .hint = "name the file that it points to; - is standard output"};
+  if (is_there && !S_ISREG(status.st_mode)) {
+    Fd fd{open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY)};
+    if (!fd) return cannot_write(path, errno);
+    return OutputFile(std::move(fd), path, "");
+  }
+  for (int attempt = 0;; ++attempt) {
+    const std::string temporary = beside(path, attempt);
+    constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY;
+    Fd fd{open(temporary.c_str(), kFlags, 0600)};
+    if (fd) return OutputFile(std::move(fd), path, temporary);
+    if (errno != EEXIST || attempt == 100) return cannot_write(path, errno);
+  }
+}
+
+OutputFile::OutputFile(OutputFile&& other) noexcept
+    : fd_(std::move(other.fd_)),
+      path_(std::move(other.path_)),
+      temporary_(std::exchange(other.temporary_, {})),
+      is_unwanted_(other.is_unwanted_) {}
+
+OutputFile::~OutputFile() {
+  if (!temporary_.empty()) unlink(temporary_.c_str());
+}
+
+Result<void> OutputFile::write(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd_.get(), bytes.data(), bytes.size());
+    if (n > 0) {
+      bytes = bytes.subspan(static_cast<std::size_t>(n));
+    } else if (n == 0 || errno != EINTR) {
+      is_unwanted_ = n < 0 && errno == EPIPE;
+      return cannot_write(path_, n == 0 ? ENOSPC : errno);
+    }
+  }
+  return {};
+}
+
+Result<void> OutputFile::keep() {
+  if (temporary_.empty()) return {};
+  // Some file systems tell only now that there was no room.
+  if (close(fd_.release()) != 0) return cannot_write(path_, errno);
+  if (rename(temporary_.c_str(), path_.c_str()) != 0) return cannot_write(path_, errno);
+  temporary_.clear();
+  return {};
+}
+
+bool OutputFile::is_terminal() const { return isatty(fd_.get()) != 0; }
+
+}  // namespace nids

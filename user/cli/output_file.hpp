@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// A file that is there whole or not at all, or standard output. Follows no link.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include "kernel/handle.hpp"
+#include "nids/result.hpp"
+
+namespace nids {
+
+class OutputFile {
+ public:
+  // "-" is standard output. A regular file is made beside its place, with rights for its owner
+  // only, and takes it in keep(); what stood there until then stays as it was. Pipes and devices
+  // are written to as they are. Links are refused.
+  static Result<OutputFile> create(const std::string& path);
+  OutputFile(OutputFile&& other) noexcept;
+  OutputFile& operator=(OutputFile&&) = delete;
+  ~OutputFile();  // what was not kept is removed
+
+  // An error says why: the disk is full, the reader has gone (is_unwanted()).
+  Result<void> write(std::span<const std::byte> bytes);
+  Result<void> keep();
+
+  bool is_unwanted() const { return is_unwanted_; }
+  bool is_terminal() const;
+
+ private:
+  OutputFile(Fd fd, std::string path, std::string temporary)
+      : fd_(std::move(fd)), path_(std::move(path)), temporary_(std::move(temporary)) {}
+
+  Fd fd_;
+  std::string path_;
+  std::string temporary_;  // empty: the place is written to as it is
+  bool is_unwanted_ = false;
+};
+
+}  // namespace nids
