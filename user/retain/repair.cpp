@@ -134,27 +134,34 @@ int dlt_of(const pcapng::Reader& reader, std::uint32_t interface) {
   return type == kLinkTypeRaw ? DLT_RAW : type;
 }
 
-// After a power cut a file may have its length, and nought where the last bytes should be.
-bool is_nought(const File& file, std::uint64_t at, std::uint64_t size) {
+// Up to the last byte that is not nought: after a power cut a file may have its length, and nought
+// where the last bytes should be.
+std::uint64_t written_end(const File& file, std::uint64_t from, std::uint64_t size) {
   std::vector<std::byte> bytes(64u << 10);
-  for (std::size_t got = 0; at < size; at += got) {
-    got =
-        file.read_at(at, std::span(bytes).first(std::min<std::uint64_t>(bytes.size(), size - at)));
-    const auto read = std::span(bytes).first(got);
-    if (got == 0 || std::ranges::any_of(read, [](std::byte one) { return one != std::byte{}; }))
-      return false;
+  std::uint64_t end = from;
+  for (std::uint64_t at = from; at < size;) {
+    const auto part = std::span(bytes).first(std::min<std::uint64_t>(bytes.size(), size - at));
+    const std::size_t got = file.read_at(at, part);
+    if (got == 0) return size;  // it can't be known
+    for (std::size_t i = got; i-- > 0;)
+      if (part[i] != std::byte{}) {
+        end = at + i + 1;
+        break;
+      }
+    at += got;
   }
-  return true;
+  return end;
 }
 
 // Whether the file ends inside a block, as a write that was broken off leaves it.
 bool ends_inside_block(const File& file, std::uint64_t at, std::uint64_t size) {
+  // A whole block ends in its length, of which the upper bytes may be nought.
+  const std::uint64_t end = std::min(size, written_end(file, at, size) + 3);
   std::array<std::byte, kBlockHead> head;
-  if (size - at < head.size() || is_nought(file, at, size)) return true;
-  if (file.read_at(at, head) < head.size()) return true;
+  if (end < at + head.size() || file.read_at(at, head) < head.size()) return true;
   std::uint32_t length = 0;
   std::memcpy(&length, head.data() + sizeof(std::uint32_t), sizeof(length));
-  return length > size - at && length <= pcapng::Reader::kMaxBlock;
+  return length > end - at && length <= pcapng::Reader::kMaxBlock;
 }
 
 Result<void> read_segment(int directory_fd, const SegmentName& name, std::uint64_t size,
