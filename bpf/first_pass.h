@@ -356,7 +356,7 @@ static __always_inline struct first_pass_verdict account_flow(const struct first
 
 struct finding_tables {
 	struct nids_counters *counters;
-	struct finding_budget *budgets; /* NIDS_FINDING_COUNT of them */
+	struct nids_finding_budget *budgets; /* NIDS_FINDING_COUNT of them */
 	__u32 now_ticks;
 	__u32 second_ticks;
 };

@@ -98,7 +98,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct finding_budget[NIDS_FINDING_COUNT]);
+	__type(value, struct nids_finding_budget[NIDS_FINDING_COUNT]);
 } nids_budgets SEC(".maps");
 
 /* 2 KiB: 64 classes of 32 bytes, names included, so that any reader has them. */

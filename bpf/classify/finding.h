@@ -5,6 +5,7 @@
 #ifndef NIDS_CLASSIFY_FINDING_H
 #define NIDS_CLASSIFY_FINDING_H
 
+#include "nids/abi/counters.h"
 #include "nids/abi/packet.h"
 #include "parse/wire.h"
 
@@ -164,12 +165,7 @@ static __always_inline int may_have_findings(const struct nids_packet *p)
 /* So many of a kind go up from one CPU in a second; the rest is only counted. */
 #define FINDING_SAMPLES 16
 
-struct finding_budget {
-	__u32 since_ticks;
-	__u32 used;
-};
-
-static __always_inline int is_within_budget(struct finding_budget *b, __u32 now_ticks,
+static __always_inline int is_within_budget(struct nids_finding_budget *b, __u32 now_ticks,
 					    __u32 second_ticks)
 {
 	if (now_ticks - b->since_ticks >= second_ticks) {

@@ -7,6 +7,7 @@
 
 #include "nids/abi/config.h"
 #include "nids/abi/flow.h"
+#include "nids/abi/packed_key.h"
 #include "nids/abi/packet.h"
 #include "parse/wire.h"
 
@@ -109,60 +110,6 @@ static __always_inline __u64 flow6_hash(const struct nids_flow6_key *key,
 					const volatile __u64 *keys)
 {
 	return flow_hash((const flow_word *)key, FLOW6_WORDS, keys);
-}
-
-static __always_inline __u32 packed_key_tail(const struct nids_flow_key *key)
-{
-	return key->vlan[0] | (__u32)key->vlan[1] << 12 | (__u32)key->l4_proto << 24;
-}
-
-static __always_inline void pack_flow4_key(const struct nids_flow_key *key,
-					   struct nids_flow4_key *out)
-{
-	out->lo_addr = *(const flow_half *)key->lo_addr;
-	out->hi_addr = *(const flow_half *)key->hi_addr;
-	out->lo_port = key->lo_port;
-	out->hi_port = key->hi_port;
-	out->tail = packed_key_tail(key);
-}
-
-static __always_inline void pack_flow6_key(const struct nids_flow_key *key,
-					   struct nids_flow6_key *out)
-{
-	__builtin_memcpy(out->lo_addr, key->lo_addr, sizeof(out->lo_addr));
-	__builtin_memcpy(out->hi_addr, key->hi_addr, sizeof(out->hi_addr));
-	out->lo_port = key->lo_port;
-	out->hi_port = key->hi_port;
-	out->tail = packed_key_tail(key);
-}
-
-static __always_inline void unpack_key_tail(__u32 tail, __u8 ip_version, struct nids_flow_key *out)
-{
-	out->vlan[0] = tail & 0xfff;
-	out->vlan[1] = tail >> 12 & 0xfff;
-	out->l4_proto = tail >> 24;
-	out->ip_version = ip_version;
-}
-
-/* `out` is given zeroed. */
-static __always_inline void unpack_flow4_key(const struct nids_flow4_key *key,
-					     struct nids_flow_key *out)
-{
-	*(flow_half *)out->lo_addr = key->lo_addr;
-	*(flow_half *)out->hi_addr = key->hi_addr;
-	out->lo_port = key->lo_port;
-	out->hi_port = key->hi_port;
-	unpack_key_tail(key->tail, 4, out);
-}
-
-static __always_inline void unpack_flow6_key(const struct nids_flow6_key *key,
-					     struct nids_flow_key *out)
-{
-	__builtin_memcpy(out->lo_addr, key->lo_addr, sizeof(out->lo_addr));
-	__builtin_memcpy(out->hi_addr, key->hi_addr, sizeof(out->hi_addr));
-	out->lo_port = key->lo_port;
-	out->hi_port = key->hi_port;
-	unpack_key_tail(key->tail, 6, out);
 }
 
 #endif

@@ -96,9 +96,9 @@ static __always_inline int ring_flow(struct nids_counters *c, struct coarse_cloc
 	__builtin_memset(record, 0, sizeof(*record));
 	fill_event(&record->event, NIDS_RECORD_FLOW_EXPORT, 0, pass_now_coarse_ns(clock));
 	if (words == FLOW4_WORDS)
-		unpack_flow4_key((const struct nids_flow4_key *)key, &record->flow.key);
+		nids_unpack_flow4((const struct nids_flow4_key *)key, &record->flow.key);
 	else
-		unpack_flow6_key((const struct nids_flow6_key *)key, &record->flow.key);
+		nids_unpack_flow6((const struct nids_flow6_key *)key, &record->flow.key);
 	record->flow.state = *state;
 	record->flow.history = cell ? recall_history(cell, hash) : 0;
 	record->now_ticks = pass_now_ticks();

@@ -51,6 +51,7 @@ TEST_F(Abi, EveryStructHasTheSameSizeOnBothSides) {
   NIDS_EXPECT_SIZE(nids_info);
   NIDS_EXPECT_SIZE(nids_counters);
   NIDS_EXPECT_SIZE(nids_sum);
+  NIDS_EXPECT_SIZE(nids_finding_budget);
   NIDS_EXPECT_SIZE(nids_class_sum);
   NIDS_EXPECT_SIZE(nids_agent_counters);
   NIDS_EXPECT_SIZE(nids_class);

@@ -116,6 +116,8 @@ max_suppressions = 9
 enabled = false
 path = "eve.json"
 flows = false
+rotate_size = 65536
+keep = 1000
 [retain]
 enabled = false
 directory = "/tmp/kept"
@@ -140,7 +142,7 @@ seed = 65535
   expected.ring = {1 << 20, 256, 128, 4};
   expected.findings = false;
   expected.alert = {300, 9};
-  expected.eve = {false, "eve.json", false};
+  expected.eve = {false, "eve.json", false, 65'536, 1000};
   expected.retain = {.enabled = false,
                      .directory = "/tmp/kept",
                      .budget_bytes = 10'000'000,
@@ -181,6 +183,8 @@ TEST(Parse, EveryBoundHoldsAtItsEdge) {
       {"flow", "other", {"'1s'", "'24h'"}, {"'0s'", "'25h'"}},
       {"flow", "interim", {"'0s'", "'24h'"}, {"'25h'", "'-1s'", "0"}},
       {"eve", "flows", {"true", "false"}, {"1", "'yes'"}},
+      {"eve", "rotate_size", {"0", "'0'", "'64KiB'", "'1024TiB'"}, {"65535", "1", "-1", "'63KiB'"}},
+      {"eve", "keep", {"0", "1000"}, {"1001", "-1", "'5'"}},
       {"ring",
        "size",
        {"'256KiB'", "'1GiB'", "262144"},
@@ -309,7 +313,7 @@ TEST(Parse, ATypoIsToldWithLineAndColumnAndTheNearestName) {
   EXPECT_EQ(problem_of("[classes.ssh]\nprots = []"),
             "2:1: unknown key \"classes.ssh.prots\"; did you mean \"ports\"?");
   EXPECT_EQ(problem_of("[eve]\nzzzzzz = 1"),
-            "2:1: unknown key \"eve.zzzzzz\"; there are enabled, path, flows");
+            "2:1: unknown key \"eve.zzzzzz\"; there are enabled, path, flows, rotate_size, keep");
   EXPECT_EQ(problem_of("[classes.ssh]\ninterest = 'captured'"),
             "2:12: classes.ssh.interest: no interest is called \"captured\"; did you mean "
             "\"capture\"?");
@@ -408,7 +412,7 @@ TEST(Dump, IsReadBackAsTheSameConfiguration) {
   Config c = accepted(
       "[classes.z]\nports = ['tcp/1-20', 'udp/1']\n[classes.b]\nports = []\n"
       "[classes.ssh]\nports = []\ninterest = 'count'\ndepth = 4294967295\n");
-  c.eve = {false, "a\"b\\c\nd\x1b\x7f\u009bé\u00a0", false};
+  c.eve = {false, "a\"b\\c\nd\x1b\x7f\u009bé\u00a0", false, 0, 0};
   c.retain = {false, "relative", 3'000'000, 2'000'000, 90};
   c.retain.severity_1 = Config::Retain::kKeptHeaders;
   c.retain.severity_2 = 1;

@@ -237,6 +237,54 @@ TEST(EveLog, FullPipeAndVanishedReaderLoseLinesWithoutBlocking) {
   EXPECT_TRUE(log.degraded());
 }
 
+TEST(EveLog, ReplacedFileTakesTheNextLine) {
+  const int first = scratch_file(O_APPEND), second = scratch_file(O_APPEND);
+  nids_agent_counters counters{};
+  EveLog log(dup(first));
+  log.write("one\n", counters);
+  log.replace(dup(second));
+  log.write("two\n", counters);
+  EXPECT_EQ(content(first), "one\n");
+  EXPECT_EQ(content(second), "two\n");
+  EXPECT_EQ(counters.eve_lines, 2u);
+  close(first);
+  close(second);
+}
+
+TEST(EveLog, AnotherFileKnowsNothingOfATornLine) {
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_NONBLOCK), 0);
+  const auto capacity = static_cast<std::size_t>(fcntl(ends[1], F_SETPIPE_SZ, 4096));
+  nids_agent_counters counters{};
+  EveLog log(ends[1]);
+  log.write(std::string(capacity, 'x') + "lost\n", counters);
+  ASSERT_TRUE(log.degraded());
+  const int fd = scratch_file(O_APPEND);
+  log.replace(dup(fd));
+  log.write("whole\n", counters);
+  EXPECT_EQ(content(fd), "whole\n");
+  EXPECT_FALSE(log.degraded());
+  close(fd);
+  close(ends[0]);
+}
+
+TEST(EveLog, KnowsTheEndOfAFileThatOthersWriteToAndNoneOfAPipe) {
+  const int fd = scratch_file(O_APPEND);
+  nids_agent_counters counters{};
+  EveLog log(dup(fd));
+  log.write("one\n", counters);
+  ASSERT_EQ(write(fd, "another's\n", 10), 10);
+  log.write("two\n", counters);
+  EXPECT_EQ(log.end_bytes(), 18u);
+  close(fd);
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_NONBLOCK), 0);
+  EveLog pipe_log(ends[1]);
+  pipe_log.write("one\n", counters);
+  EXPECT_EQ(pipe_log.end_bytes(), 0u);
+  close(ends[0]);
+}
+
 TEST(EveLog, MovedLogOwnsTheFile) {
   const int fd = scratch_file(O_APPEND);
   nids_agent_counters counters{};

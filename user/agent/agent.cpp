@@ -2,7 +2,6 @@
 #include "agent/agent.hpp"
 
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -60,12 +59,10 @@ class FlowScans {
 
 ClockOffset read_clock_offset() { return {clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC)}; }
 
-bool tell(int control_fd, char news) { return send(control_fd, &news, 1, MSG_NOSIGNAL) == 1; }
-
 }  // namespace
 
 Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample& ticks,
-                       Pipeline& pipeline, Control* control, int control_fd) {
+                       Pipeline& pipeline, Control* control, ParentLink& parent) {
   RingReader rings;
   ClockOffset clock = read_clock_offset();
   using Counters = Mapped<nids_agent_counters>;
@@ -92,15 +89,15 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
 
   const Fd epoll{epoll_create1(EPOLL_CLOEXEC)};
   epoll_event ring_event{.events = EPOLLIN, .data = {.fd = rings.fd()}};
-  epoll_event control_event{.events = EPOLLIN, .data = {.fd = control_fd}};
+  epoll_event control_event{.events = EPOLLIN, .data = {.fd = parent.fd()}};
   if (!epoll || epoll_ctl(epoll.get(), EPOLL_CTL_ADD, rings.fd(), &ring_event) != 0 ||
-      epoll_ctl(epoll.get(), EPOLL_CTL_ADD, control_fd, &control_event) != 0)
+      epoll_ctl(epoll.get(), EPOLL_CTL_ADD, parent.fd(), &control_event) != 0)
     return Error{.action = "wait for records", .error_number = errno};
 
   bool has_told = false;  // that it has enough
   auto next_housekeeping = std::chrono::steady_clock::now() + kHousekeepingEvery;
-  // The parent waits for it.
-  if (!tell(control_fd, kAgentRuns))
+  pipeline.after_eve_line([&] { parent.eve_line_written(pipeline); });
+  if (!parent.tell_running())
     return Error{.action = "tell that the agent runs", .error_number = errno};
   // Programs are mostly gone before the end comes, so what is in the rings then is all there will
   // be; but where the parent was killed they go on, so this too has an end.
@@ -113,14 +110,15 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
     if (ready < 0 && errno != EINTR)
       return Error{.action = "wait for records", .error_number = errno};
     for (int i = 0; i < ready; ++i)
-      if (events[static_cast<std::size_t>(i)].data.fd == control_fd && !is_ending) {
-        is_ending = true;
-        last_moment = std::chrono::steady_clock::now() + kEndMayTake;
-      }
+      if (events[static_cast<std::size_t>(i)].data.fd == parent.fd()) parent.hear_all(pipeline);
+    if (parent.is_ending() && !is_ending) {
+      is_ending = true;
+      last_moment = std::chrono::steady_clock::now() + kEndMayTake;
+    }
     auto taken = rings.consume();
     if (!taken) return taken.error();
     has_more = *taken;
-    if (pipeline.has_enough() && !has_told) has_told = tell(control_fd, kAgentHasEnough);
+    if (pipeline.has_enough() && !has_told) has_told = parent.tell_enough();
     if (const auto now = std::chrono::steady_clock::now(); now >= next_housekeeping) {
       next_housekeeping = now + kHousekeepingEvery;
       clock = read_clock_offset();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/control.hpp"
+#include "agent/parent_link.hpp"
 #include "agent/pipeline.hpp"
 #include "kernel/attachment.hpp"
 #include "kernel/flow_maps.hpp"
@@ -19,16 +20,11 @@ struct Watched {
   FlowMaps tables;
 };
 
-// What the agent tells its parent over `control_fd`, a byte each: that it takes records, and that
-// Pipeline::has_enough(), upon which it goes on counting until it is ended.
-constexpr char kAgentRuns = '!';
-constexpr char kAgentHasEnough = '#';
-
-// Runs until `control_fd` is readable or at its end; then takes what is left in the rings and tells
-// all flows. Returns an error where it could not go on. `ticks` is any moment before; `control` may
-// be null.
+// Runs until the parent says so or is gone; then takes what is left in the rings and tells all
+// flows. Once Pipeline::has_enough() it tells so, and goes on counting. Returns an error where it
+// could not go on. `ticks` is any moment before; `control` may be null.
 [[nodiscard]] Result<void> run_agent(const std::vector<Watched>& interfaces,
                                      const TickSample& ticks, Pipeline& pipeline, Control* control,
-                                     int control_fd);
+                                     ParentLink& parent);
 
 }  // namespace nids

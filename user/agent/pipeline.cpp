@@ -216,9 +216,25 @@ std::vector<KeptAlert> Pipeline::kept_alerts(const std::vector<Alert>& alerts,
 void Pipeline::log(const Alert& alert, const std::optional<Evidence>& evidence,
                    nids_agent_counters& counters) {
   counters.alerts_by_severity[std::clamp(alert.severity, 1, 3)] += 1;
-  if (sinks_.eve) sinks_.eve->write(eve_alert_line(alert, evidence), counters);
+  if (sinks_.eve) write_eve(eve_alert_line(alert, evidence), counters);
   counters.eve_lost += sinks_.eve_is_missing;
   if (sinks_.on_alert) sinks_.on_alert(alert);
+}
+
+void Pipeline::write_eve(std::string_view line, nids_agent_counters& counters) {
+  sinks_.eve->write(line, counters);
+  if (after_eve_line_) after_eve_line_();
+}
+
+// The counter is with the first interface, as the exporter's are.
+void Pipeline::take_eve_file(int fd, std::uint32_t removed) {
+  if (sinks_.eve)
+    sinks_.eve->replace(fd);
+  else
+    sinks_.eve.emplace(fd);
+  sinks_.eve_is_missing = false;
+  eve_is_stuck_ = false;
+  if (!tables_.empty()) tables_.begin()->second.counters.eve_files_removed += removed;
 }
 
 void Pipeline::watch(const FlowTables& tables, nids_agent_counters& counters) {
@@ -291,9 +307,8 @@ void Pipeline::tell(const Flow& flow, FlowReason reason) {
   if (follower_ && reason != FlowReason::kInterim)
     follower_(flow, FlowChangeKind::kEnd, flows_.live_record_of(flow));
   if (sinks_.eve && eve_has_flows_)
-    sinks_.eve->write(
-        eve_flow_line(record, class_name(flow.class_id), interface_name(flow.ifindex), now_),
-        counters);
+    write_eve(eve_flow_line(record, class_name(flow.class_id), interface_name(flow.ifindex), now_),
+              counters);
 }
 
 void Pipeline::flush(nids_agent_counters& counters) {
@@ -311,8 +326,8 @@ std::uint64_t Pipeline::degraded() const {
   const bool store_is_bad = sinks_.store_is_missing || (sinks_.store && sinks_.store->degraded());
   const bool export_is_bad =
       sinks_.exporter_is_missing || (sinks_.exporter && sinks_.exporter->error_number() != 0);
-  return (eve_is_bad ? NIDS_DEGRADED_EVE : 0u) | (store_is_bad ? NIDS_DEGRADED_RETAIN : 0u) |
-         (export_is_bad ? NIDS_DEGRADED_IPFIX : 0u);
+  return (eve_is_bad ? NIDS_DEGRADED_EVE : 0u) | (eve_is_stuck_ ? NIDS_DEGRADED_EVE_FILE : 0u) |
+         (store_is_bad ? NIDS_DEGRADED_RETAIN : 0u) | (export_is_bad ? NIDS_DEGRADED_IPFIX : 0u);
 }
 
 }  // namespace nids

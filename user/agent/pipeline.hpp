@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/selection.hpp"
@@ -83,6 +84,13 @@ class Pipeline {
   // The same when all is over; waits for the disk.
   void finish(nids_agent_counters& counters);
 
+  // Called after each EVE line, which is then whole in its file.
+  void after_eve_line(std::function<void()> hook) { after_eve_line_ = std::move(hook); }
+  std::uint64_t eve_bytes() const { return sinks_.eve ? sinks_.eve->end_bytes() : 0; }
+  // Lines go to this file from now on, and it is owned here. `removed`: old ones that went for it.
+  void take_eve_file(int fd, std::uint32_t removed);
+  void keep_eve_file() { eve_is_stuck_ = true; }  // there is no other
+
   std::uint64_t degraded() const;  // NIDS_DEGRADED_*, of the outputs as they are now
 
  private:
@@ -93,6 +101,7 @@ class Pipeline {
   };
   void tell(const Flow& flow, FlowReason reason);
   void flush_export();
+  void write_eve(std::string_view line, nids_agent_counters& counters);
   void packet(const Packet& packet, nids_agent_counters& counters);
   bool is_selected(const Packet& packet) const;
   void raise(const std::vector<Alert>& alerts, const Packet& packet, Flow& flow,
@@ -113,7 +122,8 @@ class Pipeline {
   FlowTable flows_;
   std::map<std::uint32_t, Table> tables_;  // by ifindex
   std::chrono::seconds interim_;           // between two records of a flow that goes on; 0: none
-  bool eve_has_flows_;
+  bool eve_has_flows_, eve_is_stuck_ = false;
+  std::function<void()> after_eve_line_;
   Follower follower_;
   UdpExporter::Counts exported_;  // counted so far
   WallTime now_;                  // of the last scan

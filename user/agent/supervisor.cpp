@@ -2,8 +2,6 @@
 #include "agent/supervisor.hpp"
 
 #include <poll.h>
-#include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -11,14 +9,15 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <thread>
 
 #include "agent/adoption.hpp"
-#include "agent/agent.hpp"
+#include "agent/child.hpp"
 #include "agent/class_table.hpp"
-#include "agent/outputs.hpp"
+#include "agent/control.hpp"
+#include "agent/link.hpp"
+#include "agent/privileges.hpp"
 #include "agent/process.hpp"
-#include "kernel/commands.hpp"
+#include "agent/sinks.hpp"
 #include "kernel/pins.hpp"
 #include "kernel/tc.hpp"
 
@@ -26,26 +25,18 @@ namespace nids {
 namespace {
 
 constexpr int kLookEvery_ms = 200;
-constexpr int kAgentStarts_ms = 10'000;
+constexpr auto kAgentStarts = std::chrono::seconds(10);
 constexpr auto kAgentMayTake = std::chrono::seconds(10);
 constexpr std::size_t kToEnd = 16;  // descriptors that removing needs
 
-sigset_t ending_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGTERM);
-  // The terminal is gone; but nohup, which has it ignored, means to outlive the terminal.
-  struct sigaction now {};
-  if (sigaction(SIGHUP, nullptr, &now) != 0 || now.sa_handler != SIG_IGN) sigaddset(&set, SIGHUP);
-  return set;
-}
-
 }  // namespace
 
+Supervisor::Supervisor(AttachRequest request, Callbacks callbacks)
+    : request_(std::move(request)),
+      callbacks_(std::move(callbacks)),
+      eve_(eve_files(request_.config.eve, request_.paths), callbacks_.info, callbacks_.error) {}
+
 Result<AttachOutcome> Supervisor::run() {
-  const sigset_t signals = ending_signals();
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   if (auto prepared = prepare(); !prepared) return prepared.error();
   if (auto attached = attach_all(); !attached) return attached.error();
   if (auto started = start_agent(); !started) {
@@ -55,7 +46,7 @@ Result<AttachOutcome> Supervisor::run() {
       const auto held = lock();
       undo_attach();
     }
-    pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+    signals_->let_through();
     stop_agent();
     return started.error();
   }
@@ -66,7 +57,7 @@ Result<AttachOutcome> Supervisor::run() {
   const bool is_removed = remove_programs(ending);
   // From here on a second signal ends at once, as impatient people expect; there is nothing left
   // on the interfaces.
-  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  signals_->let_through();
   const bool is_agent_clean = stop_agent();
   for (const Attachment& attachment : attachments_) claim(attachment, false);
 
@@ -84,15 +75,10 @@ Result<AttachOutcome> Supervisor::run() {
 
 // What would be too late once something is attached.
 Result<void> Supervisor::prepare() {
-  // A shell starts background commands with SIGINT ignored; to us it is how one ends an agent. And
-  // where SIGCHLD is ignored nobody is told how the agent ended.
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGCHLD, SIG_DFL);
-  std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGXFSZ, SIG_IGN);
-  const sigset_t signals = ending_signals();
-  signals_ = Fd{signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK)};
-  if (!signals_ || !spare_.reserve(kToEnd))
+  auto signals = Signals::take();
+  if (!signals) return signals.error();
+  signals_.emplace(std::move(*signals));
+  if (!spare_.reserve(kToEnd))
     return Error{.action = "prepare to attach",
                  .error_number = errno,
                  .hint = "more open files are needed: ulimit -n"};
@@ -140,59 +126,10 @@ Result<void> Supervisor::attach_all() {
   return {};
 }
 
-Sinks Supervisor::open_sinks() {
-  Sinks sinks;
-  const Config& config = request_.config;
-  const std::string going_on = "; counting and alerting go on";
-  if (config.eve.enabled) {
-    const bool is_default = config.eve.path.empty();
-    auto fd = config.eve.path == "-"
-                  ? open_standard_output(WhenFull::kLose)
-                  : open_eve(is_default ? request_.paths.eve : config.eve.path, is_default);
-    if (fd) {
-      sinks.eve.emplace(fd->release());
-    } else {
-      sinks.eve_is_missing = true;
-      callbacks_.error(fd.error().message() + going_on);
-    }
-  }
-  if (config.retain.enabled) {
-    const std::string path =
-        config.retain.directory.empty() ? request_.paths.packets : config.retain.directory;
-    std::map<std::uint32_t, pcapng::Interface> interfaces;
-    for (const Attachment& one : attachments_)
-      interfaces[static_cast<std::uint32_t>(one.ifindex)] = {
-          .name = one.ifname, .description = {}, .link_type = 1, .snap_len = 0};
-    auto store = [&]() -> Result<Store> {
-      auto fd = open_packet_directory(path, agent_user());
-      if (!fd) return fd.error();
-      return Store::open(fd->get(), path, interfaces,
-                         store_limits(config, Store::WhenBehind::kLose));
-    }();
-    if (store) {
-      sinks.store.emplace(std::move(*store));
-    } else {
-      sinks.store_is_missing = true;
-      callbacks_.error(store.error().message() + going_on);
-    }
-  }
-  if (config.ipfix.collector.ip_version != 0) {
-    auto exporter = UdpExporter::open(
-        config.ipfix.collector,
-        {.domain = config.ipfix.domain, .template_seconds = config.ipfix.template_seconds});
-    if (exporter) {
-      sinks.exporter.emplace(std::move(*exporter));
-    } else {
-      sinks.exporter_is_missing = true;
-      callbacks_.error(exporter.error().message() + going_on);
-    }
-  }
-  sinks.on_alert = callbacks_.alert;
-  return sinks;
-}
-
 Result<void> Supervisor::start_agent() {
-  sinks_.emplace(open_sinks());
+  sinks_.emplace(
+      open_sinks(request_.config, request_.paths, attachments_, eve_.files(), callbacks_.error));
+  sinks_->on_alert = callbacks_.alert;
   eve_is_open_ = sinks_->eve.has_value();
   packets_are_open_ = sinks_->store.has_value();
 
@@ -202,114 +139,59 @@ Result<void> Supervisor::start_agent() {
   else
     callbacks_.warning(listener.error().message() + "; nobody can ask for flows");
 
-  std::array<int, 2> ends{};
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
-    return Error{.action = "make a socket pair", .error_number = errno};
-  control_ = Fd{ends[0]};
-  Fd child_end{ends[1]};
+  auto link = make_link();
+  if (!link) return link.error();
+  link_ = std::move(link->first);
+  Fd child_end = std::move(link->second);
   const int parent = getpid();
   agent_pid_ = fork();
   if (agent_pid_ < 0) return Error{.action = "start the agent", .error_number = errno};
-  if (agent_pid_ == 0) {
-    control_ = Fd{};
-    run_child(child_end, parent);
-  }
+  if (agent_pid_ == 0) become_agent(std::move(child_end), parent);
   child_end = Fd{};  // so that the agent's end is the end of the file
   sinks_.reset();
   control_listener_ = Fd{};
   return await_agent();
 }
 
-// The agent says one byte once it takes records; anything else is its end.
+// The agent says a word once it takes records; anything else is its end.
 Result<void> Supervisor::await_agent() {
   const std::string action = "start the agent";
-  std::array<pollfd, 2> fds{pollfd{control_.get(), POLLIN, 0}, pollfd{signals_.get(), POLLIN, 0}};
-  if (poll(fds.data(), fds.size(), kAgentStarts_ms) <= 0)
-    return Error{.action = action, .reason = "it did not answer in time"};
-  signalfd_siginfo signal;
-  if (read(signals_.get(), &signal, sizeof(signal)) > 0)
-    return Error{.action = action, .reason = "a signal came meanwhile, to end it"};
-  char byte = 0;
-  if (recv(control_.get(), &byte, 1, MSG_DONTWAIT) == 1 && byte == kAgentRuns) return {};
-  return Error{.action = action, .reason = "it ended"};
-}
-
-// Told before the first record is read. Where the parent was killed before that, nobody who comes
-// after it knows of this process, and it must not read.
-bool Supervisor::tell_reader(int parent) const {
-  const ProcessIdentity self = this_process();
-  for (const Attachment& one : attachments_) {
-    const Mapped<nids_agent_counters> agent{one.maps.fd("nids_agent")};
-    if (!agent) return false;
-    agent->reader_start_ticks = self.start_ticks;
-    __atomic_store_n(&agent->reader_pid, self.pid, __ATOMIC_SEQ_CST);
+  const auto deadline = std::chrono::steady_clock::now() + kAgentStarts;
+  while (std::chrono::steady_clock::now() < deadline) {
+    std::array<pollfd, 2> fds{pollfd{link_.get(), POLLIN, 0}, pollfd{signals_->fd(), POLLIN, 0}};
+    poll(fds.data(), fds.size(), kLookEvery_ms);
+    if (is_told_to_end())
+      return Error{.action = action, .reason = "a signal came meanwhile, to end it"};
+    const auto said = hear(link_.get());
+    if (said && said->word == Word::kRunning) return {};
+    if (said) return Error{.action = action, .reason = "it ended"};
   }
-  return getppid() == parent;
+  return Error{.action = action, .reason = "it did not answer in time"};
 }
 
-void Supervisor::start_store(Store& store) const {
-  const auto repaired = store.start();
-  if (!repaired) {
-    callbacks_.error(repaired.error().message() + "; packets are kept, but can't be asked for");
-    return;
-  }
-  if (repaired->cut_bytes != 0)
-    callbacks_.warning(std::to_string(repaired->cut_bytes) +
-                       " bytes of a packet that was not written to its end were cut off");
-  for (const std::string& file : repaired->damaged)
-    callbacks_.warning("the packets in " + file + " can't be read to its end; it stays as it is");
-}
-
-void Supervisor::run_child(const Fd& control, int parent) {
+void Supervisor::become_agent(Fd link, int parent) {
+  link_ = Fd{};
   stay_ = Fd{};  // the parent's to hold, and to let go
-  if (!tell_reader(parent)) _exit(1);
   links_.reset();
   spare_.release();
-  signals_ = Fd{};
+  signals_->close();
   if (callbacks_.in_agent) callbacks_.in_agent();
-  std::map<std::uint32_t, std::string> names;
-  for (const Attachment& one : attachments_)
-    names[static_cast<std::uint32_t>(one.ifindex)] = one.ifname;
-  // All that needs root is opened now; what the agent does not need it does not keep.
-  std::vector<Watched> watched;
-  std::map<std::uint32_t, FlowCommands> commands;
-  Result<void> result;
-  for (Attachment& one : attachments_) {
-    auto rings = one.maps.rings();
-    auto tables = FlowMaps::of(one.maps);
-    if (!rings) result = rings.error();
-    if (!tables) result = tables.error();
-    if (rings && tables) watched.push_back({&one, std::move(*rings), std::move(*tables)});
-    // Tables that it has nothing to say to it can't write to.
-    if ((abi_features(request_.config) & NIDS_FEATURE_COMMANDS) != 0)
-      commands.emplace(static_cast<std::uint32_t>(one.ifindex), FlowCommands(one.maps));
-    one.maps.keep_only({"nids_agent"});
-  }
-  sinks_->steer = [&](std::uint32_t ifindex, const nids_flow_key& key, nids_slot_address slot,
-                      std::uint8_t word) {
-    const auto found = commands.find(ifindex);
-    return found == commands.end() ? 0 : found->second.give(key, slot, word);
-  };
-  if (sinks_->store) start_store(*sinks_->store);
-  Pipeline pipeline(request_.config, std::move(names), std::move(*sinks_), request_.selection);
-  const auto ticks = sample_ticks(watched.empty() ? 1 : watched.front().tables.info.tick_ns);
-  if (!ticks) result = ticks.error();
-  if (result) result = drop_privileges(agent_user());
-  std::optional<Control> questions;
-  if (control_listener_)
-    questions.emplace(std::move(control_listener_), pipeline, Control::Limits{});
-  if (result)
-    result = run_agent(watched, *ticks, pipeline, questions ? &*questions : nullptr, control.get());
-  if (!result) callbacks_.error(result.error().message());
-  // Not exit(): the parent's objects are here too, and are not ours to end.
-  _exit(result ? 0 : 1);
+  run_child({.config = request_.config,
+             .attachments = attachments_,
+             .sinks = std::move(*sinks_),
+             .link = std::move(link),
+             .control_listener = std::move(control_listener_),
+             .parent = parent,
+             .selection = request_.selection,
+             .warning = callbacks_.warning,
+             .error = callbacks_.error});
 }
 
 Supervisor::Ending Supervisor::watch() {
   const auto start = std::chrono::steady_clock::now();
   for (;;) {
-    std::array<pollfd, 3> fds{pollfd{signals_.get(), POLLIN, 0}, pollfd{links_->fd(), POLLIN, 0},
-                              pollfd{control_.get(), POLLIN, 0}};
+    std::array<pollfd, 3> fds{pollfd{signals_->fd(), POLLIN, 0}, pollfd{links_->fd(), POLLIN, 0},
+                              pollfd{link_.get(), POLLIN, 0}};
     int wait_ms = kLookEvery_ms;
     if (request_.duration) {
       const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -318,9 +200,7 @@ Supervisor::Ending Supervisor::watch() {
       wait_ms = static_cast<int>(std::min<std::int64_t>(wait_ms, left.count()));
     }
     poll(fds.data(), fds.size(), wait_ms);
-    signalfd_siginfo signal;
-    // Taken, not only seen: it would strike once signals are let through again.
-    if (read(signals_.get(), &signal, sizeof(signal)) > 0) return Ending::kAsked;
+    if (is_told_to_end()) return Ending::kAsked;
     if (agent_has_enough()) return Ending::kAsked;
     if (agent_has_died()) return Ending::kAgentDied;
     check_links();
@@ -331,9 +211,23 @@ Supervisor::Ending Supervisor::watch() {
   }
 }
 
-bool Supervisor::agent_has_enough() const {
-  char news = 0;
-  return recv(control_.get(), &news, 1, MSG_DONTWAIT) == 1 && news == kAgentHasEnough;
+bool Supervisor::is_told_to_end() {
+  for (;;) switch (signals_->next()) {
+      case Signals::Asked::kNothing:
+        return false;
+      case Signals::Asked::kEnd:
+        return true;
+      case Signals::Asked::kReopen:
+        eve_.ask_reopen();
+    }
+}
+
+// Of what it says, and answers the rest.
+bool Supervisor::agent_has_enough() {
+  if (!link_) return false;
+  const Word word = eve_.serve(link_.get());
+  if (word == Word::kGone) link_ = Fd{};  // how it ended is asked for elsewhere
+  return word == Word::kHasEnough;
 }
 
 bool Supervisor::agent_has_died() {
@@ -483,7 +377,7 @@ std::string Supervisor::control_socket() const {
 
 bool Supervisor::stop_agent() {
   if (agent_pid_ <= 0) return true;
-  control_ = Fd{};  // its end of file tells the agent
+  if (!say(link_.get(), Word::kEnd)) link_ = Fd{};  // its end tells the agent too
   const auto deadline = std::chrono::steady_clock::now() + kAgentMayTake;
   int status = 0;
   pid_t ended = 0;
@@ -493,7 +387,9 @@ bool Supervisor::stop_agent() {
       ended = waitpid(agent_pid_, &status, 0);
       break;
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    pollfd asks{link_.get(), POLLIN, 0};  // at the end many flows are written at once
+    poll(&asks, 1, 2);
+    agent_has_enough();
   }
   agent_pid_ = 0;
   return ended > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;

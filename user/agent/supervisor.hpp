@@ -10,8 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "agent/eve_renewal.hpp"
 #include "agent/paths.hpp"
 #include "agent/pipeline.hpp"
+#include "agent/signals.hpp"
 #include "config/config.hpp"
 #include "kernel/attach_lock.hpp"
 #include "kernel/attachment.hpp"
@@ -49,8 +51,7 @@ class Supervisor {
     std::function<void(bool eve, bool packets)> started;
   };
 
-  Supervisor(AttachRequest request, Callbacks callbacks)
-      : request_(std::move(request)), callbacks_(std::move(callbacks)) {}
+  Supervisor(AttachRequest request, Callbacks callbacks);
 
   // Until it is told to end. An error: nothing was attached, and nothing is left behind.
   [[nodiscard]] Result<AttachOutcome> run();
@@ -61,15 +62,13 @@ class Supervisor {
   std::optional<AttachLock> lock() const;
   Result<void> prepare();
   Result<void> attach_all();
-  Sinks open_sinks();
-  void start_store(Store& store) const;
   Result<void> start_agent();
   Result<void> await_agent();
-  bool tell_reader(int parent) const;
-  [[noreturn]] void run_child(const Fd& control, int parent);
+  [[noreturn]] void become_agent(Fd link, int parent);
   Ending watch();
+  bool is_told_to_end();
+  bool agent_has_enough();
   bool agent_has_died();
-  bool agent_has_enough() const;
   void check_links();
   void check_detach_requests();
   void check_filters();
@@ -89,9 +88,10 @@ class Supervisor {
   std::vector<Attachment> dropped_;      // gone; their maps still hold the final counts
   std::optional<LinkMonitor> links_;
   std::optional<Sinks> sinks_;  // until the agent has them
-  Fd signals_;                  // ending signals, which are blocked until the programs are gone
+  EveRenewal eve_;
+  std::optional<Signals> signals_;  // blocked until the programs are gone
   SpareDescriptors spare_;
-  Fd control_;
+  Fd link_;              // to the agent; none once it speaks no more
   Fd control_listener_;  // until the agent has it
   int agent_pid_ = 0;
   Fd stay_;  // our bpffs is in the run directory

@@ -59,6 +59,8 @@ Status status_of(const Reading& reading) {
   degraded(!reading.agent_pid,
            "whether the agent runs can't be told: it is in another PID namespace");
   degraded((flags & NIDS_DEGRADED_EVE) != 0, "alerts can't be written to the EVE log");
+  degraded((flags & NIDS_DEGRADED_EVE_FILE) != 0,
+           "the EVE log can't be rotated or opened anew; the old file stays in use");
   degraded((flags & NIDS_DEGRADED_RETAIN) != 0, "packets can't be kept");
   degraded((flags & NIDS_DEGRADED_IPFIX) != 0, "the IPFIX collector can't be reached");
   degraded(!is_balanced(status.report), "the ledger does not balance");

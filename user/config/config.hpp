@@ -69,6 +69,9 @@ struct Config {
     bool enabled = true;
     std::string path;   // empty: ROOT/var/log/nids-xdp/eve.json
     bool flows = true;  // a record for each flow that ended
+    // With the five that are kept, 1.5 GiB: about as much as is kept of packets.
+    std::uint64_t rotate_bytes = 256ull << 20;  // renamed at this size; 0: never
+    std::uint32_t keep = 5;                     // old files; at most 1000
     bool operator==(const Eve&) const = default;
   } eve;
   struct Retain {

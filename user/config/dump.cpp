@@ -118,6 +118,10 @@ void dump_alert_and_eve(const Config& config, Writer& w) {
   w.key("path", basic_string(config.eve.path));
   w.comment("Whether there is a record for each flow that is over.");
   w.flag("flows", config.eve.flows);
+  w.comment("Size at which the file is renamed to NAME.1, and a new one begun; 0: never.");
+  w.key("rotate_size", size_value(config.eve.rotate_bytes));
+  w.comment("Old files NAME.1 to NAME.keep, the newest first; what is older goes.");
+  w.number("keep", config.eve.keep);
 }
 
 void dump_retain(const Config::Retain& retain, Writer& w) {

@@ -69,13 +69,17 @@ struct Bounds {
   std::uint64_t min;
   std::uint64_t max;
   bool power_of_two = false;
+  bool or_zero = false;  // beside the range
 
   bool hold(std::uint64_t value) const {
-    return value >= min && value <= max && (!power_of_two || (value & (value - 1)) == 0);
+    return (or_zero && value == 0) ||
+           (value >= min && value <= max && (!power_of_two || (value & (value - 1)) == 0));
   }
   std::string expected(std::string (*text)(std::uint64_t)) const {
-    return (power_of_two ? "expected a power of two, " : "expected ") + text(min) + " to " +
-           text(max);
+    return (power_of_two ? "expected a power of two, "
+            : or_zero    ? "expected 0, or "
+                         : "expected ") +
+           text(min) + " to " + text(max);
   }
 };
 

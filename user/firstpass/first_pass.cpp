@@ -4,19 +4,9 @@
 #include <algorithm>
 #include <bit>
 
+#include "nids/live.hpp"
+
 namespace nids {
-namespace {
-
-template <class Set>
-void add_live(nids_sum& live, const std::vector<Set>& sets) {
-  for (const Set& set : sets)
-    for (const auto& slot : set.way) {
-      live.packets += std::uint64_t{slot.state.packets[0]} + slot.state.packets[1];
-      live.bytes += slot.state.bytes[0] + slot.state.bytes[1];
-    }
-}
-
-}  // namespace
 
 // SplitMix64: G. Steele, D. Lea and C. Flood, "Fast splittable pseudorandom number generators",
 // OOPSLA 2014.

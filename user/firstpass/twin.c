@@ -18,7 +18,6 @@ static struct nids_flow_cell* twin_cell(struct nids_twin* twin, __u64 hash);
 #define SECOND_NS 1000000000ull
 
 _Static_assert(NIDS_TWIN_DATAGRAMS == 1 << NIDS_DATAGRAM_BITS, "one size");
-_Static_assert(sizeof(struct nids_twin_budget) == sizeof(struct finding_budget), "one layout");
 
 static struct nids_flow_cell* twin_cell(struct nids_twin* twin, __u64 hash) {
   return &twin->cells[cell_index(hash, twin->cell_bits)];
@@ -53,9 +52,9 @@ static int twin_export(struct nids_twin* twin, const struct flow_packet* f,
   record.set = set_of(twin, hash, f->words);
 
   if (f->words == FLOW4_WORDS)
-    unpack_flow4_key((const struct nids_flow4_key*)place->key, &record.flow.key);
+    nids_unpack_flow4((const struct nids_flow4_key*)place->key, &record.flow.key);
   else
-    unpack_flow6_key((const struct nids_flow6_key*)place->key, &record.flow.key);
+    nids_unpack_flow6((const struct nids_flow6_key*)place->key, &record.flow.key);
   record.flow.state = *place->state;
   record.flow.history = recall_history(twin_cell(twin, hash), hash);
   send_up(twin, &record, sizeof(record));
@@ -132,20 +131,20 @@ enum nids_sender nids_twin_flow_key(const struct nids_packet* packet,
     packet = &answer;
   if (packet->ip_version == 4) {
     sender = flow4_key(packet, &key4);
-    unpack_flow4_key(&key4, key);
+    nids_unpack_flow4(&key4, key);
   } else {
     sender = flow6_key(packet, &key6);
-    unpack_flow6_key(&key6, key);
+    nids_unpack_flow6(&key6, key);
   }
   return sender;
 }
 
 void nids_twin_unpack4(const struct nids_flow4_key* packed, struct nids_flow_key* key) {
-  unpack_flow4_key(packed, key);
+  nids_unpack_flow4(packed, key);
 }
 
 void nids_twin_unpack6(const struct nids_flow6_key* packed, struct nids_flow_key* key) {
-  unpack_flow6_key(packed, key);
+  nids_unpack_flow6(packed, key);
 }
 
 __u64 nids_twin_flow_hash(const struct nids_flow_key* key, const __u64* hash_keys) {
@@ -153,10 +152,10 @@ __u64 nids_twin_flow_hash(const struct nids_flow_key* key, const __u64* hash_key
   struct nids_flow6_key key6;
 
   if (key->ip_version == 4) {
-    pack_flow4_key(key, &key4);
+    nids_pack_flow4(key, &key4);
     return flow4_hash(&key4, hash_keys);
   }
-  pack_flow6_key(key, &key6);
+  nids_pack_flow6(key, &key6);
   return flow6_hash(&key6, hash_keys);
 }
 
@@ -242,7 +241,7 @@ static struct first_pass_verdict account(struct nids_twin* twin, struct nids_pac
 static void judge(struct nids_twin* twin, __u32 findings, const struct first_pass_frame* facts,
                   struct first_pass_verdict* verdict) {
   struct finding_tables tables = {.counters = &twin->counters,
-                                  .budgets = (struct finding_budget*)twin->budgets,
+                                  .budgets = twin->budgets,
                                   .now_ticks = now_ticks(twin),
                                   .second_ticks = SECOND_NS / twin->tick_ns};
 
@@ -313,12 +312,12 @@ __u32 nids_twin_command(struct nids_twin* twin, const struct nids_flow_key* key,
     if (is_ipv4) {
       struct nids_flow4* slot = &twin->sets4[set].way[way];
 
-      unpack_flow4_key(&slot->key, &known);
+      nids_unpack_flow4(&slot->key, &known);
       told += command(&slot->state, &known, key, word);
     } else {
       struct nids_flow6* slot = &twin->sets6[set].way[way];
 
-      unpack_flow6_key(&slot->key, &known);
+      nids_unpack_flow6(&slot->key, &known);
       told += command(&slot->state, &known, key, word);
     }
   }

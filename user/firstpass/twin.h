@@ -17,12 +17,6 @@ extern "C" {
 /* Takes one record of the ring's layout; it is valid during the call only. */
 typedef void (*nids_twin_sink)(void* context, const void* record, size_t bytes);
 
-/* As bpf/classify/finding.h has it, for a host that does not include bpf/. */
-struct nids_twin_budget {
-  __u32 since_ticks;
-  __u32 used;
-};
-
 #define NIDS_TWIN_DATAGRAMS 8192 /* as many as bpf/flow/related.h says */
 
 struct nids_twin {
@@ -44,7 +38,7 @@ struct nids_twin {
   __u64 now_ns; /* of the packet under way */
   nids_twin_sink sink;
   void* context;
-  struct nids_twin_budget budgets[NIDS_FINDING_COUNT];
+  struct nids_finding_budget budgets[NIDS_FINDING_COUNT];
   __u8 record[sizeof(struct nids_packet_event) + sizeof(struct nids_packet_detail) + NIDS_SNAP_MAX];
 };
 

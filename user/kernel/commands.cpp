@@ -3,25 +3,20 @@
 
 #include <cstring>
 
+#include "nids/abi/packed_key.h"
+
 namespace nids {
 namespace {
 
-std::uint32_t tail_of(const nids_flow_key& key) {
-  return std::uint32_t{key.vlan[0]} | std::uint32_t{key.vlan[1]} << 12 |
-         std::uint32_t{key.l4_proto} << 24;
-}
-
 nids_flow4_key packed4(const nids_flow_key& key) {
-  nids_flow4_key packed{.lo_port = key.lo_port, .hi_port = key.hi_port, .tail = tail_of(key)};
-  std::memcpy(&packed.lo_addr, key.lo_addr, sizeof(packed.lo_addr));
-  std::memcpy(&packed.hi_addr, key.hi_addr, sizeof(packed.hi_addr));
+  nids_flow4_key packed;
+  nids_pack_flow4(&key, &packed);
   return packed;
 }
 
 nids_flow6_key packed6(const nids_flow_key& key) {
-  nids_flow6_key packed{.lo_port = key.lo_port, .hi_port = key.hi_port, .tail = tail_of(key)};
-  std::memcpy(packed.lo_addr, key.lo_addr, sizeof(packed.lo_addr));
-  std::memcpy(packed.hi_addr, key.hi_addr, sizeof(packed.hi_addr));
+  nids_flow6_key packed;
+  nids_pack_flow6(&key, &packed);
   return packed;
 }
 

@@ -8,6 +8,8 @@
 
 #include <cstddef>
 #include <memory>
+#include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -57,46 +59,48 @@ class SpareDescriptors {
   std::vector<Fd> fds_;
 };
 
-// One value of type T in a memory-mapped map.
-template <class T>
-class Mapped {
- public:
-  Mapped() = default;
-  // Null where the map can't be mapped.
-  explicit Mapped(int fd) {
-    void* address = mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (address != MAP_FAILED) value_.reset(static_cast<T*>(address));
-  }
-  T* get() const noexcept { return value_.get(); }
-  T* operator->() const noexcept { return value_.get(); }
-  explicit operator bool() const noexcept { return value_ != nullptr; }
-
- private:
-  struct Unmap {
-    void operator()(T* p) const noexcept { munmap(p, sizeof(T)); }
-  };
-  std::unique_ptr<T, Unmap> value_;
-};
-
-// All values of a memory-mapped array.
+// All values of a memory-mapped array, which other CPUs and processes may write meanwhile. A const
+// T is mapped to be read only.
 template <class T>
 class MappedArray {
  public:
   MappedArray() = default;
-  // Null where the map can't be mapped.
+  // Null where the map can't be mapped; errno says why.
   MappedArray(int fd, std::size_t count) : values_(nullptr, Unmap{count}) {
-    void* address = mmap(nullptr, count * sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    constexpr int kRights = std::is_const_v<T> ? PROT_READ : PROT_READ | PROT_WRITE;
+    void* address = mmap(nullptr, count * sizeof(T), kRights, MAP_SHARED, fd, 0);
     if (address != MAP_FAILED) values_.reset(static_cast<T*>(address));
   }
+  T* get() const noexcept { return values_.get(); }
   T& operator[](std::size_t index) const noexcept { return values_.get()[index]; }
+  std::span<T> values() const noexcept {
+    return {values_.get(), values_ ? values_.get_deleter().count : 0};
+  }
   explicit operator bool() const noexcept { return values_ != nullptr; }
 
  private:
   struct Unmap {
     std::size_t count = 0;
-    void operator()(T* p) const noexcept { munmap(p, count * sizeof(T)); }
+    void operator()(T* p) const noexcept {
+      munmap(const_cast<std::remove_const_t<T>*>(p), count * sizeof(T));
+    }
   };
   std::unique_ptr<T, Unmap> values_;
+};
+
+// One value of type T in a memory-mapped map.
+template <class T>
+class Mapped {
+ public:
+  Mapped() = default;
+  // Null where the map can't be mapped; errno says why.
+  explicit Mapped(int fd) : value_(fd, 1) {}
+  T* get() const noexcept { return value_.get(); }
+  T* operator->() const noexcept { return value_.get(); }
+  explicit operator bool() const noexcept { return static_cast<bool>(value_); }
+
+ private:
+  MappedArray<T> value_;
 };
 
 }  // namespace nids

@@ -9,7 +9,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <span>
+
+#include "nids/live.hpp"
 
 namespace nids {
 namespace {
@@ -34,30 +35,6 @@ Result<T> lookup_beginning(int fd, const char* name) {
   std::memcpy(&value, whole->data(), sizeof(value));
   return value;
 }
-
-// The values of an array that other CPUs and processes write. False where the map can't be mapped:
-// the kernel maps none that was opened to be read only, as pinned ones are.
-template <class T>
-class SharedArray {
- public:
-  SharedArray(int fd, std::size_t count)
-      : bytes_(count * sizeof(T)),
-        address_(fd < 0 ? MAP_FAILED : mmap(nullptr, bytes_, PROT_READ, MAP_SHARED, fd, 0)) {}
-  ~SharedArray() {
-    if (address_ != MAP_FAILED) munmap(address_, bytes_);
-  }
-  SharedArray(const SharedArray&) = delete;
-  SharedArray& operator=(const SharedArray&) = delete;
-
-  explicit operator bool() const { return address_ != MAP_FAILED; }
-  std::span<const T> values() const {
-    return {static_cast<const T*>(address_), bytes_ / sizeof(T)};
-  }
-
- private:
-  std::size_t bytes_;
-  void* address_;
-};
 
 constexpr std::size_t kCounterWords = sizeof(nids_counters) / sizeof(std::uint64_t);
 
@@ -106,17 +83,12 @@ Result<nids_counters> read_block(int fd, std::uint32_t cpu) {
   return before;
 }
 
+// False where the table can't be mapped.
 template <class Set>
-std::optional<nids_sum> live_in(int map, std::size_t sets) {
-  const SharedArray<Set> table(map, sets);
-  if (!table) return std::nullopt;
-  nids_sum live{};
-  for (const Set& set : table.values())
-    for (const auto& slot : set.way) {
-      live.packets += std::uint64_t{slot.state.packets[0]} + slot.state.packets[1];
-      live.bytes += slot.state.bytes[0] + slot.state.bytes[1];
-    }
-  return live;
+bool add_live_of(int map, std::size_t sets, nids_sum& live) {
+  const MappedArray<const Set> table(map, sets);
+  add_live(live, table.values());
+  return static_cast<bool>(table);
 }
 
 }  // namespace
@@ -237,9 +209,10 @@ Result<KernelReading> Maps::read() const {
   auto info_value = info();
   if (!info_value) return info_value.error();
   reading.info = *info_value;
-  const SharedArray<nids_counters> blocks(fd("nids_counters"), reading.info.cpus);
+  // The kernel maps none that was opened to be read only, as pinned ones are.
+  const MappedArray<const nids_counters> blocks(fd("nids_counters"), reading.info.cpus);
   for (std::uint32_t cpu = 0; cpu < reading.info.cpus; ++cpu) {
-    auto block = blocks ? Result<nids_counters>(read_block(blocks.values()[cpu]))
+    auto block = blocks ? Result<nids_counters>(read_block(blocks[cpu]))
                         : read_block(fd("nids_counters"), cpu);
     if (!block) return block.error();
     add_counters(reading.counters, *block);
@@ -256,10 +229,11 @@ Result<KernelReading> Maps::read() const {
 std::optional<nids_sum> Maps::live_by_scan() const {
   const auto known = info();
   if (!known) return std::nullopt;
-  const auto ipv4 = live_in<nids_flow4_set>(fd("nids_flows4"), known->cpus * known->sets4_per_cpu);
-  const auto ipv6 = live_in<nids_flow6_set>(fd("nids_flows6"), known->cpus * known->sets6_per_cpu);
-  if (!ipv4 || !ipv6) return std::nullopt;
-  return nids_sum{ipv4->packets + ipv6->packets, ipv4->bytes + ipv6->bytes};
+  nids_sum live{};
+  const bool is_whole =
+      add_live_of<nids_flow4_set>(fd("nids_flows4"), known->cpus * known->sets4_per_cpu, live) &&
+      add_live_of<nids_flow6_set>(fd("nids_flows6"), known->cpus * known->sets6_per_cpu, live);
+  return is_whole ? std::optional(live) : std::nullopt;
 }
 
 Result<std::vector<Fd>> Maps::rings() const {

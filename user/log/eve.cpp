@@ -93,6 +93,17 @@ void EveLog::write(std::string_view line, nids_agent_counters& counters) {
   if (written > 0) is_torn_ = !take_back(written);
 }
 
+void EveLog::replace(int fd) {
+  if (fd_ >= 0) close(fd_);
+  fd_ = fd;
+  is_torn_ = false;
+}
+
+std::uint64_t EveLog::end_bytes() const {
+  const off_t end = lseek(fd_, 0, SEEK_CUR);
+  return end < 0 ? 0 : static_cast<std::uint64_t>(end);
+}
+
 std::size_t EveLog::write_once(std::string_view bytes) {
   ssize_t written = 0;
   do written = ::write(fd_, bytes.data(), bytes.size());

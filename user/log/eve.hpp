@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,6 +30,12 @@ class EveLog {
   // One write(2) for a line that ends in a newline; raises eve_lines or eve_lost. Blocks only
   // where the fd does.
   void write(std::string_view line, nids_agent_counters& counters);
+
+  // Goes on in another file, which it owns from now on. Of the old one nothing is cut.
+  void replace(int fd);
+
+  // Where the last line ends, whoever else writes to the file; 0: no such thing, as in a pipe.
+  std::uint64_t end_bytes() const;
 
   bool degraded() const { return is_degraded_; }  // the last line was lost
 

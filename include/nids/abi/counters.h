@@ -20,6 +20,13 @@ struct nids_class_sum {
 	struct nids_sum lost; /* wanted above, but the ring was full */
 };
 
+/* How many samples of one finding went up from a CPU in the second that began then. */
+struct nids_finding_budget {
+	__u32 since_ticks;
+	__u32 used;
+};
+NIDS_ABI_SIZE(struct nids_finding_budget, 8);
+
 enum nids_direction { NIDS_INGRESS = 0, NIDS_EGRESS = 1 };
 
 /* One CPU's counters. Only that CPU writes them, with plain stores.
@@ -82,7 +89,8 @@ struct nids_agent_counters {
 	__u64 store_index_bytes;
 	__u64 store_oldest_wall_ns; /* of the oldest packet kept; 0: none, or not known */
 	__u64 eve_lines;
-	__u64 eve_lost; /* lines the disk refused */
+	__u64 eve_lost;		 /* lines the disk refused */
+	__u64 eve_files_removed; /* old ones, for newer ones: eve.keep */
 	__u64 flows_tracked;
 	__u64 flows_evicted;	      /* from the agent's table, at its cap */
 	__u64 suppressions_evicted;   /* before their time: an alert may have come twice */
@@ -97,10 +105,11 @@ struct nids_agent_counters {
 	__u64 reader_pid;	  /* of the process that takes records from the rings */
 	__u64 reader_start_ticks; /* as pid_start_ticks */
 };
-NIDS_ABI_SIZE(struct nids_agent_counters, 352);
+NIDS_ABI_SIZE(struct nids_agent_counters, 360);
 
-#define NIDS_DEGRADED_EVE    0x1 /* eve.json can't be written */
-#define NIDS_DEGRADED_RETAIN 0x2 /* packets can't be kept */
-#define NIDS_DEGRADED_IPFIX  0x4 /* the collector can't be reached */
+#define NIDS_DEGRADED_EVE      0x1 /* eve.json can't be written */
+#define NIDS_DEGRADED_RETAIN   0x2 /* packets can't be kept */
+#define NIDS_DEGRADED_IPFIX    0x4 /* the collector can't be reached */
+#define NIDS_DEGRADED_EVE_FILE 0x8 /* eve.json can't be renamed or opened anew */
 
 #endif

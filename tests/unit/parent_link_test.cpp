@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/parent_link.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <string>
+
+namespace nids {
+namespace {
+
+constexpr std::uint64_t kLimit = 100;
+
+class AgentsEnd : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto made = make_link();
+    ASSERT_TRUE(made);
+    parent_ = std::move(made->first);
+    agent_ = std::move(made->second);
+    file_ = Fd{open("/tmp", O_TMPFILE | O_RDWR | O_APPEND, 0600)};
+    ASSERT_TRUE(file_);
+    Sinks sinks;
+    sinks.eve.emplace(dup(file_.get()));  // one position: what is written here stands there too
+    pipeline_.emplace(default_config(), std::map<std::uint32_t, std::string>{}, std::move(sinks));
+  }
+  void write_bytes(std::size_t count) const {
+    const std::string text(count, 'x');
+    ASSERT_EQ(write(file_.get(), text.data(), count), static_cast<ssize_t>(count));
+  }
+  bool is_asked() const {
+    const auto said = hear(parent_.get());
+    return said && said->word == Word::kEveIsFull;
+  }
+  Fd parent_, agent_, file_;
+  std::optional<Pipeline> pipeline_;
+};
+
+TEST_F(AgentsEnd, AsksOnceForAFileThatIsLongEnough) {
+  ParentLink link(std::move(agent_), kLimit);
+  write_bytes(kLimit - 1);
+  link.eve_line_written(*pipeline_);
+  EXPECT_FALSE(is_asked());
+  write_bytes(1);
+  for (int i = 0; i < 3; ++i) link.eve_line_written(*pipeline_);
+  EXPECT_TRUE(is_asked());
+  EXPECT_FALSE(is_asked());
+}
+
+TEST_F(AgentsEnd, TakesTheFileBetweenTwoLinesOfABurst) {
+  ParentLink link(std::move(agent_), kLimit);
+  write_bytes(kLimit);
+  link.eve_line_written(*pipeline_);
+  const Fd next{open("/tmp", O_TMPFILE | O_RDWR | O_APPEND, 0600)};
+  ASSERT_TRUE(say(parent_.get(), Word::kEveFile, 0, next.get()));
+  link.eve_line_written(*pipeline_);
+  EXPECT_EQ(pipeline_->eve_bytes(), 0u);
+  EXPECT_EQ(pipeline_->degraded(), 0u);
+}
+
+TEST_F(AgentsEnd, RefusalIsShownAndNotAskedAgainAtOnce) {
+  ParentLink link(std::move(agent_), kLimit);
+  write_bytes(kLimit);
+  link.eve_line_written(*pipeline_);
+  ASSERT_TRUE(is_asked());
+  ASSERT_TRUE(say(parent_.get(), Word::kEveRefused));
+  link.hear_all(*pipeline_);
+  EXPECT_EQ(pipeline_->degraded(), std::uint64_t{NIDS_DEGRADED_EVE_FILE});
+  link.eve_line_written(*pipeline_);
+  EXPECT_FALSE(is_asked());
+  // A file that comes by SIGHUP ends it.
+  ASSERT_TRUE(say(parent_.get(), Word::kEveFile, 0, file_.get()));
+  link.hear_all(*pipeline_);
+  EXPECT_EQ(pipeline_->degraded(), 0u);
+}
+
+TEST_F(AgentsEnd, NeverAsksWithoutALimit) {
+  ParentLink link(std::move(agent_), 0);
+  write_bytes(10 * kLimit);
+  link.eve_line_written(*pipeline_);
+  EXPECT_FALSE(is_asked());
+}
+
+TEST_F(AgentsEnd, FullLinkIsNotWaitedFor) {
+  while (say(agent_.get(), Word::kEveIsFull)) {
+  }
+  ParentLink link(std::move(agent_), kLimit);
+  write_bytes(kLimit);
+  link.eve_line_written(*pipeline_);
+  EXPECT_FALSE(link.is_ending());
+}
+
+TEST_F(AgentsEnd, EndsByWordAndByTheParentsEnd) {
+  {
+    ParentLink link(std::move(agent_), kLimit);
+    link.hear_all(*pipeline_);
+    EXPECT_FALSE(link.is_ending());
+    ASSERT_TRUE(say(parent_.get(), Word::kEnd));
+    link.hear_all(*pipeline_);
+    EXPECT_TRUE(link.is_ending());
+  }
+  auto another = make_link();
+  ASSERT_TRUE(another);
+  ParentLink link(std::move(another->second), kLimit);
+  another->first = Fd{};
+  link.hear_all(*pipeline_);
+  EXPECT_TRUE(link.is_ending());
+}
+
+}  // namespace
+}  // namespace nids

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/child.hpp"
+
+#include <unistd.h>
+
+#include <map>
+#include <optional>
+
+#include "agent/agent.hpp"
+#include "agent/class_table.hpp"
+#include "agent/privileges.hpp"
+#include "agent/process.hpp"
+#include "kernel/commands.hpp"
+
+namespace nids {
+namespace {
+
+// Told before the first record is read. Where the parent was killed before that, nobody who comes
+// after it knows of this process, and it must not read.
+bool tell_reader(const std::vector<Attachment>& attachments, int parent) {
+  const ProcessIdentity self = this_process();
+  for (const Attachment& one : attachments) {
+    const Mapped<nids_agent_counters> agent{one.maps.fd("nids_agent")};
+    if (!agent) return false;
+    agent->reader_start_ticks = self.start_ticks;
+    __atomic_store_n(&agent->reader_pid, self.pid, __ATOMIC_SEQ_CST);
+  }
+  return getppid() == parent;
+}
+
+void start_store(Store& store, const ChildParts& parts) {
+  const auto repaired = store.start();
+  if (!repaired)
+    return parts.error(repaired.error().message() + "; packets are kept, but can't be asked for");
+  if (repaired->cut_bytes != 0)
+    parts.warning(std::to_string(repaired->cut_bytes) +
+                  " bytes of a packet that was not written to its end were cut off");
+  for (const std::string& file : repaired->damaged)
+    parts.warning("the packets in " + file + " can't be read to its end; it stays as it is");
+}
+
+}  // namespace
+
+void run_child(ChildParts parts) {
+  if (!tell_reader(parts.attachments, parts.parent)) _exit(1);
+  std::map<std::uint32_t, std::string> names;
+  for (const Attachment& one : parts.attachments)
+    names[static_cast<std::uint32_t>(one.ifindex)] = one.ifname;
+  // All that needs root is opened now; what the agent does not need it does not keep.
+  std::vector<Watched> watched;
+  std::map<std::uint32_t, FlowCommands> commands;
+  Result<void> result;
+  for (Attachment& one : parts.attachments) {
+    auto rings = one.maps.rings();
+    auto tables = FlowMaps::of(one.maps);
+    if (!rings) result = rings.error();
+    if (!tables) result = tables.error();
+    if (rings && tables) watched.push_back({&one, std::move(*rings), std::move(*tables)});
+    // Tables that it has nothing to say to it can't write to.
+    if ((abi_features(parts.config) & NIDS_FEATURE_COMMANDS) != 0)
+      commands.emplace(static_cast<std::uint32_t>(one.ifindex), FlowCommands(one.maps));
+    one.maps.keep_only({"nids_agent"});
+  }
+  parts.sinks.steer = [&](std::uint32_t ifindex, const nids_flow_key& key, nids_slot_address slot,
+                          std::uint8_t word) {
+    const auto found = commands.find(ifindex);
+    return found == commands.end() ? 0 : found->second.give(key, slot, word);
+  };
+  const bool is_stdout = parts.config.eve.path == "-";
+  ParentLink parent(std::move(parts.link), is_stdout ? 0 : parts.config.eve.rotate_bytes);
+  if (parts.sinks.store) start_store(*parts.sinks.store, parts);
+  Pipeline pipeline(parts.config, std::move(names), std::move(parts.sinks), parts.selection);
+  const auto ticks = sample_ticks(watched.empty() ? 1 : watched.front().tables.info.tick_ns);
+  if (!ticks) result = ticks.error();
+  if (result) result = drop_privileges(agent_user());
+  std::optional<Control> questions;
+  if (parts.control_listener)
+    questions.emplace(std::move(parts.control_listener), pipeline, Control::Limits{});
+  if (result)
+    result = run_agent(watched, *ticks, pipeline, questions ? &*questions : nullptr, parent);
+  if (!result) parts.error(result.error().message());
+  // Not exit(): the parent's objects are here too, and are not ours to end.
+  _exit(result ? 0 : 1);
+}
+
+}  // namespace nids

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent's process from the fork to its end: takes what it needs, gives up every privilege, and
+// reads records until its parent ends it.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "agent/pipeline.hpp"
+#include "config/config.hpp"
+#include "kernel/attachment.hpp"
+
+namespace nids {
+
+struct ChildParts {
+  const Config& config;
+  std::vector<Attachment>& attachments;  // of their maps only those stay open that it needs
+  Sinks sinks;
+  Fd link;              // to the parent
+  Fd control_listener;  // none: nobody can ask for flows
+  int parent;           // its pid
+  const Selection& selection;
+  std::function<void(const std::string&)> warning, error;
+};
+
+[[noreturn]] void run_child(ChildParts parts);
+
+}  // namespace nids

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parent's part in renewing the EVE file: answers the agent that asks for another one, and
+// gives it one when somebody wants it opened anew. Never waits for the agent.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "agent/eve_files.hpp"
+#include "agent/link.hpp"
+
+namespace nids {
+
+class EveRenewal {
+ public:
+  using Tell = std::function<void(const std::string&)>;
+
+  EveRenewal(EveFiles files, Tell info, Tell error)
+      : files_(std::move(files)), info_(std::move(info)), error_(std::move(error)) {}
+
+  EveFiles& files() { return files_; }
+
+  // The file is to be opened anew, by the next call of serve().
+  void ask_reopen();
+
+  // Hears one word of the agent, and does what it asks for here and what is due. Returns the word.
+  Word serve(int link);
+
+ private:
+  void give(int link, Result<EveFiles::Renewed> renewed);
+  void refuse(int link, const std::string& why);
+
+  EveFiles files_;
+  Tell info_, error_;
+  std::string last_error_;  // said once, until it is another one or all is well
+  bool is_due_ = false;
+};
+
+}  // namespace nids

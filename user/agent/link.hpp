@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the parent and the agent say to each other over their socket pair: words, some with an open
+// file. Never waits, and believes neither side.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include "kernel/handle.hpp"
+#include "nids/result.hpp"
+
+namespace nids {
+
+enum class Word : std::uint32_t {
+  kGone,        // never said: the other side is gone, or speaks another language
+  kNothing,     // never said: there is none now
+  kRunning,     // agent: it takes records
+  kHasEnough,   // agent: Pipeline::has_enough(); it goes on counting until it is ended
+  kEveIsFull,   // agent: it wants another EVE file
+  kEveFile,     // parent, with that file; the number: old ones removed for it
+  kEveRefused,  // parent: the agent is to go on with what it has
+  kEnd,         // parent: take what is left, and end
+};
+
+struct Said {
+  Word word = Word::kGone;
+  std::uint32_t number = 0;
+  Fd file;
+};
+
+// Both ends.
+[[nodiscard]] Result<std::pair<Fd, Fd>> make_link();
+
+// False where the other side does not take it now, or is gone; errno says why. `file` is lent.
+[[nodiscard]] bool say(int link, Word word, std::uint32_t number = 0, int file = -1);
+
+// The next word; nothing where there is none now.
+[[nodiscard]] std::optional<Said> hear(int link);
+
+}  // namespace nids

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/parent_link.hpp"
+
+namespace nids {
+namespace {
+
+constexpr auto kAskAgainAfter = std::chrono::seconds(10);  // after a refusal
+
+}  // namespace
+
+void ParentLink::hear_all(Pipeline& pipeline) {
+  while (auto said = hear(link_.get())) {
+    if (said->word == Word::kGone) {
+      is_ending_ = true;
+      return;
+    }
+    take(std::move(*said), pipeline);
+  }
+}
+
+void ParentLink::take(Said said, Pipeline& pipeline) {
+  switch (said.word) {
+    case Word::kEveFile:
+      is_waiting_ = false;
+      if (said.file) pipeline.take_eve_file(said.file.release(), said.number);
+      break;
+    case Word::kEveRefused:
+      is_waiting_ = false;
+      ask_again_ = std::chrono::steady_clock::now() + kAskAgainAfter;
+      pipeline.keep_eve_file();
+      break;
+    case Word::kEnd:
+      is_ending_ = true;
+      break;
+    default:
+      break;
+  }
+}
+
+void ParentLink::eve_line_written(Pipeline& pipeline) {
+  if (is_waiting_) return hear_all(pipeline);
+  if (rotate_bytes_ == 0 || pipeline.eve_bytes() < rotate_bytes_) return;
+  const auto now = std::chrono::steady_clock::now();
+  if (now < ask_again_) return;
+  is_waiting_ = say(link_.get(), Word::kEveIsFull);
+  if (!is_waiting_) ask_again_ = now + kAskAgainAfter;
+}
+
+}  // namespace nids

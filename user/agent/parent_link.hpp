@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent's end of its link to the parent: asks for another EVE file in time, takes what is
+// given, and hears when to end. Opens nothing, and never waits.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <utility>
+
+#include "agent/link.hpp"
+#include "agent/pipeline.hpp"
+
+namespace nids {
+
+class ParentLink {
+ public:
+  // `rotate_bytes`: an EVE file of this length is to be replaced; 0: never asks.
+  ParentLink(Fd link, std::uint64_t rotate_bytes)
+      : link_(std::move(link)), rotate_bytes_(rotate_bytes) {}
+
+  int fd() const { return link_.get(); }
+  [[nodiscard]] bool tell_running() const { return say(link_.get(), Word::kRunning); }
+  [[nodiscard]] bool tell_enough() const { return say(link_.get(), Word::kHasEnough); }
+
+  // All that the parent has said since the last call.
+  void hear_all(Pipeline& pipeline);
+  // After each line: a burst of them has a turn of its own, so that the file is not much longer.
+  void eve_line_written(Pipeline& pipeline);
+
+  bool is_ending() const { return is_ending_; }  // told so, or the parent is gone
+
+ private:
+  void take(Said said, Pipeline& pipeline);
+
+  Fd link_;
+  std::uint64_t rotate_bytes_;
+  bool is_waiting_ = false;  // for an answer
+  bool is_ending_ = false;
+  std::chrono::steady_clock::time_point ask_again_{};
+};
+
+}  // namespace nids

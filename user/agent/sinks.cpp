@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/sinks.hpp"
+
+#include "agent/outputs.hpp"
+
+namespace nids {
+namespace {
+
+Result<Store> open_store(const Config& config, const std::string& path,
+                         const std::vector<Attachment>& attachments) {
+  std::map<std::uint32_t, pcapng::Interface> interfaces;
+  for (const Attachment& one : attachments)
+    interfaces[static_cast<std::uint32_t>(one.ifindex)] = {
+        .name = one.ifname, .description = {}, .link_type = 1, .snap_len = 0};
+  auto fd = open_packet_directory(path, agent_user());
+  if (!fd) return fd.error();
+  return Store::open(fd->get(), path, interfaces, store_limits(config, Store::WhenBehind::kLose));
+}
+
+}  // namespace
+
+EveFiles eve_files(const Config::Eve& config, const Paths& paths) {
+  const bool is_default = config.path.empty();
+  return {is_default ? paths.eve : config.path,
+          is_default,
+          {.rotate_bytes = config.rotate_bytes, .keep = config.keep}};
+}
+
+Sinks open_sinks(const Config& config, const Paths& paths,
+                 const std::vector<Attachment>& attachments, EveFiles& eve,
+                 const std::function<void(const std::string&)>& error) {
+  Sinks sinks;
+  const auto missing = [&](const Error& why) {
+    error(why.message() + "; counting and alerting go on");
+    return true;
+  };
+  if (config.eve.enabled) {
+    if (auto fd = eve.open())
+      sinks.eve.emplace(fd->release());
+    else
+      sinks.eve_is_missing = missing(fd.error());
+  }
+  if (config.retain.enabled) {
+    const std::string& directory = config.retain.directory;
+    auto store = open_store(config, directory.empty() ? paths.packets : directory, attachments);
+    if (store)
+      sinks.store.emplace(std::move(*store));
+    else
+      sinks.store_is_missing = missing(store.error());
+  }
+  if (config.ipfix.collector.ip_version != 0) {
+    auto exporter = UdpExporter::open(
+        config.ipfix.collector,
+        {.domain = config.ipfix.domain, .template_seconds = config.ipfix.template_seconds});
+    if (exporter)
+      sinks.exporter.emplace(std::move(*exporter));
+    else
+      sinks.exporter_is_missing = missing(exporter.error());
+  }
+  return sinks;
+}
+
+}  // namespace nids
