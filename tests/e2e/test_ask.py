@@ -194,6 +194,11 @@ class Ask(SinkCase):
         self.assertIn("pcap reindex", self.ask("alerts", code=1).stderr)
         self.assertIn("5 packets and 5 alerts", self.ask("pcap", "reindex").stderr)
         self.assertEqual(self.alerts(), before)
+        watch = self.kept(2, stop=False)  # the agent's user goes on with what root has made
+        done = self.ask("pcap", "reindex", code=1)
+        self.assertIn("agent", done.stderr)
+        self.assertEqual(watch.stop(), 0, watch.err)
+        self.assertEqual([one["id"] for one in self.alerts()], [1, 2, 3, 4, 5, 6, 7])
 
     def test_without_rights_the_hint_is_sudo(self):
         self.kept(1)
