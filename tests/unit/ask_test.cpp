@@ -233,6 +233,21 @@ TEST_F(Ask, AFileIsReplacedWholeOrNotAtAll) {
   EXPECT_EQ(status.st_mode & 0777u, 0600u);
 }
 
+TEST_F(Ask, AnExportThatIsKilledLeavesNothing) {
+  if (const int fd = ::open(kept.path.c_str(), O_TMPFILE | O_WRONLY, 0600); fd >= 0)
+    ::close(fd);
+  else
+    GTEST_SKIP() << "this file system has no files without a name";
+  auto output = OutputFile::create(file);
+  ASSERT_TRUE(output);
+  ASSERT_TRUE(output->write(std::as_bytes(std::span("packets"))));
+  EXPECT_FALSE(has_leftovers());
+  EXPECT_FALSE(std::filesystem::exists(file));
+  ASSERT_TRUE(output->keep());
+  EXPECT_EQ(std::filesystem::file_size(file), 8u);
+  EXPECT_FALSE(has_leftovers());
+}
+
 TEST_F(Ask, ALinkIsNotWrittenThrough) {
   std::filesystem::create_symlink(kept.path + "/target", file);
   choice.alert = 1;

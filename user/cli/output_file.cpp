@@ -12,6 +12,8 @@
 namespace nids {
 namespace {
 
+constexpr int kMostAttempts = 100;
+
 Error cannot_write(const std::string& path, int error) {
   return {.action = "write " + (path == "-" ? "to standard output" : path), .error_number = error};
 }
@@ -24,13 +26,18 @@ std::string beside(const std::string& path, int attempt) {
          std::to_string(getpid()) + "-" + std::to_string(attempt) + ".part";
 }
 
+std::string directory_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == path.npos ? "." : path.substr(0, slash + 1);
+}
+
 }  // namespace
 
 Result<OutputFile> OutputFile::create(const std::string& path) {
   if (path == "-") {
     Fd fd{fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)};
     if (!fd) return cannot_write(path, errno);
-    return OutputFile(std::move(fd), path, "");
+    return OutputFile(std::move(fd), path, Kind::kAsItIs);
   }
   struct stat status {};
   const bool is_there = lstat(path.c_str(), &status) == 0;
@@ -41,20 +48,23 @@ Result<OutputFile> OutputFile::create(const std::string& path) {
   if (is_there && !S_ISREG(status.st_mode)) {
     Fd fd{open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY)};
     if (!fd) return cannot_write(path, errno);
-    return OutputFile(std::move(fd), path, "");
+    return OutputFile(std::move(fd), path, Kind::kAsItIs);
   }
+  Fd nameless{open(directory_of(path).c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600)};
+  if (nameless) return OutputFile(std::move(nameless), path, Kind::kNameless);
   for (int attempt = 0;; ++attempt) {
     const std::string temporary = beside(path, attempt);
     constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY;
     Fd fd{open(temporary.c_str(), kFlags, 0600)};
-    if (fd) return OutputFile(std::move(fd), path, temporary);
-    if (errno != EEXIST || attempt == 100) return cannot_write(path, errno);
+    if (fd) return OutputFile(std::move(fd), path, Kind::kNamed, temporary);
+    if (errno != EEXIST || attempt == kMostAttempts) return cannot_write(path, errno);
   }
 }
 
 OutputFile::OutputFile(OutputFile&& other) noexcept
     : fd_(std::move(other.fd_)),
       path_(std::move(other.path_)),
+      kind_(other.kind_),
       temporary_(std::exchange(other.temporary_, {})),
       is_unwanted_(other.is_unwanted_) {}
 
@@ -75,8 +85,22 @@ Result<void> OutputFile::write(std::span<const std::byte> bytes) {
   return {};
 }
 
+// What has none gets a name beside its place: only a rename replaces what stands there.
+Result<void> OutputFile::name() {
+  const std::string self = "/proc/self/fd/" + std::to_string(fd_.get());
+  for (int attempt = 0; temporary_.empty(); ++attempt) {
+    const std::string temporary = beside(path_, attempt);
+    if (linkat(AT_FDCWD, self.c_str(), AT_FDCWD, temporary.c_str(), AT_SYMLINK_FOLLOW) == 0)
+      temporary_ = temporary;
+    else if (errno != EEXIST || attempt == kMostAttempts)
+      return cannot_write(path_, errno);
+  }
+  return {};
+}
+
 Result<void> OutputFile::keep() {
-  if (temporary_.empty()) return {};
+  if (kind_ == Kind::kAsItIs) return {};
+  if (auto named = name(); !named) return named;
   // Some file systems tell only now that there was no room.
   if (close(fd_.release()) != 0) return cannot_write(path_, errno);
   if (rename(temporary_.c_str(), path_.c_str()) != 0) return cannot_write(path_, errno);

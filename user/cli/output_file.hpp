@@ -13,8 +13,9 @@ namespace nids {
 
 class OutputFile {
  public:
-  // "-" is standard output. A regular file is made beside its place, with rights for its owner
-  // only, and takes it in keep(); what stood there until then stays as it was. Pipes and devices
+  // "-" is standard output. A regular file is made beside its place, without a name where the file
+  // system can do that, so that not even a kill leaves anything. It has rights for its owner only,
+  // and takes its place in keep(); what stood there until then stays as it was. Pipes and devices
   // are written to as they are. Links are refused.
   static Result<OutputFile> create(const std::string& path);
   OutputFile(OutputFile&& other) noexcept;
@@ -29,12 +30,15 @@ class OutputFile {
   bool is_terminal() const;
 
  private:
-  OutputFile(Fd fd, std::string path, std::string temporary)
-      : fd_(std::move(fd)), path_(std::move(path)), temporary_(std::move(temporary)) {}
+  enum class Kind { kAsItIs, kNameless, kNamed };
+  OutputFile(Fd fd, std::string path, Kind kind, std::string temporary = {})
+      : fd_(std::move(fd)), path_(std::move(path)), kind_(kind), temporary_(std::move(temporary)) {}
+  Result<void> name();
 
   Fd fd_;
   std::string path_;
-  std::string temporary_;  // empty: the place is written to as it is
+  Kind kind_;
+  std::string temporary_;  // empty: there is no name that would have to go
   bool is_unwanted_ = false;
 };
 
