@@ -164,6 +164,16 @@ class Ask(SinkCase):
         told = [json.loads(line) for line in path.read_text().splitlines()]
         self.assertGreater(told[0]["id"], 3)
         self.assertGreaterEqual(told[0]["src_port"], 40000)
+        # An index that was made anew is found by itself.
+        self.assertEqual(watch.stop(), 0, watch.err)
+        for file in self.lab.pcap_dir.glob("index.sqlite*"):
+            file.unlink()
+        self.ask("pcap", "reindex")
+        watch = self.attach()
+        size = path.stat().st_size
+        self.lab.far.send_frames("v1", [netis(next(ports))])
+        wait_for("a line more", lambda: path.stat().st_size > size)
+        self.assertGreater(json.loads(path.read_text().splitlines()[-1])["id"], told[-1]["id"])
         follow.send_signal(signal.SIGINT)
         self.assertEqual(follow.wait(5), 0)
         self.assertEqual(watch.stop(), 0, watch.err)

@@ -184,6 +184,20 @@ void print_new(const IndexedAlert& one, const AlertsArguments& arguments, Io& io
 
 volatile std::sig_atomic_t g_is_over = 0;
 
+// Those behind `seen`. Returns the last one's id, which may have been committed only now.
+Result<std::uint64_t> tell_new(const Index& index, Question& question, std::uint64_t seen,
+                               const AlertsArguments& arguments, Io& io) {
+  question.query.after_id = seen;
+  std::uint64_t last = seen;
+  auto asked = question.ask(index, [&](const IndexedAlert& alert) {
+    print_new(alert, arguments, io);
+    last = alert.alert.id;
+    return g_is_over == 0 && io.out;
+  });
+  if (!asked) return asked.error();
+  return last;
+}
+
 // Waits are interrupted, not begun again.
 void end_at_signals() {
   struct sigaction action {};
@@ -196,7 +210,7 @@ void end_at_signals() {
 Exit run_alerts_list(const AlertsArguments& arguments, Io& io) {
   ignore_broken_pipes();
   const auto question = question_of(arguments);
-  if (!question) return usage(question.error().message(), io, "alerts list");
+  if (!question) return usage(question.error().message(), io, "alerts");
   const auto store = open_kept_store(arguments.retain, io);
   if (!store) return kFailed;
   const auto printed =
@@ -223,26 +237,24 @@ Exit run_alerts_show(const AlertsArguments& arguments, Io& io) {
 Exit run_alerts_follow(const AlertsArguments& arguments, Io& io) {
   ignore_broken_pipes();
   auto question = question_of(arguments);
-  if (!question) return usage(question.error().message(), io, "alerts follow");
-  const auto store = open_kept_store(arguments.retain, io);
+  if (!question) return usage(question.error().message(), io, "alerts");
+  auto store = open_kept_store(arguments.retain, io);
   if (!store) return kFailed;
   g_is_over = 0;
   end_at_signals();
   std::optional<std::uint64_t> seen;
   while (g_is_over == 0 && io.out) {
+    if (has_another_index(*store)) {
+      store = open_kept_store(arguments.retain, io);
+      if (!store) return kFailed;
+    }
     const auto last = store->index.last_alert_id();
     if (!last) return fail(last.error(), io);
     if (!seen) seen = *last;
     if (*last > *seen) {
-      question->query.after_id = *seen;
-      std::uint64_t last_id = *last;  // or a later one, of what was committed meanwhile
-      auto asked = question->ask(store->index, [&](const IndexedAlert& alert) {
-        print_new(alert, arguments, io);
-        last_id = std::max(last_id, alert.alert.id);
-        return g_is_over == 0 && io.out;
-      });
-      if (!asked) return fail(asked.error(), io);
-      seen = last_id;
+      const auto told = tell_new(store->index, *question, *seen, arguments, io);
+      if (!told) return fail(told.error(), io);
+      seen = std::max(*last, *told);
     }
     poll(nullptr, 0, kPoll_ms);
   }

@@ -39,6 +39,12 @@ Result<void> check_index(int directory_fd, const std::string& directory) {
                .hint = reindex_command(directory)};
 }
 
+// 0: there is none.
+std::uint64_t index_inode(int directory_fd) {
+  struct stat status {};
+  return fstatat(directory_fd, Index::kFile, &status, AT_SYMLINK_NOFOLLOW) == 0 ? status.st_ino : 0;
+}
+
 }  // namespace
 
 std::optional<std::string> kept_directory(const std::optional<std::string>& retain, Io& io) {
@@ -65,7 +71,13 @@ std::optional<KeptStore> open_kept_store(const std::optional<std::string>& retai
     fail(with_hint(index.error(), reindex_command(*directory)), io);
     return std::nullopt;
   }
-  return KeptStore{*directory, std::move(fd), std::move(*index)};
+  const std::uint64_t inode = index_inode(fd.get());
+  return KeptStore{*directory, std::move(fd), std::move(*index), inode};
+}
+
+bool has_another_index(const KeptStore& store) {
+  const std::uint64_t inode = index_inode(store.fd.get());
+  return inode != 0 && inode != store.index_inode;
 }
 
 Result<KeptAmount> kept_of_flow(const Index& index, const KeptFlow& flow,

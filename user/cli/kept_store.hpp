@@ -22,9 +22,13 @@ struct KeptStore {
   std::string directory;
   Fd fd;
   Index index;
+  std::uint64_t index_inode = 0;
 };
 // Says why there is none, and what to do, and returns nothing then.
 std::optional<KeptStore> open_kept_store(const std::optional<std::string>& retain, Io&);
+
+// Whether the index was made anew since; not while there is none.
+bool has_another_index(const KeptStore& store);
 
 // Packets and their bytes of a flow. `on_span` may be empty.
 struct KeptAmount {

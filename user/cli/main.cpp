@@ -14,6 +14,7 @@
 #include <exception>
 #include <functional>
 #include <iostream>
+#include <limits>
 
 #include "cli/command.hpp"
 #include "cli/logging.hpp"
@@ -134,13 +135,22 @@ void add_replay(CLI::App& app) {
   sub->callback([] { g_command = [](Io& io) { return run_replay(a, io); }; });
 }
 
+// The parser takes -1 for a large number.
+CLI::Validator alert_id() {
+  CLI::Validator range =
+      CLI::Range(std::uint64_t{1}, std::uint64_t{std::numeric_limits<std::int64_t>::max()});
+  return range.description("");  // which help would show
+}
+
 void add_retain(CLI::App* sub, std::optional<std::string>& directory) {
   sub->add_option("--retain", directory, "where packets are kept; none: where attach keeps them")
       ->type_name("DIR");
 }
 
 void add_choice(CLI::App* sub, KeptChoice& choice) {
-  sub->add_option("--alert", choice.alert, "of this alert's flow")->type_name("ID");
+  sub->add_option("--alert", choice.alert, "of this alert's flow")
+      ->type_name("ID")
+      ->check(alert_id());
   sub->add_option("--flow", choice.flow, "of this flow")->type_name("COMMUNITY_ID");
   sub->add_option("--filter", choice.filter, "what matches, see pcap-filter(7)")->type_name("EXPR");
   sub->add_option("--since", choice.since,
@@ -213,11 +223,12 @@ void add_alerts(CLI::App& app) {
   });
   auto* show =
       alerts->add_subcommand("show", "all that is known of one, and where its packets lie");
-  show->add_option("ID", a.id, "its number, as list has it")->required();
+  show->add_option("ID", a.id, "its number, as list has it")->required()->check(alert_id());
   show->callback([] { run_alerts = run_alerts_show; });
   alerts->add_subcommand("follow", "new ones as they come, until ^C")->callback([] {
     run_alerts = run_alerts_follow;
   });
+  for (auto* sub : alerts->get_subcommands({})) sub->footer("Options: nids-xdp alerts --help");
   alerts->callback([] { g_command = [](Io& io) { return run_alerts(a, io); }; });
 }
 
