@@ -362,6 +362,7 @@ TEST_F(StoreTest, AFullDiskLosesPacketsByErrorAndCountsEach) {
     bool was_degraded = false;
     for (unsigned i = 0; i < 3000; ++i) {
       keep(store, 1000, kStart + i * kSecond / 100);
+      if (i % 100 == 99) store.settle(counters_);
       was_degraded |= store.degraded();
     }
     store.settle(counters_);

@@ -164,12 +164,13 @@ bool ends_inside_block(const File& file, std::uint64_t at, std::uint64_t size) {
   return length > end - at && length <= pcapng::Reader::kMaxBlock;
 }
 
-Result<void> read_segment(int directory_fd, const SegmentName& name, std::uint64_t size,
-                          std::uint64_t from, Index& index, Repaired& repaired) {
+// Returns how far the segment can be followed.
+Result<std::uint64_t> read_segment(int directory_fd, const SegmentName& name, std::uint64_t size,
+                                   std::uint64_t from, Index& index, Repaired& repaired) {
   const File file(directory_fd, name.file());
   if (!file) {
     repaired.damaged.push_back(name.file());
-    return {};
+    return size;
   }
   pcapng::Reader reader([&](std::uint64_t at, auto to) { return file.read_at(at, to); });
   FlowNames names;
@@ -180,7 +181,7 @@ Result<void> read_segment(int directory_fd, const SegmentName& name, std::uint64
     if (!packet || !*packet) break;
     const KeptFlow flow = names.of(**packet, dlt_of(reader, (*packet)->interface));
     if ((*packet)->offset < from) continue;
-    if (auto added = indexing.add(**packet, flow); !added) return added;
+    if (auto added = indexing.add(**packet, flow); !added) return added.error();
   }
   const std::uint64_t end = reader.end();
   const bool is_torn = end < size && ends_inside_block(file, end, size);
@@ -188,7 +189,21 @@ Result<void> read_segment(int directory_fd, const SegmentName& name, std::uint64
     repaired.cut_bytes += size - end;
   else if (end < size)
     repaired.damaged.push_back(name.file());
-  return indexing.finish(is_torn ? end : size);
+  if (auto finished = indexing.finish(is_torn ? end : size); !finished) return finished.error();
+  return end;
+}
+
+// From where the index ends; from the beginning where the index has what is not there, as a power
+// cut may leave it.
+Result<void> index_segment(int directory_fd, const SegmentName& name, std::uint64_t size,
+                           std::uint64_t indexed, Index& index, Repaired& repaired) {
+  auto end = read_segment(directory_fd, name, size, indexed, index, repaired);
+  if (end && *end < indexed) {
+    if (auto removed = index.remove(name); !removed) return removed;
+    end = read_segment(directory_fd, name, *end, 0, index, repaired);
+  }
+  if (!end) return end.error();
+  return {};
 }
 
 // Closed and with it its lock.
@@ -248,8 +263,8 @@ Result<Repaired> repair(int directory_fd, const std::string& path, Index& index)
     const std::uint64_t indexed =
         before == known->end() || before->second > size ? 0 : before->second;
     if (before != known->end() && indexed == size) continue;
-    auto read = read_segment(directory_fd, name, size, indexed, index, repaired);
-    if (!read) return read.error();
+    auto done = index_segment(directory_fd, name, size, indexed, index, repaired);
+    if (!done) return done.error();
   }
   if (auto committed = index.commit(); !committed) return committed.error();
   return repaired;
