@@ -52,5 +52,5 @@ class SinkCase(lab.LabCase):
         def is_settled():
             nonlocal last
             before, last = last, self.lab.stats()
-            return last if last == before else None
+            return last if last == before and last["retained"]["waiting"] == 0 else None
         return wait_for("counters at rest", is_settled, every=1.2)

@@ -155,7 +155,7 @@ class Usage(Lifecycle):
                      ["--snap", "64 parsecs"]):
             message = self.attach_fails("v0", *argv, code=2)
             self.assertTrue(message, argv)
-        for argv in ([], ["nope"], ["detach"], ["alerts"], ["doctor"], ["lab"],
+        for argv in ([], ["nope"], ["detach"], ["doctor"], ["lab"],
                      ["stats", "v0", "--watch", "0"], ["stats", "v0", "--watch", "nan"]):
             done = self.lab.nids(*argv)
             self.assertEqual((done.returncode, done.stdout), (2, ""), argv)

@@ -14,7 +14,7 @@ from sinks import CONFIG, COUNT, SinkCase
 class PacketDirectory(SinkCase):
     def test_packet_directory_on_a_disk_that_runs_full(self):
         self.config.write_text(CONFIG + "[retain]\nmin_free_percent = 0\n")
-        folder = self.mount("small", "size=256k,mode=755")
+        folder = self.mount("small", "size=1m,mode=755")
         watch = self.attach("--retain", folder)
         self.send()
         stats = self.settled()
@@ -28,10 +28,10 @@ class PacketDirectory(SinkCase):
 
     def test_packet_directory_on_a_disk_with_room_again(self):
         self.config.write_text(CONFIG + "[retain]\nmin_free_percent = 0\n")
-        folder = self.mount("small", "size=256k,mode=755")
+        folder = self.mount("small", "size=1m,mode=755")
         filler = folder / "filler"
         watch = self.attach("--retain", folder)
-        filler.write_bytes(bytes(240 * 1024))
+        filler.write_bytes(bytes(800 * 1024))
         self.send(100)
         lost = wait_for("a loss", lambda: self.lab.stats()["retained"]["lost_by_error"])
         filler.unlink()
@@ -47,8 +47,9 @@ class PacketDirectory(SinkCase):
         self.check_whole_pcapng(stats, folder)
 
     def test_ten_percent_of_the_disk_stay_free(self):
-        folder = self.mount("medium", "size=1m,mode=755")
+        folder = self.mount("medium", "size=16m,mode=755")
         watch = self.attach("--retain", folder)
+        (folder / "filler").write_bytes(bytes(11 << 20))
         self.send(900)
         stats = self.settled()
         self.check_packets_add_up(stats, 900)

@@ -36,6 +36,13 @@ Error refuse(const std::string& path, std::string reason) {
                .hint = "give --retain a directory of its own"};
 }
 
+constexpr std::string_view kIsTaken = "another process does";
+
+Error not_locked(const std::string& path, int error) {
+  if (error != EWOULDBLOCK) return Error{.action = "lock " + path, .error_number = error};
+  return refuse(path, std::string(kIsTaken));
+}
+
 // What stands behind a slash would be looked for in the directory that a link points to.
 std::string without_trailing_slashes(std::string path) {
   const bool is_empty = path.empty();
@@ -121,11 +128,7 @@ Result<Fd> open_packet_directory(const std::string& name, const AgentUser& user)
   if (is_new && fchmod(fd->get(), 0750) != 0)
     return Error{.action = "set the rights of " + path, .error_number = errno};
   if (!is_new && (status.st_mode & S_IWOTH) != 0) return refuse(path, "everybody may write to it");
-  if (flock(fd->get(), LOCK_EX | LOCK_NB) != 0)
-    return Error{.action = "keep packets in " + path,
-                 .error_number = errno == EWOULDBLOCK ? 0 : errno,
-                 .reason = errno == EWOULDBLOCK ? "another process does" : "",
-                 .hint = "give --retain a directory of its own, or attach both interfaces at once"};
+  if (flock(fd->get(), LOCK_EX | LOCK_NB) != 0) return not_locked(path, errno);
   if (status.st_uid == user.uid) return fd;
   if (status.st_uid != 0 && status.st_uid != geteuid())
     return refuse(path, "it belongs to another user");
@@ -135,6 +138,16 @@ Result<Fd> open_packet_directory(const std::string& name, const AgentUser& user)
   if (fchown(fd->get(), user.uid, user.gid) != 0)
     return Error{.action = "give " + path + " to the user " + user.name, .error_number = errno};
   return fd;
+}
+
+Result<Fd> open_free_packet_directory(std::string& path, const AgentUser& user) {
+  constexpr int kAgents = 64;
+  const std::string first = path;
+  for (int number = 2;; ++number) {
+    auto fd = open_packet_directory(path, user);
+    if (fd || fd.error().reason != kIsTaken || number > kAgents) return fd;
+    path = first + "-" + std::to_string(number);
+  }
 }
 
 }  // namespace nids

@@ -25,6 +25,10 @@ enum class WhenFull { kWait, kLose };
 // open: one process at a time keeps packets there.
 [[nodiscard]] Result<Fd> open_packet_directory(const std::string& name, const AgentUser& user);
 
+// The first of `path`, `path`-2, `path`-3 and so on in which no other process keeps packets; `path`
+// then says which.
+[[nodiscard]] Result<Fd> open_free_packet_directory(std::string& path, const AgentUser& user);
+
 // The store's limits as the configuration has them.
 Store::Limits store_limits(const Config& config, Store::WhenBehind when_behind);
 

@@ -36,6 +36,11 @@ auto timeouts(const Config::Flow& config) {
       FlowTable::Limits{}.timeout[std::size_t{kFlowPhases - 1}]};
 }
 
+void add(nids_sum& sum, const nids_sum& more) {
+  sum.packets += more.packets;
+  sum.bytes += more.bytes;
+}
+
 void count(nids_sum& sum, const Packet& packet) {
   sum.packets += 1;
   sum.bytes += packet.bytes.size();
@@ -239,9 +244,13 @@ void Pipeline::take_eve_file(int fd, std::uint32_t removed) {
 
 void Pipeline::watch(const FlowTables& tables, nids_agent_counters& counters) {
   tables_.try_emplace(tables.ifindex, Table{FlowReader(tables), counters});
-  const nids_sum left = std::exchange(counters.held, {});
-  counters.not_kept_by_policy.packets += left.packets;
-  counters.not_kept_by_policy.bytes += left.bytes;
+  // Of an agent that died.
+  const nids_sum held = std::exchange(counters.held, {});
+  add(counters.not_kept_by_policy, held);
+  const nids_sum unwritten = std::exchange(counters.waiting, {});
+  counters.retained.packets -= unwritten.packets;
+  counters.retained.bytes -= unwritten.bytes;
+  add(counters.not_kept_by_error, unwritten);
 }
 
 void Pipeline::scan(const TickClock& clock) {

@@ -6,13 +6,16 @@
 namespace nids {
 namespace {
 
-Result<Store> open_store(const Config& config, const std::string& path,
+Result<Store> open_store(const Config& config, const Paths& paths,
                          const std::vector<Attachment>& attachments) {
   std::map<std::uint32_t, pcapng::Interface> interfaces;
   for (const Attachment& one : attachments)
     interfaces[static_cast<std::uint32_t>(one.ifindex)] = {
         .name = one.ifname, .description = {}, .link_type = 1, .snap_len = 0};
-  auto fd = open_packet_directory(path, agent_user());
+  const bool is_default = config.retain.directory.empty();
+  std::string path = is_default ? paths.packets : config.retain.directory;
+  auto fd = is_default ? open_free_packet_directory(path, agent_user())
+                       : open_packet_directory(path, agent_user());
   if (!fd) return fd.error();
   return Store::open(fd->get(), path, interfaces, store_limits(config, Store::WhenBehind::kLose));
 }
@@ -41,8 +44,7 @@ Sinks open_sinks(const Config& config, const Paths& paths,
       sinks.eve_is_missing = missing(fd.error());
   }
   if (config.retain.enabled) {
-    const std::string& directory = config.retain.directory;
-    auto store = open_store(config, directory.empty() ? paths.packets : directory, attachments);
+    auto store = open_store(config, paths, attachments);
     if (store)
       sinks.store.emplace(std::move(*store));
     else

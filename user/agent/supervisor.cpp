@@ -50,7 +50,7 @@ Result<AttachOutcome> Supervisor::run() {
     stop_agent();
     return started.error();
   }
-  callbacks_.started(eve_is_open_, packets_are_open_);
+  callbacks_.started(eve_is_open_, packets_directory_);
 
   const Ending ending = watch();
   unlink(control_socket().c_str());
@@ -131,7 +131,7 @@ Result<void> Supervisor::start_agent() {
       open_sinks(request_.config, request_.paths, attachments_, eve_.files(), callbacks_.error));
   sinks_->on_alert = callbacks_.alert;
   eve_is_open_ = sinks_->eve.has_value();
-  packets_are_open_ = sinks_->store.has_value();
+  if (sinks_->store) packets_directory_ = sinks_->store->directory();
 
   auto listener = listen_for_control(control_socket(), reader_group());
   if (listener)

@@ -48,7 +48,7 @@ class Supervisor {
     std::function<void(const Alert&)> alert;
     std::function<void()> in_agent;  // first thing in the agent's process
     // Attached, agent running; whether the outputs that are wanted could be opened.
-    std::function<void(bool eve, bool packets)> started;
+    std::function<void(bool eve, const std::string& packets)> started;
   };
 
   Supervisor(AttachRequest request, Callbacks callbacks);
@@ -95,7 +95,8 @@ class Supervisor {
   Fd control_listener_;  // until the agent has it
   int agent_pid_ = 0;
   Fd stay_;  // our bpffs is in the run directory
-  bool eve_is_open_ = false, packets_are_open_ = false;
+  bool eve_is_open_ = false;
+  std::string packets_directory_;  // empty: none are kept
   bool is_doubtful_ = false;
   bool is_left_behind_ = false;  // what `nids-xdp detach` wanted removed
   std::set<int> adopted_;        // interfaces whose programs an earlier agent left

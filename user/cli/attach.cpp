@@ -137,17 +137,16 @@ std::string place_text(const std::string& given, const std::string& otherwise) {
   return given.empty() ? otherwise : printable(given, 4096);
 }
 
-void tell_started(const AttachRequest& request, bool eve, bool packets, Io& io) {
+void tell_started(const AttachRequest& request, bool eve, const std::string& packets, Io& io) {
   if (io.is_quiet) return;
   const Config& config = request.config;
   const std::string alerts =
       config.eve.path == "-" ? "standard output" : place_text(config.eve.path, request.paths.eve);
-  io.err << started_text(
-      {.alerts = eve ? alerts : "",
-       .packets = packets ? place_text(config.retain.directory, request.paths.packets) : "",
-       .now = std::chrono::system_clock::now(),
-       .duration = request.duration,
-       .max_suspicious = request.selection.max_suspicious});
+  io.err << started_text({.alerts = eve ? alerts : "",
+                          .packets = printable(packets, 4096),
+                          .now = std::chrono::system_clock::now(),
+                          .duration = request.duration,
+                          .max_suspicious = request.selection.max_suspicious});
 }
 
 Exit report_outcome(const AttachOutcome& outcome, const AttachRequest& request, std::ostream& out) {
@@ -215,7 +214,7 @@ Exit run_attach(const AttachArguments& arguments, Io& io) {
       .alert = {},
       .in_agent = {},
       .started =
-          [&](bool eve, bool packets) {
+          [&](bool eve, const std::string& packets) {
             if (arguments.daemon)
               daemon.ready();
             else

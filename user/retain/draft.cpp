@@ -26,6 +26,7 @@ void Draft::count(const Entry& entry) {
   const auto own = std::ranges::find(chunk_.shares, entry.counters, &Share::counters);
   Share& share = own != chunk_.shares.end() ? *own : chunk_.shares.emplace_back();
   share.counters = entry.counters;
+  share.begin_waiting({1, entry.captured_bytes});
   for (nids_sum* sum : {&share.kept, &kept_}) {
     sum->packets += 1;
     sum->bytes += entry.captured_bytes;

@@ -185,10 +185,15 @@ Result<std::uint64_t> read_segment(int directory_fd, const SegmentName& name, st
   }
   const std::uint64_t end = reader.end();
   const bool is_torn = end < size && ends_inside_block(file, end, size);
-  if (is_torn && file.cut(end))
+  if (is_torn && file.cut(end)) {
     repaired.cut_bytes += size - end;
-  else if (end < size)
+  } else if (end < size) {
     repaired.damaged.push_back(name.file());
+  }
+  if (end == 0 && (is_torn || size == 0)) {  // not even its header was written
+    ::unlinkat(directory_fd, name.file().c_str(), 0);
+    return end;
+  }
   if (auto finished = indexing.finish(is_torn ? end : size); !finished) return finished.error();
   return end;
 }

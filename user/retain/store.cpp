@@ -22,6 +22,9 @@ constexpr std::uint64_t kRetryAfterNs = 1'000'000'000;
 constexpr std::uint64_t kSegmentShare = 8;              // of the budget, at least so many segments
 constexpr std::uint64_t kLookAtDiskEvery = 256u << 10;  // bytes
 
+// What the index may grow by unseen, of the disk; at most a share of it.
+constexpr double kIndexReserve = 8 << 20, kIndexShare = 1.0 / 16;
+
 enum class Refusal { kNone, kPolicy, kError, kOverload };
 
 void count(nids_sum& sum, const nids_sum& more) {
@@ -52,6 +55,7 @@ struct Store::State {
   pcapng::Bytes header;                                      // of every segment
   pcapng::Bytes trailer;                                     // likewise
   pcapng::Bytes block;                                       // of the packet at hand
+  std::uint64_t index_bytes = 0;                             // that it may add to the index
 
   std::unique_ptr<Index> index;  // until the writer has it
   std::unique_ptr<Writer> writer;
@@ -138,6 +142,7 @@ void Store::State::make_block(const Packet& packet, std::uint32_t interface, con
                                 .data = packet.bytes,
                                 .outbound = packet.direction == NIDS_EGRESS,
                                 .comments = std::move(comments)});
+  index_bytes = 2 * (block.size() - packet.bytes.size());  // once in its log, too
 }
 
 bool Store::State::is_complete(const Draft& draft) const {
@@ -183,6 +188,7 @@ bool Store::State::has_disk_room(std::uint64_t needed) {
     const auto unit = static_cast<double>(disk.f_frsize);
     double room = unit * static_cast<double>(disk.f_bavail) -
                   limits.min_free_share * unit * static_cast<double>(disk.f_blocks);
+    room -= std::min(kIndexReserve, kIndexShare * unit * static_cast<double>(disk.f_blocks));
     room -= static_cast<double>(writer ? writer->waiting_bytes() : 0);
     for (const auto& draft : drafts)
       if (draft) room -= static_cast<double>(draft->waiting_bytes() + trailer.size());
@@ -217,7 +223,7 @@ Refusal Store::State::prepare(std::optional<Draft>& draft, std::uint8_t severity
     if (!thread().has_room(waiting)) return Refusal::kOverload;
     give(*draft);
   }
-  if (!has_disk_room(draft ? block.size() : alone)) return hold(Refusal::kError);
+  if (!has_disk_room(index_bytes + (draft ? block.size() : alone))) return hold(Refusal::kError);
   if (!make_room(draft ? block.size() : alone, counters)) return hold(Refusal::kError);
   // To make room it may have been completed.
   if (!draft && (!make_room(alone, counters) || !create(draft, severity)))
@@ -230,6 +236,7 @@ Refusal Store::State::prepare(std::optional<Draft>& draft, std::uint8_t severity
 void Store::State::lose(const LostChunk& chunk) {
   nids_sum all{};
   for (const Share& share : chunk.shares) {
+    share.end_waiting();
     take_back(share.counters->retained, share.kept);
     count(share.counters->not_kept_by_error, share.kept);
     count(all, share.kept);
@@ -353,12 +360,14 @@ void Store::note(std::vector<KeptAlert> alerts, nids_agent_counters& counters) {
     if (alert.id == 0) alert.id = state_->next_alert++;
     Writer& writer = state_->thread();
     if (state_->limits.when_behind == WhenBehind::kWait) writer.wait_for_room(0);
-    if (writer.has_room(0))
+    if (writer.has_room(0) && state_->refusal != Refusal::kError)
       writer.note({std::move(alert), std::nullopt});
     else
       counters.alerts_not_indexed += 1;
   }
 }
+
+const std::string& Store::directory() const { return state_->path; }
 
 std::string Store::file_of(const PacketPlace& place) const {
   return state_->path + "/" + place.segment.file();

@@ -75,6 +75,7 @@ class Store {
   void note(std::vector<KeptAlert> alerts, nids_agent_counters& counters);
 
   std::string file_of(const PacketPlace& place) const;  // with its path
+  const std::string& directory() const;
 
   // Gives the writer all there is, and counts what it has done since: packets that the disk refused
   // move from `retained` to `not_kept_by_error`, each in the counters of its own interface. What

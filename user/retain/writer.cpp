@@ -33,6 +33,16 @@ std::size_t weight_of(const Job& job) {
 
 }  // namespace
 
+void Share::begin_waiting(const nids_sum& more) const {
+  __atomic_fetch_add(&counters->waiting.packets, more.packets, __ATOMIC_RELAXED);
+  __atomic_fetch_add(&counters->waiting.bytes, more.bytes, __ATOMIC_RELAXED);
+}
+
+void Share::end_waiting() const {
+  __atomic_fetch_sub(&counters->waiting.packets, kept.packets, __ATOMIC_RELAXED);
+  __atomic_fetch_sub(&counters->waiting.bytes, kept.bytes, __ATOMIC_RELAXED);
+}
+
 class Writer::Thread {
  public:
   Thread(const Settings& settings, std::unique_ptr<Index> index)
@@ -135,6 +145,7 @@ void Writer::Thread::operator()(Chunk& chunk) {
                           (settings_.sync != Sync::kSecond || chunk.file->sync());
   const int error = is_written ? 0 : errno;
   if (is_written) {
+    for (const Share& share : chunk.shares) share.end_waiting();
     if (index_) index(index_->add(chunk.piece));
   } else {
     broken_.insert(chunk.file.get());

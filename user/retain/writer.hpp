@@ -27,6 +27,9 @@ enum class Sync : std::uint8_t {
 struct Share {
   nids_agent_counters* counters = nullptr;
   nids_sum kept{};
+  // The gauge of what is not on the disk yet, which two threads change.
+  void begin_waiting(const nids_sum& more) const;
+  void end_waiting() const;  // of all that is kept here
 };
 
 // Blocks to append to a segment, and what they hold.

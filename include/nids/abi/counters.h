@@ -83,7 +83,8 @@ struct nids_agent_counters {
 	struct nids_sum not_kept_by_overload; /* what writes was too far behind */
 	struct nids_sum deleted_by_policy;    /* kept, then removed for newer ones: budget */
 	struct nids_sum held;	  /* in memory now, kept if their flow raises an alert in time */
-	__u64 alerts_not_indexed; /* whose packets were not kept, while writing was behind */
+	struct nids_sum waiting; /* of retained: not on the disk yet, and lost where the agent dies */
+	__u64 alerts_not_indexed; /* whose packets were not kept: no room for them either */
 	__u64 store_bytes;	  /* on the disk now, of packets */
 	__u64 store_budget_bytes;
 	__u64 store_index_bytes;
@@ -105,7 +106,7 @@ struct nids_agent_counters {
 	__u64 reader_pid;	  /* of the process that takes records from the rings */
 	__u64 reader_start_ticks; /* as pid_start_ticks */
 };
-NIDS_ABI_SIZE(struct nids_agent_counters, 360);
+NIDS_ABI_SIZE(struct nids_agent_counters, 376);
 
 #define NIDS_DEGRADED_EVE      0x1 /* eve.json can't be written */
 #define NIDS_DEGRADED_RETAIN   0x2 /* packets can't be kept */
