@@ -495,6 +495,10 @@ class Lab:
         wait_for(f"{count} alerts", lambda: len(self.alerts(path)) >= count)
         return self.alerts(path)
 
+    def wait_written(self, ifname="v0"):
+        """Until nothing is left in the agent that dies with it."""
+        wait_for("packets on the disk", lambda: self.stats(ifname)["retained"]["waiting"] == 0)
+
     def segments(self, folder=None):
         return sorted(pathlib.Path(folder or self.pcap_dir).glob("*.pcapng"))
 

@@ -94,6 +94,7 @@ class Namespaces:
     def test_agent_killed(self):
         watch = self.lab.attach("v0")
         before = self.send(netis())
+        self.lab.wait_written()
         os.kill(watch.agents[0], signal.SIGKILL)
         self.assertEqual(watch.wait(), 1, "the parent says that something went wrong")
         self.assertRegex(watch.err, r"agent ended by itself.*[Kk]ill")

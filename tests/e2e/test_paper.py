@@ -140,9 +140,10 @@ class PaperProtocols(lab.LabCase):
 
     def check_kept_packets(self, dumps, stats):
         segments = self.lab.segments()
-        self.assertEqual(len(segments), 1)
-        kept = tshark_pcap(segments[0])
-        fields = tshark_fields(segments[0], "frame.packet_flags_direction", "frame.interface_name")
+        merged = self.lab.path("merged.pcapng")  # one of each severity, merged by time
+        lab.run("mergecap", "-w", merged, *segments)
+        kept = tshark_pcap(merged)
+        fields = tshark_fields(merged, "frame.packet_flags_direction", "frame.interface_name")
         self.assertEqual(len(kept), len(fields))
         self.assertEqual({one["frame.interface_name"] for one in fields}, {"v0"})
         directions = [int(one["frame.packet_flags_direction"], 0) for one in fields]
@@ -158,17 +159,17 @@ class PaperProtocols(lab.LabCase):
 
     def check_evidence(self, alerts):
         """tshark computes community_id, and finds each alert on the first packet of its flow."""
-        segment = self.lab.segments()[0]
-        packets = tshark_fields(segment, "frame.number", "frame.comment", "communityid")
-        first = {}
-        for packet in packets:
-            first.setdefault(packet["communityid"], packet)
+        packets, first = [], {}
+        for segment in self.lab.segments():
+            for packet in tshark_fields(segment, "frame.number", "frame.comment", "communityid"):
+                packets.append(packet)
+                first.setdefault(packet["communityid"], {**packet, "file": str(segment)})
         self.assertEqual(sorted(first), sorted(one["community_id"] for one in alerts))
         for one in alerts:
             packet = first[one["community_id"]]
             self.assertIn(f"9000:{one['alert']['signature_id']}", packet["frame.comment"])
             self.assertIn(one["community_id"], packet["frame.comment"])
-            self.assertEqual(one["alert"]["context"]["capture_file"], str(segment))
+            self.assertEqual(one["alert"]["context"]["capture_file"], packet["file"])
             self.assertEqual(one["alert"]["context"]["capture_packet"], int(packet["frame.number"]))
         commented = [packet for packet in packets if packet["frame.comment"]]
         self.assertEqual(len(commented), len(alerts), "comments on first packets only")

@@ -171,6 +171,7 @@ class Ends(TcMode):
         return self.lab.wait_counted(ingress=packets)
 
     def kill_both(self, watch):
+        self.lab.wait_written()
         for pid in (watch.pid, *watch.agents):
             os.kill(pid, signal.SIGKILL)
         watch.process.wait(5)

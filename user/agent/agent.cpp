@@ -19,7 +19,7 @@ namespace {
 // later on average, and an idle agent wakes 100 times a second.
 constexpr int kConsumeEvery_ms = 10;
 constexpr auto kEndMayTake = std::chrono::seconds(5);
-constexpr auto kHousekeepingEvery = std::chrono::seconds(1);
+constexpr auto kHousekeepingEvery = std::chrono::milliseconds(250);
 
 std::int64_t clock_ns(clockid_t clock) {
   timespec now{};

@@ -336,7 +336,9 @@ std::uint64_t Pipeline::degraded() const {
   const bool export_is_bad =
       sinks_.exporter_is_missing || (sinks_.exporter && sinks_.exporter->error_number() != 0);
   return (eve_is_bad ? NIDS_DEGRADED_EVE : 0u) | (eve_is_stuck_ ? NIDS_DEGRADED_EVE_FILE : 0u) |
-         (store_is_bad ? NIDS_DEGRADED_RETAIN : 0u) | (export_is_bad ? NIDS_DEGRADED_IPFIX : 0u);
+         (store_is_bad ? NIDS_DEGRADED_RETAIN : 0u) |
+         (sinks_.store && sinks_.store->index_is_lost() ? NIDS_DEGRADED_INDEX : 0u) |
+         (export_is_bad ? NIDS_DEGRADED_IPFIX : 0u);
 }
 
 }  // namespace nids

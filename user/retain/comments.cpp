@@ -19,6 +19,7 @@ constexpr std::string_view kAlertMark = "nids-xdp alert ";
 constexpr int kGeneratorId = 9000;
 constexpr std::uint64_t kMaxFlowId = (1ull << 53) - 1;
 constexpr std::size_t kMaxClassName = 64;
+constexpr int kMaxDepth = 12;
 
 std::string line_of(std::string_view mark, const Json& json) {
   return std::string(mark) + json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -27,7 +28,9 @@ std::string line_of(std::string_view mark, const Json& json) {
 // Nothing where it is not ours.
 std::optional<Json> object_behind(std::string_view mark, std::string_view text) {
   if (!text.starts_with(mark)) return std::nullopt;
-  Json json = Json::parse(text.substr(mark.size()), nullptr, false);
+  // What is deeper is not ours, and would be written again by recursion.
+  const auto is_shallow = [](int depth, Json::parse_event_t, Json&) { return depth <= kMaxDepth; };
+  Json json = Json::parse(text.substr(mark.size()), is_shallow, false);
   return json.is_object() ? std::optional(std::move(json)) : std::nullopt;
 }
 

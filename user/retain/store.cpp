@@ -64,6 +64,7 @@ struct Store::State {
   std::uint64_t next_sequence = 1;
   std::uint64_t next_alert = 1;
   bool is_degraded = false, index_is_lost = false;
+  bool has_news = false;        // since the last flush
   std::uint64_t disk_room = 0;  // bytes that may be kept before the disk is looked at again
 
   // After a refusal the disk is left alone for a second of packet time.
@@ -320,6 +321,7 @@ std::optional<PacketPlace> Store::keep(const Packet& packet, Facts facts,
   State& store = *state_;
   const nids_sum one{1, packet.bytes.size()};
   store.number(facts.alerts);
+  store.has_news = true;
   const auto refuse = [&](Refusal why) -> std::optional<PacketPlace> {
     count(why == Refusal::kPolicy     ? counters.not_kept_by_policy
           : why == Refusal::kOverload ? counters.not_kept_by_overload
@@ -356,6 +358,7 @@ std::optional<PacketPlace> Store::keep(const Packet& packet, Facts facts,
 }
 
 void Store::note(std::vector<KeptAlert> alerts, nids_agent_counters& counters) {
+  state_->has_news = state_->has_news || !alerts.empty();
   for (KeptAlert& alert : alerts) {
     if (alert.id == 0) alert.id = state_->next_alert++;
     Writer& writer = state_->thread();
@@ -375,6 +378,7 @@ std::string Store::file_of(const PacketPlace& place) const {
 
 void Store::flush(nids_agent_counters& counters) {
   state_->refusal = Refusal::kNone;
+  if (!std::exchange(state_->has_news, false)) return state_->collect(counters);
   for (auto& draft : state_->drafts)
     if (draft && state_->thread().has_room(draft->waiting_bytes())) state_->give(*draft);
   if (state_->writer && state_->writer->has_room(0)) state_->writer->commit();
@@ -391,9 +395,12 @@ void Store::settle(nids_agent_counters& counters) {
 
 void Store::finish(nids_agent_counters& counters) {
   for (auto& draft : state_->drafts) state_->complete(draft);
+  state_->has_news = true;
   settle(counters);
 }
 
-bool Store::degraded() const { return state_->is_degraded || state_->index_is_lost; }
+bool Store::degraded() const { return state_->is_degraded; }
+
+bool Store::index_is_lost() const { return state_->index_is_lost; }
 
 }  // namespace nids

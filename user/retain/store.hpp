@@ -86,7 +86,8 @@ class Store {
   // The same when all is over: segments are completed first.
   void finish(nids_agent_counters& counters);
 
-  bool degraded() const;  // the last write failed, or the index is not written any more
+  bool degraded() const;       // the last write failed
+  bool index_is_lost() const;  // it could not be opened or written: packets can't be asked for
 
  private:
   struct State;

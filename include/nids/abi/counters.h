@@ -82,8 +82,9 @@ struct nids_agent_counters {
 	struct nids_sum not_kept_by_error;    /* the disk refused */
 	struct nids_sum not_kept_by_overload; /* what writes was too far behind */
 	struct nids_sum deleted_by_policy;    /* kept, then removed for newer ones: budget */
-	struct nids_sum held;	  /* in memory now, kept if their flow raises an alert in time */
-	struct nids_sum waiting; /* of retained: not on the disk yet, and lost where the agent dies */
+	struct nids_sum held; /* in memory now, kept if their flow raises an alert in time */
+	struct nids_sum
+	    waiting; /* of retained: not on the disk yet, and lost where the agent dies */
 	__u64 alerts_not_indexed; /* whose packets were not kept: no room for them either */
 	__u64 store_bytes;	  /* on the disk now, of packets */
 	__u64 store_budget_bytes;
@@ -108,9 +109,10 @@ struct nids_agent_counters {
 };
 NIDS_ABI_SIZE(struct nids_agent_counters, 376);
 
-#define NIDS_DEGRADED_EVE      0x1 /* eve.json can't be written */
-#define NIDS_DEGRADED_RETAIN   0x2 /* packets can't be kept */
-#define NIDS_DEGRADED_IPFIX    0x4 /* the collector can't be reached */
-#define NIDS_DEGRADED_EVE_FILE 0x8 /* eve.json can't be renamed or opened anew */
+#define NIDS_DEGRADED_EVE      0x1  /* eve.json can't be written */
+#define NIDS_DEGRADED_RETAIN   0x2  /* packets can't be kept */
+#define NIDS_DEGRADED_IPFIX    0x4  /* the collector can't be reached */
+#define NIDS_DEGRADED_INDEX    0x10 /* kept packets can't be asked for */
+#define NIDS_DEGRADED_EVE_FILE 0x8  /* eve.json can't be renamed or opened anew */
 
 #endif
