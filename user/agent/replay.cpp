@@ -11,6 +11,7 @@
 #include "agent/class_table.hpp"
 #include "agent/outputs.hpp"
 #include "agent/privileges.hpp"
+#include "decode/printable.hpp"
 #include "source/capture_file.hpp"
 #include "source/record_source.hpp"
 #include "source/twin_frame.hpp"
@@ -43,7 +44,8 @@ Result<Sinks> open_sinks(const ReplayRequest& request, int dlt, Fd directory,
                                {.name = request.file,
                                 .description = {},
                                 .link_type = pcapng_link_type(dlt),
-                                .snap_len = 0}}},
+                                .snap_len = 0,
+                                .filter = printable(request.selection.filter_text)}}},
                              store_limits(request.config, Store::WhenBehind::kWait));
     if (!store) return store.error();
     if (auto used = store->use(std::move(*index)); !used) return used.error();

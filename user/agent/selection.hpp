@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <string>
 
 #include "analyse/packet_filter.hpp"
 
@@ -14,6 +15,7 @@ struct Selection {
   static constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
 
   std::optional<PacketFilter> filter;  // none: every packet
+  std::string filter_text;             // its expression, as it was typed
   // Packets for which an analyser raised an alert, suppressed ones too; those behind the last are
   // left out.
   std::uint64_t max_suspicious = kNoLimit;

@@ -2,16 +2,20 @@
 #include "agent/sinks.hpp"
 
 #include "agent/outputs.hpp"
+#include "decode/printable.hpp"
 
 namespace nids {
 namespace {
 
 Result<Store> open_store(const Config& config, const Paths& paths,
-                         const std::vector<Attachment>& attachments) {
+                         const std::vector<Attachment>& attachments, const std::string& filter) {
   std::map<std::uint32_t, pcapng::Interface> interfaces;
   for (const Attachment& one : attachments)
-    interfaces[static_cast<std::uint32_t>(one.ifindex)] = {
-        .name = one.ifname, .description = {}, .link_type = 1, .snap_len = 0};
+    interfaces[static_cast<std::uint32_t>(one.ifindex)] = {.name = one.ifname,
+                                                           .description = {},
+                                                           .link_type = 1,
+                                                           .snap_len = 0,
+                                                           .filter = printable(filter)};
   const bool is_default = config.retain.directory.empty();
   std::string path = is_default ? paths.packets : config.retain.directory;
   auto fd = is_default ? open_free_packet_directory(path, agent_user())
@@ -30,8 +34,8 @@ EveFiles eve_files(const Config::Eve& config, const Paths& paths) {
 }
 
 Sinks open_sinks(const Config& config, const Paths& paths,
-                 const std::vector<Attachment>& attachments, EveFiles& eve,
-                 const std::function<void(const std::string&)>& error) {
+                 const std::vector<Attachment>& attachments, const std::string& filter,
+                 EveFiles& eve, const std::function<void(const std::string&)>& error) {
   Sinks sinks;
   const auto missing = [&](const Error& why) {
     error(why.message() + "; counting and alerting go on");
@@ -44,7 +48,7 @@ Sinks open_sinks(const Config& config, const Paths& paths,
       sinks.eve_is_missing = missing(fd.error());
   }
   if (config.retain.enabled) {
-    auto store = open_store(config, paths, attachments);
+    auto store = open_store(config, paths, attachments, filter);
     if (store)
       sinks.store.emplace(std::move(*store));
     else

@@ -18,7 +18,8 @@ namespace nids {
 [[nodiscard]] EveFiles eve_files(const Config::Eve& config, const Paths& paths);
 
 [[nodiscard]] Sinks open_sinks(const Config& config, const Paths& paths,
-                               const std::vector<Attachment>& attachments, EveFiles& eve,
+                               const std::vector<Attachment>& attachments,
+                               const std::string& filter, EveFiles& eve,
                                const std::function<void(const std::string&)>& error);
 
 }  // namespace nids

@@ -127,8 +127,8 @@ Result<void> Supervisor::attach_all() {
 }
 
 Result<void> Supervisor::start_agent() {
-  sinks_.emplace(
-      open_sinks(request_.config, request_.paths, attachments_, eve_.files(), callbacks_.error));
+  sinks_.emplace(open_sinks(request_.config, request_.paths, attachments_,
+                            request_.selection.filter_text, eve_.files(), callbacks_.error));
   sinks_->on_alert = callbacks_.alert;
   eve_is_open_ = sinks_->eve.has_value();
   if (sinks_->store) packets_directory_ = sinks_->store->directory();

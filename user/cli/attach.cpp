@@ -74,6 +74,7 @@ Result<Selection> selection_of(const SelectionArguments& arguments) {
   auto filter = compile_packet_filter(*arguments.filter, Services::load());
   if (!filter) return filter.error();
   selection->filter = std::move(*filter);
+  selection->filter_text = *arguments.filter;
   return selection;
 }
 

@@ -48,6 +48,7 @@ Error not_taken(std::uint64_t packets) {
 
 Exit run_replay(const ReplayArguments& arguments, Io& io) {
   auto selection = selected_counts(arguments.selection);
+  if (selection) selection->filter_text = arguments.selection.filter.value_or("");
   if (!selection) return usage(selection.error().message(), io, "replay");
   auto config = effective_config(arguments.config, io);
   if (!config) return kFailed;

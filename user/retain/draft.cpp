@@ -27,6 +27,12 @@ void Draft::count(const Entry& entry) {
   Share& share = own != chunk_.shares.end() ? *own : chunk_.shares.emplace_back();
   share.counters = entry.counters;
   share.begin_waiting({1, entry.captured_bytes});
+  if (of_interface_.size() <= entry.interface) of_interface_.resize(entry.interface + 1);
+  OfInterface& interface = of_interface_[entry.interface];
+  if (interface.kept++ == 0) {
+    interface.counters = entry.counters;
+    interface.lost_before = entry.counters->not_kept_by_overload.packets;
+  }
   for (nids_sum* sum : {&share.kept, &kept_}) {
     sum->packets += 1;
     sum->bytes += entry.captured_bytes;
@@ -54,6 +60,20 @@ PacketPlace Draft::add(const Entry& entry, const KeptFlow& flow, std::vector<Kep
   const PacketPlace at{name_, offset, kept_.packets};
   for (KeptAlert& alert : alerts) chunk_.piece.alerts.push_back({std::move(alert), at});
   return at;
+}
+
+std::vector<pcapng::Statistics> Draft::statistics(std::size_t interfaces, WallTime now) const {
+  std::vector<pcapng::Statistics> all(interfaces);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    all[i].interface = static_cast<std::uint32_t>(i);
+    all[i].start = begun_;
+    all[i].end = std::max(begun_, now);
+    if (i >= of_interface_.size() || !of_interface_[i].counters) continue;
+    const OfInterface& one = of_interface_[i];
+    all[i].kept = one.kept;
+    all[i].dropped = one.counters->not_kept_by_overload.packets - one.lost_before;
+  }
+  return all;
 }
 
 Chunk Draft::take() {

@@ -13,6 +13,7 @@
 
 #include "nids/abi/counters.h"
 #include "retain/kept.hpp"
+#include "retain/pcapng.hpp"
 #include "retain/writer.hpp"
 
 namespace nids {
@@ -41,12 +42,16 @@ class Draft {
     WallTime time;
     std::size_t captured_bytes = 0;
     nids_agent_counters* counters = nullptr;
+    std::uint32_t interface = 0;  // its index in the segment
   };
   PacketPlace add(const Entry& entry, const KeptFlow& flow, std::vector<KeptAlert> alerts);
   // The flow's span, where it has one in the chunk under way: then `flow` may be left empty but for
   // its id.
   bool has_span(std::uint64_t flow_id) const { return spans_.contains(flow_id); }
   void append(std::span<const std::byte> block);  // of no packet
+
+  // By interface, for the segment's end; as many as asked for.
+  std::vector<pcapng::Statistics> statistics(std::size_t interfaces, WallTime now) const;
 
   Chunk take();  // what is under way
 
@@ -58,6 +63,12 @@ class Draft {
   WallTime begun_;
   std::uint64_t size_ = 0;
   nids_sum kept_{};
+  struct OfInterface {
+    std::uint64_t kept = 0;
+    const nids_agent_counters* counters = nullptr;
+    std::uint64_t lost_before = 0;  // by overload, when its first packet came here
+  };
+  std::vector<OfInterface> of_interface_;  // by index
   boost::unordered_flat_set<std::uint64_t> flows_;
   Chunk chunk_;
   boost::unordered_flat_map<std::uint64_t, std::size_t> spans_;  // of the chunk, by flow

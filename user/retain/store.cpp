@@ -53,7 +53,7 @@ struct Store::State {
   std::string path;
   std::map<std::uint32_t, std::uint32_t> interface_indexes;  // by ifindex
   pcapng::Bytes header;                                      // of every segment
-  pcapng::Bytes trailer;                                     // likewise
+  std::size_t trailer_bytes = 0;                             // likewise
   pcapng::Bytes block;                                       // of the packet at hand
   std::uint64_t index_bytes = 0;                             // that it may add to the index
 
@@ -119,7 +119,7 @@ std::uint64_t Store::State::segment_limit() const {
 std::uint64_t Store::State::total_bytes() const {
   std::uint64_t bytes = shelf.bytes();
   for (const auto& draft : drafts)
-    if (draft) bytes += draft->size() + trailer.size();
+    if (draft) bytes += draft->size() + trailer_bytes;
   return bytes;
 }
 
@@ -148,7 +148,7 @@ void Store::State::make_block(const Packet& packet, std::uint32_t interface, con
 
 bool Store::State::is_complete(const Draft& draft) const {
   const auto age = std::chrono::nanoseconds(now > draft.begun() ? now.ns - draft.begun().ns : 0);
-  return draft.size() + block.size() + trailer.size() > segment_limit() ||
+  return draft.size() + block.size() + trailer_bytes > segment_limit() ||
          draft.is_full_of_flows() || age >= limits.segment_time;
 }
 
@@ -158,6 +158,9 @@ void Store::State::give(Draft& draft) {
 
 void Store::State::complete(std::optional<Draft>& draft) {
   if (!draft) return;
+  pcapng::Bytes trailer;
+  for (const auto& one : draft->statistics(interface_indexes.size(), now))
+    pcapng::append_statistics(trailer, one);
   draft->append(trailer);
   give(*draft);
   shelf.add(draft->name(), draft->size(), draft->kept());
@@ -192,7 +195,7 @@ bool Store::State::has_disk_room(std::uint64_t needed) {
     room -= std::min(kIndexReserve, kIndexShare * unit * static_cast<double>(disk.f_blocks));
     room -= static_cast<double>(writer ? writer->waiting_bytes() : 0);
     for (const auto& draft : drafts)
-      if (draft) room -= static_cast<double>(draft->waiting_bytes() + trailer.size());
+      if (draft) room -= static_cast<double>(draft->waiting_bytes() + trailer_bytes);
     if (room < static_cast<double>(needed)) return false;
     disk_room = std::min(static_cast<std::uint64_t>(room), kLookAtDiskEvery + needed);
   }
@@ -216,7 +219,7 @@ bool Store::State::create(std::optional<Draft>& draft, std::uint8_t severity) {
 
 Refusal Store::State::prepare(std::optional<Draft>& draft, std::uint8_t severity,
                               nids_agent_counters& counters) {
-  const std::uint64_t alone = header.size() + block.size() + trailer.size();
+  const std::uint64_t alone = header.size() + block.size() + trailer_bytes;
   if (alone > limits.budget_bytes) return Refusal::kPolicy;
   if (draft && !draft->takes(block.size())) {
     const std::size_t waiting = draft->waiting_bytes();
@@ -243,7 +246,13 @@ void Store::State::lose(const LostChunk& chunk) {
     count(all, share.kept);
   }
   auto& draft = drafts[chunk.segment.severity & 3u];
-  if (draft && draft->file() == chunk.file) complete(draft);
+  if (draft && draft->file() == chunk.file) {
+    Chunk rest = draft->take();  // which can't follow
+    shelf.add(draft->name(), draft->size(), draft->kept());
+    thread().close(draft->file(), draft->name());
+    draft.reset();
+    lose({chunk.file, chunk.segment, rest.bytes.size(), std::move(rest.shares)});
+  }
   shelf.take_back(chunk.segment, chunk.bytes, all);
 }
 
@@ -292,6 +301,9 @@ Result<Store> Store::open(int directory_fd, std::string path,
     state->interface_indexes.emplace(ifindex, index);
     pcapng::append_interface(state->header, interface);
   }
+  pcapng::Bytes trailer;  // always of one size
+  for (std::size_t i = 0; i < interfaces.size(); ++i) pcapng::append_statistics(trailer, {});
+  state->trailer_bytes = trailer.size();
   for (const auto& [name, bytes] : *found) {
     state->shelf.add(name, bytes, {0, bytes});
     state->next_sequence = std::max(state->next_sequence, name.sequence + 1);
@@ -353,8 +365,8 @@ std::optional<PacketPlace> Store::keep(const Packet& packet, Facts facts,
   KeptFlow flow = is_new && facts.flow ? facts.flow() : KeptFlow{};
   flow.id = facts.flow_id;
   count(counters.retained, one);
-  return draft->add({store.block, packet.time, packet.bytes.size(), &counters}, flow,
-                    std::move(facts.alerts));
+  return draft->add({store.block, packet.time, packet.bytes.size(), &counters, interface->second},
+                    flow, std::move(facts.alerts));
 }
 
 void Store::note(std::vector<KeptAlert> alerts, nids_agent_counters& counters) {
