@@ -69,17 +69,44 @@ Status status_of(const Reading& reading) {
   return status;
 }
 
+// Null: no packets were ever kept, or asked to be.
+nlohmann::ordered_json store_json(const nids_agent_counters& a) {
+  if (a.store_budget_bytes == 0) return nullptr;
+  nlohmann::ordered_json json{{"budget_bytes", a.store_budget_bytes},
+                              {"used_bytes", a.store_bytes},
+                              {"index_bytes", a.store_index_bytes}};
+  if (a.store_oldest_wall_ns != 0) json["oldest"] = eve_timestamp(WallTime{a.store_oldest_wall_ns});
+  return json;
+}
+
+std::string about(std::uint64_t bytes) {
+  constexpr std::uint64_t kKiB = 1 << 10, kMiB = 1 << 20;
+  const std::uint64_t unit = bytes < 10 * kMiB ? kKiB : kMiB;
+  return size_text((bytes + unit - 1) / unit * unit);
+}
+
+std::string store_text(const nids_agent_counters& a) {
+  if (a.store_budget_bytes == 0) return {};
+  std::string text = fmt::format("  packets  {} of {} used, index {}\n", about(a.store_bytes),
+                                 size_text(a.store_budget_bytes), about(a.store_index_bytes));
+  if (a.store_oldest_wall_ns != 0)
+    text += fmt::format("  oldest   {}\n", eve_timestamp(WallTime{a.store_oldest_wall_ns}));
+  return text;
+}
+
 nlohmann::ordered_json status_json(const Status& status) {
-  return {
-      {"interface", status.report.interface},
-      {"mode", status.report.mode},
-      {"reason", status.reason},
-      {"egress", status.egress},
-      {"attached_since", eve_timestamp(WallTime{status.report.since_ns})},
-      {"agent", status.report.agent},
-      {"agent_pid", status.agent_pid},
-      {"budgets", {{"flow_slots", status.report.slots}, {"flow_table_bytes", status.table_bytes}}},
-      {"degraded", status.degraded}};
+  return {{"interface", status.report.interface},
+          {"mode", status.report.mode},
+          {"reason", status.reason},
+          {"egress", status.egress},
+          {"attached_since", eve_timestamp(WallTime{status.report.since_ns})},
+          {"agent", status.report.agent},
+          {"agent_pid", status.agent_pid},
+          {"budgets",
+           {{"flow_slots", status.report.slots},
+            {"flow_table_bytes", status.table_bytes},
+            {"packets", store_json(status.report.agent_counters)}}},
+          {"degraded", status.degraded}};
 }
 
 std::string status_text(const Status& status, std::size_t width) {
@@ -93,6 +120,7 @@ std::string status_text(const Status& status, std::size_t width) {
                               : std::string("  agent    not running\n");
   text += fmt::format("  budget   {} flow slots, {}\n", status.report.slots,
                       size_text(status.table_bytes));
+  text += store_text(status.report.agent_counters);
   for (const std::string& why : status.degraded)
     text += "  degraded " + wrapped(why, kTextColumn, width) + "\n";
   return text;

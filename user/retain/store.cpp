@@ -96,6 +96,7 @@ struct Store::State {
                   nids_agent_counters& counters);
   void lose(const LostChunk& chunk);
   void collect(nids_agent_counters& counters);
+  void learn(nids_agent_counters& counters);
   std::optional<WallTime> oldest() const;
   void number(std::vector<KeptAlert>& alerts);
 };
@@ -265,7 +266,13 @@ std::optional<WallTime> Store::State::oldest() const {
 
 // What the writer has done.
 void Store::State::collect(nids_agent_counters& counters) {
-  if (!writer) return;
+  if (writer) learn(counters);
+  counters.store_bytes = total_bytes();
+  counters.store_budget_bytes = limits.budget_bytes;
+  counters.store_oldest_wall_ns = oldest().value_or(WallTime{}).ns;
+}
+
+void Store::State::learn(nids_agent_counters& counters) {
   Writer::Done done = writer->collect();
   for (const LostChunk& chunk : done.lost) lose(chunk);
   for (const Removal& gone : done.removed) count(gone.counters->deleted_by_policy, gone.kept);
@@ -273,10 +280,7 @@ void Store::State::collect(nids_agent_counters& counters) {
   if (done.has_written) is_degraded = false;
   if (!done.lost.empty() || !done.not_removed.empty()) hold(Refusal::kError);
   if (!done.index_error.action.empty()) index_is_lost = true;
-  counters.store_bytes = total_bytes();
-  counters.store_budget_bytes = limits.budget_bytes;
   counters.store_index_bytes = done.index_bytes;
-  counters.store_oldest_wall_ns = oldest().value_or(WallTime{}).ns;
 }
 
 Store::Store(std::unique_ptr<State> state) : state_(std::move(state)) {}
