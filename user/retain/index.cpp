@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "retain/index_codec.hpp"
+#include "retain/index_rows.hpp"
 #include "retain/sqlite.hpp"
 
 namespace nids {
@@ -34,57 +35,9 @@ CREATE INDEX alert_segment ON alert(segment) WHERE segment IS NOT NULL;
 CREATE INDEX alert_community ON alert(community);
 )";
 
-constexpr const char* kSpans =
-    "SELECT s.name, first, last, flow, community, ends, class, bytes, offsets "
-    "FROM span JOIN segment s ON s.id = segment WHERE last >= ?1 AND first <= ?2";
-constexpr const char* kAlerts =
-    "SELECT alert.id, time, signature_id, severity, signature, flow, community, ends, class, "
-    "record, s.name, place, number FROM alert LEFT JOIN segment s ON s.id = alert.segment "
-    "WHERE alert.id > ?1 AND time BETWEEN ?2 AND ?3 AND severity <= ?4";
-
 // SQLite's numbers have a sign.
 std::uint64_t capped(std::optional<WallTime> time, std::uint64_t otherwise) {
   return time ? std::min<std::uint64_t>(time->ns, INT64_MAX) : otherwise;
-}
-
-std::optional<KeptFlow> flow_at(const sqlite::Statement& row, int column) {
-  const auto ends = unpack_ends(row.bytes(column + 2));
-  if (!ends) return std::nullopt;
-  return KeptFlow{.id = row.number(column),
-                  .community_id = row.text(column + 1),
-                  .ends = *ends,
-                  .class_name = row.text(column + 3)};
-}
-
-std::optional<FlowSpan> span_at(const sqlite::Statement& row) {
-  auto name = SegmentName::parse(row.text(0));
-  auto flow = flow_at(row, 3);
-  auto offsets = unpack_offsets(row.bytes(8));
-  if (!name || !flow || !offsets) return std::nullopt;
-  return FlowSpan{.segment = std::move(*name),
-                  .flow = std::move(*flow),
-                  .first = {row.number(1)},
-                  .last = {row.number(2)},
-                  .bytes = row.number(7),
-                  .offsets = std::move(*offsets)};
-}
-
-std::optional<IndexedAlert> alert_at(const sqlite::Statement& row) {
-  auto flow = flow_at(row, 5);
-  if (!flow) return std::nullopt;
-  IndexedAlert indexed{.alert = {.id = row.number(0),
-                                 .time = {row.number(1)},
-                                 .signature_id = static_cast<std::uint32_t>(row.number(2)),
-                                 .severity = static_cast<int>(row.number(3)),
-                                 .signature = row.text(4),
-                                 .flow = std::move(*flow),
-                                 .record = row.text(9)},
-                       .place = {}};
-  if (row.is_null(10)) return indexed;
-  auto name = SegmentName::parse(row.text(10));
-  if (!name) return std::nullopt;
-  indexed.place = PacketPlace{std::move(*name), row.number(11), row.number(12)};
-  return indexed;
 }
 
 }  // namespace

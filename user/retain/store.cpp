@@ -2,7 +2,6 @@
 #include "retain/store.hpp"
 
 #include <fcntl.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include <utility>
 
 #include "retain/comments.hpp"
+#include "retain/disk_floor.hpp"
 #include "retain/draft.hpp"
 #include "retain/segment.hpp"
 #include "retain/shelf.hpp"
@@ -19,11 +19,7 @@ namespace nids {
 namespace {
 
 constexpr std::uint64_t kRetryAfterNs = 1'000'000'000;
-constexpr std::uint64_t kSegmentShare = 8;              // of the budget, at least so many segments
-constexpr std::uint64_t kLookAtDiskEvery = 256u << 10;  // bytes
-
-// What the index may grow by unseen, of the disk; at most a share of it.
-constexpr double kIndexReserve = 8 << 20, kIndexShare = 1.0 / 16;
+constexpr std::uint64_t kSegmentShare = 8;  // of the budget, at least so many segments
 
 enum class Refusal { kNone, kPolicy, kError, kOverload };
 
@@ -40,7 +36,7 @@ void take_back(nids_sum& sum, const nids_sum& less) {
 }  // namespace
 
 struct Store::State {
-  State(int fd, Limits all) : directory_fd(fd), limits(all) {}
+  State(int fd, Limits all) : directory_fd(fd), limits(all), floor(fd, all.min_free_share) {}
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   ~State() {
@@ -50,6 +46,7 @@ struct Store::State {
 
   int directory_fd;
   Limits limits;
+  DiskFloor floor;
   std::string path;
   std::map<std::uint32_t, std::uint32_t> interface_indexes;  // by ifindex
   pcapng::Bytes header;                                      // of every segment
@@ -64,8 +61,7 @@ struct Store::State {
   std::uint64_t next_sequence = 1;
   std::uint64_t next_alert = 1;
   bool is_degraded = false, index_is_lost = false;
-  bool has_news = false;        // since the last flush
-  std::uint64_t disk_room = 0;  // bytes that may be kept before the disk is looked at again
+  bool has_news = false;  // since the last flush
 
   // After a refusal the disk is left alone for a second of packet time.
   WallTime now;
@@ -90,7 +86,7 @@ struct Store::State {
   void give(Draft& draft);
   void complete(std::optional<Draft>& draft);
   bool make_room(std::uint64_t needed, nids_agent_counters& counters);
-  bool has_disk_room(std::uint64_t needed);
+  std::uint64_t unwritten_bytes() const;
   bool create(std::optional<Draft>& draft, std::uint8_t severity);
   Refusal prepare(std::optional<Draft>& draft, std::uint8_t severity,
                   nids_agent_counters& counters);
@@ -185,23 +181,11 @@ bool Store::State::make_room(std::uint64_t needed, nids_agent_counters& counters
   return true;
 }
 
-// True where the file system does not tell: then the write will.
-bool Store::State::has_disk_room(std::uint64_t needed) {
-  struct statvfs disk {};
-  if (limits.min_free_share <= 0) return true;
-  if (disk_room < needed && ::fstatvfs(directory_fd, &disk) == 0 && disk.f_blocks != 0) {
-    const auto unit = static_cast<double>(disk.f_frsize);
-    double room = unit * static_cast<double>(disk.f_bavail) -
-                  limits.min_free_share * unit * static_cast<double>(disk.f_blocks);
-    room -= std::min(kIndexReserve, kIndexShare * unit * static_cast<double>(disk.f_blocks));
-    room -= static_cast<double>(writer ? writer->waiting_bytes() : 0);
-    for (const auto& draft : drafts)
-      if (draft) room -= static_cast<double>(draft->waiting_bytes() + trailer_bytes);
-    if (room < static_cast<double>(needed)) return false;
-    disk_room = std::min(static_cast<std::uint64_t>(room), kLookAtDiskEvery + needed);
-  }
-  disk_room -= std::min(disk_room, needed);
-  return true;
+std::uint64_t Store::State::unwritten_bytes() const {
+  std::uint64_t bytes = writer ? writer->waiting_bytes() : 0;
+  for (const auto& draft : drafts)
+    if (draft) bytes += draft->waiting_bytes() + trailer_bytes;
+  return bytes;
 }
 
 bool Store::State::create(std::optional<Draft>& draft, std::uint8_t severity) {
@@ -228,7 +212,8 @@ Refusal Store::State::prepare(std::optional<Draft>& draft, std::uint8_t severity
     if (!thread().has_room(waiting)) return Refusal::kOverload;
     give(*draft);
   }
-  if (!has_disk_room(index_bytes + (draft ? block.size() : alone))) return hold(Refusal::kError);
+  if (!floor.takes(index_bytes + (draft ? block.size() : alone), unwritten_bytes()))
+    return hold(Refusal::kError);
   if (!make_room(draft ? block.size() : alone, counters)) return hold(Refusal::kError);
   // To make room it may have been completed.
   if (!draft && (!make_room(alone, counters) || !create(draft, severity)))
@@ -356,10 +341,9 @@ std::optional<PacketPlace> Store::keep(const Packet& packet, Facts facts,
   const bool is_named = draft && draft->names(facts.flow_id);
   store.make_block(packet, interface->second, facts, is_named);
   if (draft && store.is_complete(*draft)) store.complete(draft);
-  const bool had_draft = draft.has_value();
   Refusal refusal = store.prepare(draft, facts.severity & 3u, counters);
   if (refusal != Refusal::kNone) return refuse(refusal);
-  if (is_named && (!had_draft || !draft->names(facts.flow_id))) {
+  if (is_named && !draft->names(facts.flow_id)) {
     // In a new segment the flow has to be named again.
     store.make_block(packet, interface->second, facts, false);
     if (refusal = store.prepare(draft, facts.severity & 3u, counters); refusal != Refusal::kNone)
