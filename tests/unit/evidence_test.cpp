@@ -349,7 +349,10 @@ TEST_F(EvidenceTest, WhatWaitsForASlowDiskIsBoundedAndWhatIsLostIsCounted) {
   std::uint64_t offered = 0;
   {
     const Blocker blocker(directory_);
-    for (int i = 0; i < 5000; ++i, ++offered) keep(store, 1, 1, false, 1000);
+    for (int i = 0; i < 5000; ++i, ++offered) {
+      keep(store, 1, 1, false, 1000);
+      if (i == 100) store.flush(counters_);  // from here on the writer waits for the index
+    }
     EXPECT_GT(counters_.not_kept_by_overload.packets, 1000u);
   }
   store.finish(counters_);

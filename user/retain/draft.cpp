@@ -44,21 +44,22 @@ PacketPlace Draft::add(const Entry& entry, const KeptFlow& flow, std::vector<Kep
   append(entry.block);
   count(entry);
   flows_.insert(flow.id);
-  const auto [place, is_new] = spans_.try_emplace(flow.id, chunk_.piece.spans.size());
+  const auto [place, is_new] = spans_.try_emplace(flow.id, piece_.spans.size());
   if (is_new)
-    chunk_.piece.spans.push_back({.segment = name_,
-                                  .flow = flow,
-                                  .first = entry.time,
-                                  .last = entry.time,
-                                  .bytes = 0,
-                                  .offsets = {}});
-  FlowSpan& span = chunk_.piece.spans[place->second];
+    piece_.spans.push_back({.segment = name_,
+                            .flow = flow,
+                            .first = entry.time,
+                            .last = entry.time,
+                            .bytes = 0,
+                            .offsets = {}});
+  FlowSpan& span = piece_.spans[place->second];
   span.first = std::min(span.first, entry.time);
   span.last = std::max(span.last, entry.time);
   span.bytes += entry.captured_bytes;
   span.offsets.push_back(offset);
+  ++places_;
   const PacketPlace at{name_, offset, kept_.packets};
-  for (KeptAlert& alert : alerts) chunk_.piece.alerts.push_back({std::move(alert), at});
+  for (KeptAlert& alert : alerts) piece_.alerts.push_back({std::move(alert), at});
   return at;
 }
 
@@ -78,10 +79,18 @@ std::vector<pcapng::Statistics> Draft::statistics(std::size_t interfaces, WallTi
 
 Chunk Draft::take() {
   chunk_.file = file_;
-  chunk_.piece.segment = name_;
-  chunk_.piece.end = size_;
-  spans_.clear();
+  chunk_.segment = name_;
   return std::exchange(chunk_, Chunk{});
+}
+
+Chunk Draft::take_with_piece() {
+  Chunk chunk = take();
+  piece_.segment = name_;
+  piece_.end = size_;
+  chunk.piece = std::exchange(piece_, SegmentPiece{});
+  spans_.clear();
+  places_ = 0;
+  return chunk;
 }
 
 }  // namespace nids

@@ -22,6 +22,8 @@ class Draft {
  public:
   static constexpr std::size_t kChunkBytes = 1u << 20;
   static constexpr std::size_t kMaxFlows = 65'536;  // in a segment
+  static constexpr std::size_t kMaxPlaces =
+      262'144;  // of packets, before the index has to take them
 
   Draft(SegmentName name, std::shared_ptr<SegmentFile> file, WallTime begun,
         std::span<const std::byte> header);
@@ -45,15 +47,19 @@ class Draft {
     std::uint32_t interface = 0;  // its index in the segment
   };
   PacketPlace add(const Entry& entry, const KeptFlow& flow, std::vector<KeptAlert> alerts);
-  // The flow's span, where it has one in the chunk under way: then `flow` may be left empty but for
-  // its id.
+  // Whether the flow has packets that the index was not told of: then `flow` may be left empty but
+  // for its id.
   bool has_span(std::uint64_t flow_id) const { return spans_.contains(flow_id); }
   void append(std::span<const std::byte> block);  // of no packet
 
   // By interface, for the segment's end; as many as asked for.
   std::vector<pcapng::Statistics> statistics(std::size_t interfaces, WallTime now) const;
 
-  Chunk take();  // what is under way
+  Chunk take();  // the blocks under way
+  // The same, with what the index is to know of all blocks that were taken since the last time.
+  Chunk take_with_piece();
+  bool has_piece() const { return !piece_.spans.empty() || !piece_.alerts.empty(); }
+  bool has_large_piece() const { return places_ >= kMaxPlaces; }
 
  private:
   void count(const Entry& entry);
@@ -71,7 +77,9 @@ class Draft {
   std::vector<OfInterface> of_interface_;  // by index
   boost::unordered_flat_set<std::uint64_t> flows_;
   Chunk chunk_;
-  boost::unordered_flat_map<std::uint64_t, std::size_t> spans_;  // of the chunk, by flow
+  SegmentPiece piece_;
+  std::size_t places_ = 0;                                       // in it
+  boost::unordered_flat_map<std::uint64_t, std::size_t> spans_;  // of it, by flow
 };
 
 }  // namespace nids

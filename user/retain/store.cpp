@@ -150,7 +150,7 @@ bool Store::State::is_complete(const Draft& draft) const {
 }
 
 void Store::State::give(Draft& draft) {
-  if (draft.waiting_bytes() != 0) thread().write(draft.take());
+  if (draft.waiting_bytes() != 0 || draft.has_piece()) thread().write(draft.take_with_piece());
 }
 
 void Store::State::complete(std::optional<Draft>& draft) {
@@ -210,7 +210,8 @@ Refusal Store::State::prepare(std::optional<Draft>& draft, std::uint8_t severity
     const std::size_t waiting = draft->waiting_bytes();
     if (limits.when_behind == WhenBehind::kWait) thread().wait_for_room(waiting);
     if (!thread().has_room(waiting)) return Refusal::kOverload;
-    give(*draft);
+    // The index is told of many packets at once: a row a flow, not a row a flow and chunk.
+    thread().write(draft->has_large_piece() ? draft->take_with_piece() : draft->take());
   }
   if (!floor.takes(index_bytes + (draft ? block.size() : alone), unwritten_bytes()))
     return hold(Refusal::kError);

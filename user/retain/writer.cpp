@@ -28,7 +28,8 @@ using Job = std::variant<Chunk, Close, Removal, IndexedAlert, Commit>;
 std::size_t weight_of(const Job& job) {
   const auto* chunk = std::get_if<Chunk>(&job);
   if (!chunk) return kJobBytes;
-  return kJobBytes * (1 + chunk->piece.spans.size()) + chunk->bytes.size();
+  const std::size_t spans = chunk->piece ? chunk->piece->spans.size() : 0;
+  return kJobBytes * (1 + spans) + chunk->bytes.size();
 }
 
 }  // namespace
@@ -146,7 +147,7 @@ void Writer::Thread::operator()(Chunk& chunk) {
   const int error = is_written ? 0 : errno;
   if (is_written) {
     for (const Share& share : chunk.shares) share.end_waiting();
-    if (index_) index(index_->add(chunk.piece));
+    if (index_ && chunk.piece) index(index_->add(*chunk.piece));
   } else {
     broken_.insert(chunk.file.get());
   }
@@ -157,7 +158,7 @@ void Writer::Thread::operator()(Chunk& chunk) {
   }
   if (may_follow) done_.disk_error = error;
   has_bad_news_.store(true, std::memory_order_relaxed);
-  done_.lost.push_back({std::move(chunk.file), std::move(chunk.piece.segment), chunk.bytes.size(),
+  done_.lost.push_back({std::move(chunk.file), std::move(chunk.segment), chunk.bytes.size(),
                         std::move(chunk.shares)});
 }
 

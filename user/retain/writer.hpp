@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,8 +36,9 @@ struct Share {
 // Blocks to append to a segment, and what they hold.
 struct Chunk {
   std::shared_ptr<SegmentFile> file;
+  SegmentName segment;
   std::vector<std::byte> bytes;
-  SegmentPiece piece;
+  std::optional<SegmentPiece> piece{};  // of these blocks, and of earlier ones that came without
   std::vector<Share> shares;
 };
 
