@@ -47,9 +47,9 @@ class PacketDirectory(SinkCase):
         self.check_whole_pcapng(stats, folder)
 
     def test_ten_percent_of_the_disk_stay_free(self):
-        folder = self.mount("medium", "size=16m,mode=755")
+        folder = self.mount("medium", "size=64m,mode=755")
         watch = self.attach("--retain", folder)
-        (folder / "filler").write_bytes(bytes(11 << 20))
+        (folder / "filler").write_bytes(bytes(52 << 20))
         self.send(900)
         stats = self.settled()
         self.check_packets_add_up(stats, 900)

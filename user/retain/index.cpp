@@ -175,7 +175,7 @@ Result<void> Index::State::prepare(Access access) {
   if (access == Access::kWrite) {
     const char* settings =
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;"
-        "PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 4194304;"
+        "PRAGMA wal_autocheckpoint = 500; PRAGMA journal_size_limit = 2097152;"
         "PRAGMA cache_size = -32768";
     if (auto set = run(settings, "open the index of kept packets"); !set) return set;
   }
