@@ -77,6 +77,7 @@ TEST(Comments, WhatIsNotOursIsNoComment) {
   for (const char* lie :
        {R"({"flow_id":1})", R"({"id":1,"time_ns":1,"signature_id":1,"severity":0,"flow_id":1})",
         R"({"id":1,"time_ns":1,"signature_id":1,"severity":4,"flow_id":1})",
+        R"({"id":9223372036854775807,"time_ns":1,"signature_id":1,"severity":1,"flow_id":1})",
         R"({"id":1,"time_ns":-1,"signature_id":1,"severity":1,"flow_id":1})"})
     EXPECT_FALSE(parse_alert_comment(std::string("nids-xdp alert ") + lie)) << lie;
 }

@@ -268,6 +268,17 @@ TEST_F(StoreTest, NamesNeverCollideAndNothingIsFollowedOrOverwritten) {
   EXPECT_FALSE(fs::exists(directory_ + "/elsewhere"));
 }
 
+TEST_F(StoreTest, AFileHasOneNameAndAPlantedOneDoesNotUseUpTheNumbers) {
+  for (const char* name : {"20261122T100000-0000001.pcapng", "20261122T100000-000001-s0.pcapng",
+                           "20261122T100000-1000000000000000.pcapng"})
+    EXPECT_FALSE(SegmentName::parse(name)) << name;
+  for (const char* name : {"20261122T100000-000001.pcapng", "20261122T100000-1000000-s3.pcapng"})
+    EXPECT_EQ(SegmentName::parse(name)->file(), name);
+  std::ofstream(directory_ + "/20261122T100000-999999999999999.pcapng") << "planted";
+  Store store = open({});
+  EXPECT_EQ(keep(store, 10)->segment.sequence, 1u);
+}
+
 TEST_F(StoreTest, SequencesPastSixDigitsKeepTheirOrder) {
   std::ofstream(directory_ + "/20261122T100000-999999.pcapng") << std::string(4000, 'x');
   Store store = open({.budget_bytes = 6000, .segment_bytes = 100});

@@ -163,7 +163,9 @@ std::optional<Evidence> Pipeline::retain(const Packet& packet, const std::vector
     count(is_lost ? counters.not_kept_by_error : counters.not_kept_by_policy, packet);
     return std::nullopt;
   }
-  if (flow.severity != 0)
+  // Packets of no flow have none in common that an alert could be about.
+  const bool has_flow = (packet.headers.flags & NIDS_PACKET_IS_FLOW) != 0;
+  if (has_flow && flow.severity != 0)
     hold_.release(flow.id, [&](const Packet& held, auto& own) { keep(held, {}, flow, own); });
   switch (verdict.fate) {
     case Fate::kHold:

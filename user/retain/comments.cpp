@@ -19,6 +19,7 @@ constexpr std::string_view kAlertMark = "nids-xdp alert ";
 constexpr int kGeneratorId = 9000;
 constexpr std::uint64_t kMaxFlowId = (1ull << 53) - 1;
 constexpr std::size_t kMaxClassName = 64;
+constexpr std::uint64_t kMaxAlertId = 1ull << 53;  // a planted one may not use up the numbers
 constexpr int kMaxDepth = 12;
 
 std::string line_of(std::string_view mark, const Json& json) {
@@ -150,7 +151,7 @@ std::string alert_comment(const KeptAlert& alert) {
 std::optional<KeptAlert> parse_alert_comment(std::string_view text) {
   const auto json = object_behind(kAlertMark, text);
   if (!json) return std::nullopt;
-  const auto id = number(*json, "id", INT64_MAX);
+  const auto id = number(*json, "id", kMaxAlertId);
   const auto time = number(*json, "time_ns", INT64_MAX);
   const auto signature_id = number(*json, "signature_id", UINT32_MAX);
   const auto severity = number(*json, "severity", 3);

@@ -344,12 +344,6 @@ Result<void> Index::remove_alerts_beyond(std::uint64_t count) {
       "write the index of kept packets");
 }
 
-Result<void> Index::clear() {
-  if (auto begun = state_->begin(); !begun) return begun;
-  return state_->run("DELETE FROM span; DELETE FROM alert; DELETE FROM segment",
-                     "write the index of kept packets");
-}
-
 Result<void> Index::commit() {
   if (!state_->is_changing) return {};
   sqlite::Statement* one = state_->statement(State::kCommit);

@@ -75,7 +75,6 @@ class Index {
   Result<void> add(const IndexedAlert& alert);             // whose packet was not kept
   Result<void> remove(const SegmentName& segment);         // its alerts stay, without a place
   Result<void> remove_alerts_beyond(std::uint64_t count);  // the oldest go
-  Result<void> clear();
   Result<void> commit();
 
  private:

@@ -18,7 +18,8 @@ namespace nids {
 namespace {
 
 constexpr std::string_view kSuffix = ".pcapng";
-constexpr std::size_t kTimeLen = 15;  // 20261122T100000
+constexpr std::size_t kMaxDigits = 15;  // of a sequence
+constexpr std::size_t kTimeLen = 15;    // 20261122T100000
 
 struct CloseDir {
   void operator()(DIR* directory) const noexcept { ::closedir(directory); }
@@ -58,6 +59,7 @@ SegmentName SegmentName::of(WallTime first_packet, std::uint64_t sequence, std::
 }
 
 std::optional<SegmentName> SegmentName::parse(std::string_view file) {
+  const std::string_view whole = file;
   if (!file.ends_with(kSuffix)) return std::nullopt;
   file.remove_suffix(kSuffix.size());
   SegmentName name;
@@ -70,11 +72,12 @@ std::optional<SegmentName> SegmentName::parse(std::string_view file) {
   const std::string_view time = file.substr(0, kTimeLen);
   const std::string_view digits = file.substr(kTimeLen + 1);
   const bool is_name = is_digits(time.substr(0, 8)) && is_digits(time.substr(9)) &&
-                       digits.size() <= 18 && is_digits(digits);
+                       digits.size() <= kMaxDigits && is_digits(digits);
   if (!is_name) return std::nullopt;
   name.time = time;
   std::from_chars(digits.data(), digits.data() + digits.size(), name.sequence);
-  return name;
+  // One file, one name: what would be written otherwise is not ours.
+  return name.file() == whole ? std::optional(name) : std::nullopt;
 }
 
 std::string SegmentName::file() const {

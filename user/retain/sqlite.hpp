@@ -47,7 +47,6 @@ class Statement {
     const void* data = bytes.empty() ? &kNone : bytes.data();
     sqlite3_bind_blob64(statement_.get(), at, data, bytes.size(), SQLITE_STATIC);
   }
-  void bind_null(int at) { sqlite3_bind_null(statement_.get(), at); }
 
   int step() { return sqlite3_step(statement_.get()); }  // SQLITE_ROW, SQLITE_DONE or an error
   void reset() {

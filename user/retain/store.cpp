@@ -18,6 +18,7 @@
 namespace nids {
 namespace {
 
+constexpr std::uint64_t kMaxSequence = 900'000'000'000'000;
 constexpr std::uint64_t kRetryAfterNs = 1'000'000'000;
 constexpr std::uint64_t kSegmentShare = 8;  // of the budget, at least so many segments
 
@@ -296,7 +297,9 @@ Result<Store> Store::open(int directory_fd, std::string path,
   state->trailer_bytes = trailer.size();
   for (const auto& [name, bytes] : *found) {
     state->shelf.add(name, bytes, {0, bytes});
-    state->next_sequence = std::max(state->next_sequence, name.sequence + 1);
+    // A planted name may not push the numbers to where they have more digits than a name takes.
+    if (name.sequence < kMaxSequence)
+      state->next_sequence = std::max(state->next_sequence, name.sequence + 1);
   }
   return Store(std::move(state));
 }

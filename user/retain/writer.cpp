@@ -144,7 +144,6 @@ void Writer::Thread::operator()(Chunk& chunk) {
   const bool may_follow = !broken_.contains(chunk.file.get());
   const bool is_written = may_follow && chunk.file->append(chunk.bytes) &&
                           (settings_.sync != Sync::kSecond || chunk.file->sync());
-  const int error = is_written ? 0 : errno;
   if (is_written) {
     for (const Share& share : chunk.shares) share.end_waiting();
     if (index_ && chunk.piece) index(index_->add(*chunk.piece));
@@ -156,7 +155,6 @@ void Writer::Thread::operator()(Chunk& chunk) {
     done_.has_written = true;
     return;
   }
-  if (may_follow) done_.disk_error = error;
   has_bad_news_.store(true, std::memory_order_relaxed);
   done_.lost.push_back({std::move(chunk.file), std::move(chunk.segment), chunk.bytes.size(),
                         std::move(chunk.shares)});

@@ -71,7 +71,6 @@ class Writer {
     std::vector<LostChunk> lost;
     std::vector<Removal> removed, not_removed;
     bool has_written = false;
-    int disk_error = 0;   // errno of the last write that failed; 0: none did
     Error index_error{};  // of the index, once; no action: there was none
     std::uint64_t index_bytes = 0;
   };
