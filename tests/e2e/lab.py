@@ -252,6 +252,14 @@ class Watch:
     def err(self):
         return self.err_path.read_text(errors="replace")
 
+    def has_started(self):
+        """Its agent takes records, which it says if anybody can hear it."""
+        try:
+            is_mute = os.readlink(f"/proc/{self.pid}/fd/2") == "/dev/null"
+        except OSError:
+            return False
+        return is_mute or re.search(r"\^C ends|^nids-xdp: ends", self.err, re.M) is not None
+
     def wait(self, seconds=15):
         try:
             code = self.process.wait(seconds)
@@ -432,7 +440,8 @@ class Lab:
             if watch.process.poll() is not None:
                 raise AssertionError(f"attach ended: exit code {watch.process.returncode}\n{watch.err}")
             watch.agents = children_of(watch.pid)
-            return watch.agents and any(one["agent_pid"] == watch.pid for one in self.status())
+            return watch.agents and watch.has_started() and \
+                any(one["agent_pid"] == watch.pid for one in self.status())
         wait_for("an attached agent", is_ready)
         self.note_programs()
 
