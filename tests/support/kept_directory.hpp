@@ -14,6 +14,7 @@
 #include "retain/comments.hpp"
 #include "retain/index.hpp"
 #include "retain/pcapng.hpp"
+#include "support/open_index.hpp"
 #include "support/packet_builder.hpp"
 #include "support/sample_flow.hpp"
 
@@ -96,7 +97,7 @@ class KeptDirectory {
                  static_cast<std::streamsize>(bytes.size()));
   }
   void write_index() const {
-    auto index = Index::open(path, Index::Access::kWrite);
+    auto index = open_index(path, Index::Access::kWrite);
     ASSERT_TRUE(index) << index.error().message();
     for (const auto& [name, bytes] : files) {
       SegmentPiece piece{.segment = name, .end = bytes.size(), .spans = {}, .alerts = {}};

@@ -15,6 +15,7 @@
 #include "firstpass/twin.h"
 #include "retain/repair.hpp"
 #include "retain/store.hpp"
+#include "support/open_index.hpp"
 #include "support/packet_builder.hpp"
 
 namespace nids {
@@ -73,7 +74,7 @@ class EvidenceTest : public ::testing::Test {
     return std::move(*store);
   }
   Index reader() const {
-    auto index = Index::open(directory_, Index::Access::kRead);
+    auto index = open_index(directory_, Index::Access::kRead);
     EXPECT_TRUE(index) << index.error().message();
     return std::move(*index);
   }
@@ -182,7 +183,7 @@ TEST_F(EvidenceTest, AnIndexMadeAnewSaysTheSame) {
   const Found before = found_in(reader());
   ASSERT_GT(before.alerts.size(), 20u);
   ASSERT_GT(segments().size(), 10u);
-  const auto rebuilt = rebuild_index(directory_);
+  const auto rebuilt = rebuild_index(fd_, directory_);
   ASSERT_TRUE(rebuilt) << rebuilt.error().message();
   EXPECT_EQ(rebuilt->packets, 5000u);
   EXPECT_EQ(rebuilt->alerts, before.alerts.size());
@@ -267,7 +268,7 @@ TEST_F(EvidenceTest, ADamagedSegmentStaysAsItIsAndIsKnownUpToThere) {
         static_cast<std::streamoff>(found_in(reader()).spans.begin()->second.offsets[50]) + 4);
     segment.write("\x01\x00\x00\x00", 4);  // a block's length
   }
-  const auto rebuilt = rebuild_index(directory_);
+  const auto rebuilt = rebuild_index(fd_, directory_);
   ASSERT_TRUE(rebuilt);
   EXPECT_EQ(rebuilt->packets, 50u);
   EXPECT_EQ(rebuilt->damaged, std::vector<std::string>{segments().front()});
@@ -288,6 +289,37 @@ TEST_F(EvidenceTest, AnIndexThatIsNoneIsPutAsideAndMadeAnew) {
   { Store store = open(); }
   EXPECT_EQ(found_in(reader()), before);
   EXPECT_TRUE(fs::exists(directory_ + "/" + Index::kFile + ".bad"));
+}
+
+TEST_F(EvidenceTest, ARepairThatIsEndedGoesOnAtTheNextStart) {
+  {
+    Store store = open();
+    for (std::uint16_t i = 0; i < 10'000; ++i) keep(store, i % 40, 1, i == 9'999);
+    store.finish(counters_);
+  }
+  const Found before = found_in(reader());
+  for (const char* suffix : {"", "-wal", "-shm"})
+    fs::remove(directory_ + "/" + Index::kFile + suffix);
+  std::uint64_t ended = 0;
+  {
+    auto store = Store::open(fd_, directory_, {{1, {.name = "eth0"}}}, {.min_free_share = 0});
+    ASSERT_TRUE(store);
+    const auto repaired = store->start([] { return false; });
+    ASSERT_TRUE(repaired);
+    EXPECT_FALSE(repaired->is_whole);
+    EXPECT_TRUE(store->index_is_lost()) << "the last alert's number is not known";
+    ended = repaired->packets;
+    EXPECT_GT(ended, 1'000u);
+    EXPECT_LT(ended, 9'000u);
+  }
+  { Store store = open(); }
+  EXPECT_TRUE(repaired_.is_whole);
+  EXPECT_EQ(ended + repaired_.packets, 10'000u);
+  const Found found = found_in(reader());
+  EXPECT_EQ(found.alerts, before.alerts);
+  std::size_t packets = 0;
+  for (const auto& [key, span] : found.spans) packets += span.offsets.size();
+  EXPECT_EQ(packets, 10'000u);
 }
 
 TEST_F(EvidenceTest, AlertsAreNumberedOn) {

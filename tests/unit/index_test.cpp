@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "retain/index.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+
+#include "support/open_index.hpp"
 
 namespace nids {
 namespace {
@@ -53,9 +57,15 @@ class IndexTest : public ::testing::Test {
   ~IndexTest() override { fs::remove_all(directory_); }
 
   Index open(Index::Access access = Index::Access::kWrite) {
-    auto index = Index::open(directory_, access);
+    auto index = open_index(directory_, access);
     EXPECT_TRUE(index) << index.error().message();
     return std::move(*index);
+  }
+  void execute(const char* text) {
+    sqlite3* db = nullptr;
+    ASSERT_EQ(sqlite3_open((directory_ + "/" + Index::kFile).c_str(), &db), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(db, text, nullptr, nullptr, nullptr), SQLITE_OK);
+    sqlite3_close(db);
   }
   static std::vector<FlowSpan> spans(const Index& index, const SpanQuery& query = {}) {
     std::vector<FlowSpan> found;
@@ -161,20 +171,43 @@ TEST_F(IndexTest, WhatIsNoIndexIsRefused) {
   std::ofstream(directory_ + "/" + Index::kFile) << "no database, but more than a hundred bytes of "
                                                     "text, since fewer would be an empty one. "
                                                     "------------------------------------------";
-  const auto index = Index::open(directory_, Index::Access::kWrite);
+  const auto index = open_index(directory_, Index::Access::kWrite);
   ASSERT_FALSE(index);
   EXPECT_NE(index.error().message().find(Index::kFile), std::string::npos);
 }
 
+TEST_F(IndexTest, WhatStandsInItsPlaceAndIsNoneIsKnown) {
+  const std::string file = directory_ + "/" + Index::kFile;
+  const Fd fd{::open(directory_.c_str(), O_RDONLY | O_DIRECTORY)};
+  EXPECT_FALSE(Index::is_unusable(fd.get())) << "there is none";
+  { Index index = open(); }
+  EXPECT_FALSE(Index::is_unusable(fd.get()));
+  fs::permissions(file, fs::perms::none);
+  EXPECT_EQ(Index::is_unusable(fd.get()), ::geteuid() != 0);
+  fs::permissions(file, fs::perms::owner_all);
+  execute("PRAGMA user_version = 99");
+  EXPECT_TRUE(Index::is_unusable(fd.get())) << "another version";
+  execute("PRAGMA user_version = 1; DROP TABLE span");
+  EXPECT_TRUE(Index::is_unusable(fd.get())) << "not all of it";
+  fs::resize_file(file, 5000);
+  EXPECT_TRUE(Index::is_unusable(fd.get())) << "cut";
+  fs::remove(file);
+  fs::create_symlink("elsewhere", file);
+  EXPECT_TRUE(Index::is_unusable(fd.get())) << "a link";
+  fs::remove(file);
+  fs::create_directory(file);
+  EXPECT_TRUE(Index::is_unusable(fd.get())) << "a directory";
+}
+
 TEST_F(IndexTest, ReadersMakeNoIndex) {
-  EXPECT_FALSE(Index::open(directory_, Index::Access::kRead));
+  EXPECT_FALSE(open_index(directory_, Index::Access::kRead));
   EXPECT_TRUE(fs::is_empty(directory_));
 }
 
 TEST_F(IndexTest, ALinkIsNotFollowed) {
   const std::string elsewhere = directory_ + "/elsewhere";
   fs::create_symlink(elsewhere, directory_ + "/" + Index::kFile);
-  EXPECT_FALSE(Index::open(directory_, Index::Access::kWrite));
+  EXPECT_FALSE(open_index(directory_, Index::Access::kWrite));
   EXPECT_FALSE(fs::exists(elsewhere));
 }
 
@@ -184,12 +217,7 @@ TEST_F(IndexTest, RowsThatLieAreAnErrorAndNoCrash) {
     ASSERT_TRUE(index.add({kFirst, 100, {span(kFirst, 7, 1, {50})}, {}}));
     ASSERT_TRUE(index.commit());
   }
-  // The offsets' bytes end inside a number.
-  sqlite3* db = nullptr;
-  ASSERT_EQ(sqlite3_open((directory_ + "/" + Index::kFile).c_str(), &db), SQLITE_OK);
-  EXPECT_EQ(sqlite3_exec(db, "UPDATE span SET offsets = x'80'", nullptr, nullptr, nullptr),
-            SQLITE_OK);
-  sqlite3_close(db);
+  execute("UPDATE span SET offsets = x'80'");  // which ends inside a number
   const Index index = open(Index::Access::kRead);
   EXPECT_FALSE(index.spans({}, [](const FlowSpan&) { return true; }));
 }

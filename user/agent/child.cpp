@@ -28,10 +28,15 @@ bool tell_reader(const std::vector<Attachment>& attachments, int parent) {
   return getppid() == parent;
 }
 
-void start_store(Store& store, const ChildParts& parts) {
-  const auto repaired = store.start();
+// Without privileges: what stands in the directory may be another agent's, that was taken over.
+void start_store(Store& store, ParentLink& parent, const ChildParts& parts) {
+  const auto repaired = store.start([&] { return parent.goes_on_starting(); });
   if (!repaired)
     return parts.error(repaired.error().message() + "; packets are kept, but can't be asked for");
+  if (repaired->is_anew)
+    parts.warning("the index in " + store.directory() +
+                  " could not be used: it is called index.sqlite.bad now, and was made anew from "
+                  "the packets");
   if (repaired->cut_bytes != 0)
     parts.warning(std::to_string(repaired->cut_bytes) +
                   " bytes of a packet that was not written to its end were cut off");
@@ -68,11 +73,11 @@ void run_child(ChildParts parts) {
   };
   const bool is_stdout = parts.config.eve.path == "-";
   ParentLink parent(std::move(parts.link), is_stdout ? 0 : parts.config.eve.rotate_bytes);
-  if (parts.sinks.store) start_store(*parts.sinks.store, parts);
-  Pipeline pipeline(parts.config, std::move(names), std::move(parts.sinks), parts.selection);
   const auto ticks = sample_ticks(watched.empty() ? 1 : watched.front().tables.info.tick_ns);
   if (!ticks) result = ticks.error();
   if (result) result = drop_privileges(agent_user());
+  if (result && parts.sinks.store) start_store(*parts.sinks.store, parent, parts);
+  Pipeline pipeline(parts.config, std::move(names), std::move(parts.sinks), parts.selection);
   std::optional<Control> questions;
   if (parts.control_listener)
     questions.emplace(std::move(parts.control_listener), pipeline, Control::Limits{});

@@ -15,6 +15,7 @@ namespace nids {
 enum class Word : std::uint32_t {
   kGone,        // never said: the other side is gone, or speaks another language
   kNothing,     // never said: there is none now
+  kStarting,    // agent: it does not take records yet, but goes on
   kRunning,     // agent: it takes records
   kHasEnough,   // agent: Pipeline::has_enough(); it goes on counting until it is ended
   kEveIsFull,   // agent: it wants another EVE file

@@ -5,8 +5,17 @@ namespace nids {
 namespace {
 
 constexpr auto kAskAgainAfter = std::chrono::seconds(10);  // after a refusal
+constexpr auto kTellEvery = std::chrono::seconds(1);
 
 }  // namespace
+
+// Nothing but its end is said to an agent that does not run yet.
+bool ParentLink::goes_on_starting() {
+  if (const auto said = hear(link_.get()); said) is_ending_ = true;
+  const auto now = std::chrono::steady_clock::now();
+  if (now >= tell_again_ && say(link_.get(), Word::kStarting)) tell_again_ = now + kTellEvery;
+  return !is_ending_;
+}
 
 void ParentLink::hear_all(Pipeline& pipeline) {
   while (auto said = hear(link_.get())) {

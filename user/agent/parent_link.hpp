@@ -19,6 +19,8 @@ class ParentLink {
       : link_(std::move(link)), rotate_bytes_(rotate_bytes) {}
 
   int fd() const { return link_.get(); }
+  // Before it takes records: tells the parent, once a second, that it goes on. False: it is to end.
+  [[nodiscard]] bool goes_on_starting();
   [[nodiscard]] bool tell_running() const { return say(link_.get(), Word::kRunning); }
   [[nodiscard]] bool tell_enough() const { return say(link_.get(), Word::kHasEnough); }
 
@@ -36,7 +38,7 @@ class ParentLink {
   std::uint64_t rotate_bytes_;
   bool is_waiting_ = false;  // for an answer
   bool is_ending_ = false;
-  std::chrono::steady_clock::time_point ask_again_{};
+  std::chrono::steady_clock::time_point ask_again_{}, tell_again_{};
 };
 
 }  // namespace nids

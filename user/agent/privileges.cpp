@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -83,6 +84,16 @@ Result<void> drop_privileges(const AgentUser& user) {
     return Error{.action = "become the user " + user.name,
                  .reason = "libcap-ng returned " + std::to_string(error)};
   return forbid_new_privileges();
+}
+
+Result<void> become_owner(int directory_fd) {
+  if (geteuid() != 0) return drop_capabilities();
+  struct stat status {};
+  if (fstat(directory_fd, &status) != 0)
+    return Error{.action = "look at a directory", .error_number = errno};
+  if (status.st_uid == 0) return {};
+  return drop_privileges(
+      {.name = std::to_string(status.st_uid), .uid = status.st_uid, .gid = status.st_gid});
 }
 
 Result<void> drop_root() {

@@ -33,4 +33,8 @@ int reader_group();
 // capabilities.
 [[nodiscard]] Result<void> drop_root();
 
+// The same for root in a directory of another user, who could have prepared what stands there: root
+// becomes its owner. In one of root's own he stays root.
+[[nodiscard]] Result<void> become_owner(int directory_fd);
+
 }  // namespace nids

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/replay.hpp"
 
-#include <pcap/dlt.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,19 +22,13 @@ namespace {
 // the same output.
 constexpr std::uint64_t kHashSeed = 0x6e6964732d786470;
 
-// DLT_* and LINKTYPE_* are the same numbers, but for this one.
-std::uint16_t pcapng_link_type(int dlt) {
-  return dlt == DLT_RAW ? 101 : static_cast<std::uint16_t>(dlt);
-}
-
 // Who replays keeps packets as himself, but root becomes the agent's user first.
 AgentUser packets_owner() {
   if (geteuid() == 0) return agent_user();
   return {.name = "this user", .uid = geteuid(), .gid = getegid()};
 }
 
-Result<Sinks> open_sinks(const ReplayRequest& request, int dlt, Fd directory,
-                         std::optional<Index> index) {
+Result<Sinks> open_sinks(const ReplayRequest& request, int dlt, Fd directory) {
   Sinks sinks;
   sinks.on_alert = request.on_alert;
   if (request.retain) {
@@ -43,12 +36,12 @@ Result<Sinks> open_sinks(const ReplayRequest& request, int dlt, Fd directory,
                              {{0,
                                {.name = request.file,
                                 .description = {},
-                                .link_type = pcapng_link_type(dlt),
+                                .link_type = pcapng::link_type_of(dlt),
                                 .snap_len = 0,
                                 .filter = printable(request.selection.filter_text)}}},
                              store_limits(request.config, Store::WhenBehind::kWait));
     if (!store) return store.error();
-    if (auto used = store->use(std::move(*index)); !used) return used.error();
+    if (auto repaired = store->start(); !repaired) return repaired.error();
     sinks.store.emplace(std::move(*store));
   }
   return sinks;
@@ -163,7 +156,6 @@ Result<ReplayOutcome> replay(ReplayRequest request) {
   request.config.retain.enabled = request.retain.has_value();
   ReplayOutcome outcome;
   Fd eve, directory;
-  std::optional<Index> index;
   std::unique_ptr<RecordSource> source;
   std::optional<Pipeline> pipeline;  // its outputs want the file's link type
   const auto prepare = [&]() -> Result<void> {
@@ -176,10 +168,6 @@ Result<ReplayOutcome> replay(ReplayRequest request) {
       auto fd = open_packet_directory(*request.retain, packets_owner());
       if (!fd) return fd.error();
       directory = std::move(*fd);
-      Repaired repaired;
-      auto opened = open_repaired(directory.get(), *request.retain, repaired);
-      if (!opened) return opened.error();
-      index.emplace(std::move(*opened));
     }
     auto opened = open_source(
         request, [&](auto record) { pipeline->record(record, ClockOffset{}, outcome.agent); });
@@ -194,7 +182,7 @@ Result<ReplayOutcome> replay(ReplayRequest request) {
     if (!filter) return filter.error();
     request.selection.filter = std::move(*filter);
   }
-  auto sinks = open_sinks(request, file->link_type(), std::move(directory), std::move(index));
+  auto sinks = open_sinks(request, file->link_type(), std::move(directory));
   if (!sinks) return sinks.error();
   if (eve) sinks->eve.emplace(eve.release());
 

@@ -153,10 +153,11 @@ Result<void> Supervisor::start_agent() {
   return await_agent();
 }
 
-// The agent says a word once it takes records; anything else is its end.
+// The agent says a word once it takes records, and others while it can't yet; anything else is its
+// end.
 Result<void> Supervisor::await_agent() {
   const std::string action = "start the agent";
-  const auto deadline = std::chrono::steady_clock::now() + kAgentStarts;
+  auto deadline = std::chrono::steady_clock::now() + kAgentStarts;
   while (std::chrono::steady_clock::now() < deadline) {
     std::array<pollfd, 2> fds{pollfd{link_.get(), POLLIN, 0}, pollfd{signals_->fd(), POLLIN, 0}};
     poll(fds.data(), fds.size(), kLookEvery_ms);
@@ -164,6 +165,10 @@ Result<void> Supervisor::await_agent() {
       return Error{.action = action, .reason = "a signal came meanwhile, to end it"};
     const auto said = hear(link_.get());
     if (said && said->word == Word::kRunning) return {};
+    if (said && said->word == Word::kStarting) {
+      deadline = std::chrono::steady_clock::now() + kAgentStarts;
+      continue;
+    }
     if (said) return Error{.action = action, .reason = "it ended"};
   }
   return Error{.action = action, .reason = "it did not answer in time"};

@@ -244,10 +244,7 @@ Exit run_alerts_follow(const AlertsArguments& arguments, Io& io) {
   end_at_signals();
   std::optional<std::uint64_t> seen;
   while (g_is_over == 0 && io.out) {
-    if (has_another_index(*store)) {
-      store = open_kept_store(arguments.retain, io);
-      if (!store) return kFailed;
-    }
+    if (auto followed = follow_index(*store); !followed) return fail(followed.error(), io);
     const auto last = store->index.last_alert_id();
     if (!last) return fail(last.error(), io);
     if (!seen) seen = *last;

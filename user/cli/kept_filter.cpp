@@ -5,6 +5,7 @@
 
 #include "cli/filter_expression.hpp"
 #include "kernel/handle.hpp"
+#include "retain/pcapng.hpp"
 
 namespace nids {
 namespace {
@@ -12,16 +13,10 @@ namespace {
 constexpr std::uint16_t kEthernet = 1;
 constexpr int kSnapBytes = 262'144;
 
-// Of most link types libpcap's own number is the file format's.
-int dlt_of(std::uint16_t link_type) {
-  constexpr std::uint16_t kLinkTypeRaw = 101;
-  return link_type == kLinkTypeRaw ? DLT_RAW : link_type;
-}
-
 }  // namespace
 
 Result<PacketFilter> KeptFilter::compile_for(std::uint16_t link_type) const {
-  const Handle<pcap_t, pcap_close> pcap(pcap_open_dead(dlt_of(link_type), kSnapBytes));
+  const Handle<pcap_t, pcap_close> pcap(pcap_open_dead(pcapng::dlt_of(link_type), kSnapBytes));
   if (!pcap) return Error{.action = "filter packets", .reason = "libpcap has no memory"};
   return compile_packet_filter(expression_, services_, pcap.get());
 }

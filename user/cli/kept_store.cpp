@@ -9,6 +9,7 @@
 #include <csignal>
 #include <ctime>
 
+#include "agent/privileges.hpp"
 #include "cli/when.hpp"
 #include "decode/printable.hpp"
 
@@ -32,7 +33,12 @@ std::string reindex_command(const std::string& directory) {
 // Plain words where SQLite would say "unable to open database file".
 Result<void> check_index(int directory_fd, const std::string& directory) {
   const Fd fd{openat(directory_fd, Index::kFile, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)};
-  if (fd) return {};
+  struct stat status {};
+  if (fd && fstat(fd.get(), &status) == 0 && S_ISREG(status.st_mode)) return {};
+  if (fd)
+    return Error{.action = "look into the packets kept in " + directory,
+                 .reason = std::string(Index::kFile) + " is no regular file",
+                 .hint = reindex_command(directory)};
   if (errno != ENOENT) return cannot_ask(directory, errno, "");
   return Error{.action = "look into the packets kept in " + directory,
                .reason = "there is no index",
@@ -66,7 +72,11 @@ std::optional<KeptStore> open_kept_store(const std::optional<std::string>& retai
     fail(there.error(), io);
     return std::nullopt;
   }
-  auto index = Index::open(*directory, Index::Access::kRead);
+  if (auto become = become_owner(fd.get()); !become) {
+    fail(become.error(), io);
+    return std::nullopt;
+  }
+  auto index = Index::open(fd.get(), *directory, Index::Access::kRead);
   if (!index) {
     fail(with_hint(index.error(), reindex_command(*directory)), io);
     return std::nullopt;
@@ -75,9 +85,14 @@ std::optional<KeptStore> open_kept_store(const std::optional<std::string>& retai
   return KeptStore{*directory, std::move(fd), std::move(*index), inode};
 }
 
-bool has_another_index(const KeptStore& store) {
+Result<void> follow_index(KeptStore& store) {
   const std::uint64_t inode = index_inode(store.fd.get());
-  return inode != 0 && inode != store.index_inode;
+  if (inode == 0 || inode == store.index_inode) return {};
+  auto index = Index::open(store.fd.get(), store.directory, Index::Access::kRead);
+  if (!index) return index.error();
+  store.index = std::move(*index);
+  store.index_inode = inode;
+  return {};
 }
 
 Result<KeptAmount> kept_of_flow(const Index& index, const KeptFlow& flow,

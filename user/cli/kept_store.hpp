@@ -24,11 +24,12 @@ struct KeptStore {
   Index index;
   std::uint64_t index_inode = 0;
 };
-// Says why there is none, and what to do, and returns nothing then.
+// Becomes the directory's owner where this is root: what stands there is only as good as the agent
+// that wrote it. Says why there is none, and what to do, and returns nothing then.
 std::optional<KeptStore> open_kept_store(const std::optional<std::string>& retain, Io&);
 
-// Whether the index was made anew since; not while there is none.
-bool has_another_index(const KeptStore& store);
+// Opens the index that was made anew since, if there is one.
+Result<void> follow_index(KeptStore& store);
 
 // Packets and their bytes of a flow. `on_span` may be empty.
 struct KeptAmount {

@@ -2,9 +2,12 @@
 #include "cli/output_file.hpp"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <utility>
@@ -66,7 +69,20 @@ OutputFile::OutputFile(OutputFile&& other) noexcept
       path_(std::move(other.path_)),
       kind_(other.kind_),
       temporary_(std::exchange(other.temporary_, {})),
-      is_unwanted_(other.is_unwanted_) {}
+      is_unwanted_(other.is_unwanted_),
+      keeper_(std::move(other.keeper_)) {}
+
+OutputFile::Keeper::Keeper(Keeper&& other) noexcept
+    : link(std::move(other.link)), pid(std::exchange(other.pid, 0)) {}
+OutputFile::Keeper& OutputFile::Keeper::operator=(Keeper&& other) noexcept {
+  std::swap(link, other.link);
+  std::swap(pid, other.pid);
+  return *this;
+}
+OutputFile::Keeper::~Keeper() {
+  link = Fd{};
+  if (pid > 0) waitpid(pid, nullptr, 0);
+}
 
 OutputFile::~OutputFile() {
   if (!temporary_.empty()) unlink(temporary_.c_str());
@@ -100,12 +116,56 @@ Result<void> OutputFile::name() {
 
 Result<void> OutputFile::keep() {
   if (kind_ == Kind::kAsItIs) return {};
+  return keeper_.pid > 0 ? ask_keeper() : place();
+}
+
+Result<void> OutputFile::place() {
   if (auto named = name(); !named) return named;
   // Some file systems tell only now that there was no room.
   if (close(fd_.release()) != 0) return cannot_write(path_, errno);
   if (rename(temporary_.c_str(), path_.c_str()) != 0) return cannot_write(path_, errno);
   temporary_.clear();
   return {};
+}
+
+Result<void> OutputFile::lend_rights() {
+  if (kind_ == Kind::kAsItIs) return {};
+  std::array<int, 2> ends{};
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
+    return cannot_write(path_, errno);
+  Fd ours{ends[0]}, childs{ends[1]};
+  const int pid = fork();
+  if (pid < 0) return cannot_write(path_, errno);
+  if (pid == 0) {
+    ours = Fd{};
+    be_keeper(std::move(childs));
+  }
+  keeper_.link = std::move(ours);
+  keeper_.pid = pid;
+  temporary_.clear();  // the child's to remove
+  return {};
+}
+
+void OutputFile::be_keeper(Fd link) {
+  std::byte asked{};
+  int error = 0;
+  if (recv(link.get(), &asked, sizeof(asked), MSG_WAITALL) == sizeof(asked)) {
+    const auto placed = place();
+    error = placed ? 0 : placed.error().error_number;
+    send(link.get(), &error, sizeof(error), MSG_NOSIGNAL);
+  }
+  if (!temporary_.empty()) unlink(temporary_.c_str());
+  _exit(0);  // nothing else here is its own
+}
+
+Result<void> OutputFile::ask_keeper() {
+  if (close(fd_.release()) != 0) return cannot_write(path_, errno);
+  const std::byte please{1};
+  int error = 0;
+  if (send(keeper_.link.get(), &please, sizeof(please), MSG_NOSIGNAL) != sizeof(please) ||
+      recv(keeper_.link.get(), &error, sizeof(error), MSG_WAITALL) != sizeof(error))
+    return Error{.action = "write " + path_, .reason = "the process that would keep it is gone"};
+  return error == 0 ? Result<void>{} : cannot_write(path_, error);
 }
 
 bool OutputFile::is_terminal() const { return isatty(fd_.get()) != 0; }

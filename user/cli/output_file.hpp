@@ -22,6 +22,10 @@ class OutputFile {
   OutputFile& operator=(OutputFile&&) = delete;
   ~OutputFile();  // what was not kept is removed
 
+  // From now on keep() is a child's to do, which has the rights that this process has now, and
+  // does nothing else. For who gives up his own.
+  Result<void> lend_rights();
+
   // An error says why: the disk is full, the reader has gone (is_unwanted()).
   Result<void> write(std::span<const std::byte> bytes);
   Result<void> keep();
@@ -34,12 +38,26 @@ class OutputFile {
   OutputFile(Fd fd, std::string path, Kind kind, std::string temporary = {})
       : fd_(std::move(fd)), path_(std::move(path)), kind_(kind), temporary_(std::move(temporary)) {}
   Result<void> name();
+  Result<void> place();
+  Result<void> ask_keeper();
+  [[noreturn]] void be_keeper(Fd link);
+
+  // The child; it ends with its link.
+  struct Keeper {
+    Keeper() = default;
+    Keeper(Keeper&& other) noexcept;
+    Keeper& operator=(Keeper&& other) noexcept;
+    ~Keeper();
+    Fd link;
+    int pid = 0;
+  };
 
   Fd fd_;
   std::string path_;
   Kind kind_;
   std::string temporary_;  // empty: there is no name that would have to go
   bool is_unwanted_ = false;
+  Keeper keeper_;
 };
 
 }  // namespace nids

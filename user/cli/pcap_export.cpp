@@ -144,14 +144,15 @@ Exit run_pcap_export(const PcapExportArguments& arguments, Io& io) {
   if (arguments.output == "-" && isatty(STDOUT_FILENO) != 0)
     return usage("packets are not written to a terminal: -o FILE, or | wireshark -k -i -", io,
                  "pcap export");
-  const auto store = open_kept_store(choice.retain, io);
-  if (!store) return kFailed;
-  auto parts = parts_of(*store, choice, *period);
-  if (!parts) return fail(parts.error(), io);
   auto output = OutputFile::create(arguments.output);
   if (!output) return fail(output.error(), io);
   if (output->is_terminal())
     return usage("packets are not written to a terminal", io, "pcap export");
+  if (auto lent = output->lend_rights(); !lent) return fail(lent.error(), io);
+  const auto store = open_kept_store(choice.retain, io);
+  if (!store) return kFailed;
+  auto parts = parts_of(*store, choice, *period);
+  if (!parts) return fail(parts.error(), io);
   const auto is_wanted = [&](const pcapng::PacketBlock& packet, const pcapng::Interface& on) {
     return period->holds(packet.time) &&
            (!filter || filter->matches(on.link_type, packet.data, packet.original_len));

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include <cerrno>
 #include <ostream>
 
+#include "agent/privileges.hpp"
 #include "cli/command.hpp"
 #include "cli/kept_store.hpp"
 #include "cli/short_text.hpp"
@@ -12,7 +17,15 @@ namespace nids {
 Exit run_pcap_reindex(const std::optional<std::string>& retain, Io& io) {
   const auto directory = kept_directory(retain, io);
   if (!directory) return kFailed;
-  const auto made = rebuild_index(*directory);
+  const Fd fd{open(directory->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!fd) return fail({.action = "open the directory " + *directory, .error_number = errno}, io);
+  if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
+    return fail({.action = "make the index of " + *directory + " anew",
+                 .reason = "an agent keeps packets there now",
+                 .hint = "stop it first; it repairs the index by itself when it starts"},
+                io);
+  if (auto become = become_owner(fd.get()); !become) return fail(become.error(), io);
+  const auto made = rebuild_index(fd.get(), *directory);
   if (!made) return fail(with_hint(made.error(), "it needs the right to write there: sudo"), io);
   if (!io.is_quiet) {
     io.err << "nids-xdp: the index of " << printable(*directory, 4096)

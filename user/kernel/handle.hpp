@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "nids/fd.hpp"
+
 namespace nids {
 
 template <auto Free>
@@ -21,25 +23,6 @@ struct Freer {
 };
 template <class T, auto Free>
 using Handle = std::unique_ptr<T, Freer<Free>>;
-
-class Fd {
- public:
-  explicit Fd(int fd = -1) noexcept : fd_(fd) {}
-  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Fd& operator=(Fd&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Fd() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  explicit operator bool() const noexcept { return fd_ >= 0; }
-  int get() const noexcept { return fd_; }
-  int release() noexcept { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
 
 // Descriptors kept for the way back: at its limit a process could not even undo what it did.
 class SpareDescriptors {

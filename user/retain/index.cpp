@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "retain/index.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <utility>
 
+#include "nids/fd.hpp"
 #include "retain/index_codec.hpp"
 #include "retain/index_rows.hpp"
 #include "retain/sqlite.hpp"
@@ -54,6 +57,7 @@ struct Index::State {
       "INSERT OR REPLACE INTO alert VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
       "?13)"};
 
+  Fd directory;  // outlives the connection
   sqlite::Connection db;
   std::array<sqlite::Statement, kTexts> statements;  // prepared when first used
   bool is_changing = false;
@@ -178,6 +182,9 @@ Result<void> Index::State::prepare(Access access) {
         "PRAGMA wal_autocheckpoint = 500; PRAGMA journal_size_limit = 2097152;"
         "PRAGMA cache_size = -32768";
     if (auto set = run(settings, "open the index of kept packets"); !set) return set;
+    // Who may only read could not make the files beside it anew.
+    int stays = 1;
+    sqlite3_file_control(db.get(), nullptr, SQLITE_FCNTL_PERSIST_WAL, &stays);
   }
   const bool is_new =
       number("PRAGMA application_id") == 0 && number("SELECT count(*) FROM sqlite_schema") == 0;
@@ -194,30 +201,47 @@ Index::Index(Index&&) noexcept = default;
 Index& Index::operator=(Index&&) noexcept = default;
 Index::~Index() = default;
 
-Result<Index> Index::open(const std::string& directory, Access access) {
-  // SQLite would follow a link, maybe one that somebody put there for a privileged process to find.
-  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(directory.c_str(), nullptr),
-                                                         &std::free);
-  if (!real) return Error{.action = "open the directory " + directory, .error_number = errno};
-  const std::string path = std::string(real.get()) + "/" + kFile;
-  const auto open_as = [&](const std::string& name, int flags) {
-    sqlite3* db = nullptr;
-    const int result = sqlite3_open_v2(
-        name.c_str(), &db, flags | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_NOFOLLOW, nullptr);
-    auto state = std::make_unique<State>();
-    state->db.reset(db);
-    return std::pair(result, std::move(state));
-  };
-  const int flags =
-      access == Access::kWrite ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
-  auto [result, state] = open_as(path, flags);
-  if (result != SQLITE_OK) return state->failed(("open the index " + path).c_str());
+Result<Index> Index::open(int directory_fd, const std::string& path, Access access) {
+  const std::string action = "open the index " + path + "/" + kFile;
+  auto state = std::make_unique<State>();
+  state->directory = Fd{::fcntl(directory_fd, F_DUPFD_CLOEXEC, 0)};
+  if (!state->directory) return Error{.action = action, .error_number = errno};
+  const bool is_writer = access == Access::kWrite;
+  // Before SQLite would, to have the rights that the segments have.
+  if (is_writer)
+    Fd{::openat(directory_fd, kFile, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0640)};
+  int result = SQLITE_OK;
+  state->db = sqlite::open_in(state->directory.get(), kFile,
+                              is_writer ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY, result);
+  if (result != SQLITE_OK) return state->failed(action.c_str());
   if (auto prepared = state->prepare(access); !prepared) {
     Error error = prepared.error();
-    error.action += " " + path;
+    error.action += " " + path + "/" + kFile;
     return error;
   }
   return Index(std::move(state));
+}
+
+bool Index::is_unusable(int directory_fd) {
+  struct stat status {};
+  if (::fstatat(directory_fd, kFile, &status, AT_SYMLINK_NOFOLLOW) != 0) return false;
+  if (!S_ISREG(status.st_mode)) return true;
+  const Fd fd{::openat(directory_fd, kFile, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)};
+  if (!fd) return errno == EACCES || errno == EPERM;
+  int result = SQLITE_OK;
+  const auto db = sqlite::open_in(directory_fd, kFile, SQLITE_OPEN_READWRITE, result);
+  if (result != SQLITE_OK) return false;
+  const auto is_wrong = [&](const char* pragma, std::string_view right) {
+    sqlite::Statement one(db.get(), pragma);
+    const int stepped = one ? one.step() : sqlite3_errcode(db.get());
+    if (stepped == SQLITE_ROW) return one.text(0) != right;
+    return stepped == SQLITE_CORRUPT || stepped == SQLITE_NOTADB;
+  };
+  return is_wrong("PRAGMA application_id", std::to_string(kApplication)) ||
+         is_wrong("PRAGMA user_version", std::to_string(kVersion)) ||
+         is_wrong("SELECT count(*) FROM sqlite_schema WHERE name IN ('segment', 'span', 'alert')",
+                  "3") ||
+         is_wrong("PRAGMA quick_check(1)", "ok");
 }
 
 Result<void> Index::spans(const SpanQuery& query,

@@ -52,9 +52,14 @@ class Index {
   static constexpr const char* kFile = "index.sqlite";
 
   // Readers see what was committed, also while a writer works; they create nothing. A writer makes
-  // the file where there is none, and one that is no index of this version is an error.
+  // the file where there is none, and one that is no index of this version is an error. Takes a
+  // directory fd, which stays the caller's: it works for its owner also where he may not enter the
+  // directories above. `path` is for messages.
   enum class Access { kRead, kWrite };
-  static Result<Index> open(const std::string& directory, Access access);
+  static Result<Index> open(int directory_fd, const std::string& path, Access access);
+  // Whether what stands in its place is none for this user: damaged, of another version, somebody
+  // else's, or no file at all. Not where the disk is at fault. Reads all of it.
+  static bool is_unusable(int directory_fd);
   Index(Index&&) noexcept;
   Index& operator=(Index&&) noexcept;
   ~Index();  // what was not committed is gone

@@ -2,6 +2,8 @@
 // Blocks of a pcapng file as bytes (draft-ietf-opsawg-pcapng). Opens and writes no file.
 #pragma once
 
+#include <pcap/dlt.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -23,6 +25,15 @@ struct Interface {
   std::uint32_t snap_len = 0;   // bytes, 0: no limit; libpcap wants the same in all of a file
   std::string filter{};         // if_filter, a pcap-filter expression; may be empty
 };
+
+// A file's number of a link type and libpcap's on this system are the same, but for raw IP.
+inline constexpr std::uint16_t kLinkTypeRaw = 101;
+constexpr int dlt_of(std::uint16_t link_type) {
+  return link_type == kLinkTypeRaw ? DLT_RAW : link_type;
+}
+constexpr std::uint16_t link_type_of(int dlt) {
+  return dlt == DLT_RAW ? kLinkTypeRaw : static_cast<std::uint16_t>(dlt);
+}
 
 // Section header in host byte order; `application` becomes shb_userappl.
 void append_section_header(Bytes& out, std::string_view application);

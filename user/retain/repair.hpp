@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -18,18 +19,27 @@ struct Repaired {
   std::uint64_t cut_bytes = 0;       // of blocks that were not written to their end
   std::uint64_t forgotten = 0;       // segments in the index that are gone
   std::vector<std::string> damaged;  // files whose blocks can't be followed to the end
+  bool is_anew = false;              // there was an index, which can't be used: it was put aside
+  bool is_whole = true;              // false: it was ended before
 };
+
+// Asked now and then while segments are read, which may take minutes: false ends it, and what was
+// read so far stays in the index.
+using GoesOn = std::function<bool()>;
 
 // Each segment that the index does not have to its end is read, and added; one that ends inside a
 // block is cut to its last whole one. A block that lies is nobody's crash: such a file stays as it
 // is, and is known up to there. `path` is for messages.
-Result<Repaired> repair(int directory_fd, const std::string& path, Index& index);
+Result<Repaired> repair(int directory_fd, const std::string& path, Index& index,
+                        const GoesOn& goes_on = {});
 
-// The same with an index made anew. Errors: an agent keeps packets there.
-Result<Repaired> rebuild_index(const std::string& directory);
+// The same with an index made anew, in a directory that no agent keeps packets in: the caller has
+// its lock.
+Result<Repaired> rebuild_index(int directory_fd, const std::string& path);
 
-// For who writes to a store: an index that can be used, whatever is there. One that is damaged or
-// of another version is put aside, and made anew. What was repaired is said in `repaired`.
-Result<Index> open_repaired(int directory_fd, const std::string& path, Repaired& repaired);
+// For who writes to a store: an index that can be used, whatever is there. One that can't be is put
+// aside as index.sqlite.bad, and made anew. What was repaired is said in `repaired`.
+Result<Index> open_repaired(int directory_fd, const std::string& path, Repaired& repaired,
+                            const GoesOn& goes_on = {});
 
 }  // namespace nids

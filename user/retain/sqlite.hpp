@@ -20,6 +20,11 @@ struct CloseConnection {
 };
 using Connection = std::unique_ptr<sqlite3, CloseConnection>;
 
+// A database of a directory, found by the directory's descriptor, so that who may not enter those
+// above it can open it; never through a link. The descriptor has to stay open as long. `result` is
+// SQLite's, and the connection tells more, if there is one.
+Connection open_in(int directory_fd, const char* file, int flags, int& result);
+
 inline Error error_of(sqlite3* db, std::string action) {
   return {.action = std::move(action), .reason = db ? sqlite3_errmsg(db) : "no memory"};
 }

@@ -304,21 +304,18 @@ Result<Store> Store::open(int directory_fd, std::string path,
   return Store(std::move(state));
 }
 
-Result<Repaired> Store::start() {
+Result<Repaired> Store::start(const GoesOn& goes_on) {
   Repaired repaired;
-  auto index = open_repaired(state_->directory_fd, state_->path, repaired);
-  state_->index_is_lost = !index;
+  state_->index_is_lost = true;
+  auto index = open_repaired(state_->directory_fd, state_->path, repaired, goes_on);
   if (!index) return index.error();
-  if (auto used = use(std::move(*index)); !used) return used.error();
-  return repaired;
-}
-
-Result<void> Store::use(Index index) {
-  const auto last = index.last_alert_id();
+  if (!repaired.is_whole) return repaired;  // the numbers of its alerts are not all known
+  const auto last = index->last_alert_id();
   if (!last) return last.error();
   state_->next_alert = *last + 1;
-  state_->index = std::make_unique<Index>(std::move(index));
-  return {};
+  state_->index = std::make_unique<Index>(std::move(*index));
+  state_->index_is_lost = false;
+  return repaired;
 }
 
 std::optional<PacketPlace> Store::keep(const Packet& packet, Facts facts,

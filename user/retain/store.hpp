@@ -51,12 +51,10 @@ class Store {
   Store& operator=(Store&&) = delete;
   ~Store();  // finishes
 
-  // Before the first packet, while files may be opened by name: brings segments and index together
+  // Before the first packet, by the directory's owner: brings segments and index together
   // (retain/repair.hpp). Alerts are numbered on from those in the index. Without it, or where it
-  // fails, packets are kept and nothing says where they lie. Starts no thread.
-  Result<Repaired> start();
-  // The same with an index that was opened so by somebody else.
-  Result<void> use(Index index);
+  // fails or is ended, packets are kept and nothing says where they lie. Starts no thread.
+  Result<Repaired> start(const GoesOn& goes_on = {});
 
   struct Facts {
     std::uint8_t severity = 0;        // of its flow's alerts, 1 high to 3 low; 0: none
