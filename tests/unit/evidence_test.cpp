@@ -304,7 +304,7 @@ TEST_F(EvidenceTest, ARepairThatIsEndedGoesOnAtTheNextStart) {
   {
     auto store = Store::open(fd_, directory_, {{1, {.name = "eth0"}}}, {.min_free_share = 0});
     ASSERT_TRUE(store);
-    const auto repaired = store->start([] { return false; });
+    const auto repaired = store->start([calls = 0]() mutable { return ++calls < 2; });
     ASSERT_TRUE(repaired);
     EXPECT_FALSE(repaired->is_whole);
     EXPECT_TRUE(store->index_is_lost()) << "the last alert's number is not known";

@@ -37,6 +37,18 @@ class AgentsEnd : public testing::Test {
   std::optional<Pipeline> pipeline_;
 };
 
+TEST_F(AgentsEnd, SaysThatItGoesOnBeforeItRunsAndHearsItsEnd) {
+  ParentLink link(std::move(agent_), kLimit);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(link.goes_on_starting());
+  const auto said = hear(parent_.get());
+  ASSERT_TRUE(said);
+  EXPECT_EQ(said->word, Word::kStarting);
+  EXPECT_FALSE(hear(parent_.get())) << "once a second";
+  ASSERT_TRUE(say(parent_.get(), Word::kEnd));
+  EXPECT_FALSE(link.goes_on_starting());
+  EXPECT_TRUE(link.is_ending());
+}
+
 TEST_F(AgentsEnd, AsksOnceForAFileThatIsLongEnough) {
   ParentLink link(std::move(agent_), kLimit);
   write_bytes(kLimit - 1);

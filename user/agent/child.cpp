@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <map>
 #include <optional>
 
@@ -14,6 +15,8 @@
 
 namespace nids {
 namespace {
+
+constexpr auto kUntoldRepair = std::chrono::seconds(1);
 
 // Told before the first record is read. Where the parent was killed before that, nobody who comes
 // after it knows of this process, and it must not read.
@@ -30,7 +33,17 @@ bool tell_reader(const std::vector<Attachment>& attachments, int parent) {
 
 // Without privileges: what stands in the directory may be another agent's, that was taken over.
 void start_store(Store& store, ParentLink& parent, const ChildParts& parts) {
-  const auto repaired = store.start([&] { return parent.goes_on_starting(); });
+  const auto begun = std::chrono::steady_clock::now();
+  bool is_told = false;
+  const auto repaired = store.start([&] {
+    if (!is_told && std::chrono::steady_clock::now() - begun > kUntoldRepair) {
+      parts.warning("reading the packets in " + store.directory() +
+                    " that its index lacks; what comes meanwhile waits, and is lost where the ring "
+                    "is full");
+      is_told = true;
+    }
+    return parent.goes_on_starting();
+  });
   if (!repaired)
     return parts.error(repaired.error().message() + "; packets are kept, but can't be asked for");
   if (repaired->is_anew)

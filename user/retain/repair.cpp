@@ -149,6 +149,10 @@ class Repair {
     if (!end) return end.error();
     return index_.commit();
   }
+  bool goes_on() {
+    repaired_.is_whole = repaired_.is_whole && (!goes_on_ || goes_on_());
+    return repaired_.is_whole;
+  }
   Repaired& repaired() { return repaired_; }
 
  private:
@@ -183,10 +187,7 @@ Result<std::uint64_t> Repair::read(const SegmentName& name, std::uint64_t size,
     if ((*packet)->offset < from) continue;
     const auto is_piece = indexing.add(**packet, flow);
     if (!is_piece) return is_piece.error();
-    if (*is_piece && goes_on_ && !goes_on_()) {
-      repaired_.is_whole = false;
-      return size;
-    }
+    if (*is_piece && !goes_on()) return size;
   }
   return end(name, file, reader.end(), size, indexing);
 }
@@ -233,11 +234,11 @@ Result<Repaired> repair(int directory_fd, const std::string& path, Index& index,
   }
   if (auto committed = index.commit(); !committed) return committed.error();
   for (const auto& [name, size] : *found) {
-    if (!repaired.is_whole) break;
     const auto before = known->find(name);
     const std::uint64_t indexed =
         before == known->end() || before->second > size ? 0 : before->second;
     if (before != known->end() && indexed == size) continue;
+    if (!work.goes_on()) break;
     if (auto done = work.segment(name, size, indexed); !done) return done.error();
   }
   return repaired;
