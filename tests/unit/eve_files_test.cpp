@@ -263,6 +263,28 @@ TEST_F(Renewal, FailureIsToldOnceUntilItIsOver) {
   EXPECT_TRUE(told[1].starts_with("info ")) << told[1];
 }
 
+TEST_F(Renewal, FilesThatWentAreToldOnceTheAgentListens) {
+  EveRenewal renewal = this->renewal();
+  append(*renewal.files().open(), "a line that is long");
+  ASSERT_TRUE(say(agent_.get(), Word::kEveIsFull));
+  EXPECT_NE(renewal.serve(parent_.get()), Word::kGone);
+  const auto first = hear(agent_.get());
+  ASSERT_TRUE(first);
+  append(first->file, "another line that is long");
+  ASSERT_TRUE(say(agent_.get(), Word::kEveIsFull));
+  while (say(parent_.get(), Word::kEveRefused)) {
+  }
+  EXPECT_NE(renewal.serve(parent_.get()),
+            Word::kGone);  // the oldest goes, and nobody takes the new
+  while (hear(agent_.get())) {
+  }
+  EXPECT_NE(renewal.serve(parent_.get()), Word::kGone);
+  const auto second = hear(agent_.get());
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->word, Word::kEveFile);
+  EXPECT_EQ(second->number, 1u);
+}
+
 TEST_F(Renewal, AgentThatTakesNothingIsNotWaitedForAndGetsItsFileLater) {
   EveRenewal renewal = this->renewal();
   ASSERT_TRUE(renewal.files().open());

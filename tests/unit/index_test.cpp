@@ -130,6 +130,28 @@ TEST_F(IndexTest, AlertsAreChosenByAllThatIsAsked) {
   EXPECT_EQ(ids(index, {.community_id = "1:one="}), (std::vector<std::uint64_t>{1, 2, 3}));
 }
 
+TEST_F(IndexTest, WhoIsToldOfAlertsMayStandStill) {
+  Index index = open();
+  for (std::uint64_t id = 1; id <= 600; ++id) ASSERT_TRUE(index.add(alert(id)));
+  ASSERT_TRUE(index.commit());
+  const Index reader = open(Index::Access::kRead);
+  sqlite3* writer = nullptr;
+  ASSERT_EQ(sqlite3_open((directory_ + "/" + Index::kFile).c_str(), &writer), SQLITE_OK);
+  std::uint64_t told = 0;
+  EXPECT_TRUE(reader.alerts({}, [&](const IndexedAlert& one) {
+    EXPECT_EQ(one.alert.id, ++told);
+    if (told % 100 == 1) {
+      EXPECT_EQ(
+          sqlite3_wal_checkpoint_v2(writer, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr),
+          SQLITE_OK)
+          << "the log can be cut meanwhile";
+    }
+    return true;
+  }));
+  EXPECT_EQ(told, 600u);
+  sqlite3_close(writer);
+}
+
 TEST_F(IndexTest, AlertsOutliveTheirPackets) {
   Index index = open();
   ASSERT_TRUE(index.add({kFirst, 100, {span(kFirst, 7, 1, {50})}, {alert(1)}}));

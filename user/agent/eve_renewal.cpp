@@ -24,7 +24,9 @@ Word EveRenewal::serve(int link) {
 
 void EveRenewal::give(int link, Result<EveFiles::Renewed> renewed) {
   if (!renewed) return refuse(link, renewed.error().message());
-  if (say(link, Word::kEveFile, renewed->removed, renewed->file.get())) {
+  removed_ += renewed->removed;
+  if (say(link, Word::kEveFile, removed_, renewed->file.get())) {
+    removed_ = 0;
     if (!std::exchange(last_error_, {}).empty()) info_("alerts go to " + files_.path() + " again");
     return;
   }

@@ -35,6 +35,7 @@ class EveRenewal {
   Tell info_, error_;
   std::string last_error_;  // said once, until it is another one or all is well
   bool is_due_ = false;
+  std::uint32_t removed_ = 0;  // files, since the agent was last told
 };
 
 }  // namespace nids

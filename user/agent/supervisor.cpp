@@ -27,6 +27,7 @@ namespace {
 constexpr int kLookEvery_ms = 200;
 constexpr auto kAgentStarts = std::chrono::seconds(10);
 constexpr auto kAgentMayTake = std::chrono::seconds(10);
+constexpr auto kKilledMayTake = std::chrono::seconds(5);
 constexpr std::size_t kToEnd = 16;  // descriptors that removing needs
 
 }  // namespace
@@ -387,9 +388,11 @@ bool Supervisor::stop_agent() {
   int status = 0;
   pid_t ended = 0;
   while ((ended = waitpid(agent_pid_, &status, WNOHANG)) == 0) {
-    if (std::chrono::steady_clock::now() > deadline) {
-      kill(agent_pid_, SIGKILL);
-      ended = waitpid(agent_pid_, &status, 0);
+    const auto now = std::chrono::steady_clock::now();
+    if (now > deadline) kill(agent_pid_, SIGKILL);
+    if (now > deadline + kKilledMayTake) {
+      callbacks_.error("the agent, process " + std::to_string(agent_pid_) +
+                       ", does not end: it waits for a disk that does not answer");
       break;
     }
     pollfd asks{link_.get(), POLLIN, 0};  // at the end many flows are written at once

@@ -10,6 +10,8 @@
 
 namespace nids {
 
+inline constexpr int kGeneratorId = 9000;  // of all our signatures
+
 struct Alert {
   WallTime time;
   std::uint32_t signature_id = 0;  // docs/alerts.md

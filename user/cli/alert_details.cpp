@@ -5,11 +5,13 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "analyse/alert.hpp"
 #include "cli/columns.hpp"
 #include "cli/ends_text.hpp"
 #include "cli/short_text.hpp"
 #include "cli/wrapped.hpp"
 #include "decode/printable.hpp"
+#include "decode/shallow_json.hpp"
 #include "log/eve_json.hpp"
 #include "nids/abi/lists.h"
 
@@ -18,20 +20,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kDeepest = 12;  // of a record's objects; ours have 4
 constexpr std::size_t kMaxText = 4096;
-constexpr int kGeneratorId = 9000;
-
-// Nothing where it is no object, or nested as no record is: JSON is written by recursion.
-Json parse_record(const std::string& text) {
-  bool is_too_deep = false;
-  const auto watch = [&](int depth, Json::parse_event_t, Json&) {
-    is_too_deep = is_too_deep || depth > kDeepest;
-    return !is_too_deep;
-  };
-  Json json = Json::parse(text, watch, false);
-  return json.is_object() && !is_too_deep ? json : Json::object();
-}
 
 Json printable_json(const Json& json) {
   if (json.is_string()) return printable(json.get_ref<const std::string&>(), kMaxText);
@@ -48,7 +37,7 @@ Json printable_json(const Json& json) {
 
 // Of the record, one of its two objects.
 Json part_of(const IndexedAlert& alert, const char* key) {
-  const Json record = parse_record(alert.alert.record);
+  const Json record = parse_shallow_object(alert.alert.record);
   const auto found = record.find(key);
   return found != record.end() && found->is_object() ? printable_json(*found) : Json::object();
 }

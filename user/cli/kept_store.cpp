@@ -95,9 +95,9 @@ Result<void> follow_index(KeptStore& store) {
   return {};
 }
 
-Result<KeptAmount> kept_of_flow(const Index& index, const KeptFlow& flow,
-                                const std::function<void(const FlowSpan&)>& on_span) {
-  KeptAmount amount;
+Result<nids_sum> kept_of_flow(const Index& index, const KeptFlow& flow,
+                              const std::function<void(const FlowSpan&)>& on_span) {
+  nids_sum amount{};
   if (flow.id == 0) return amount;
   auto asked =
       index.spans({.community_id = flow.community_id, .flow_id = flow.id, .since = {}, .until = {}},

@@ -10,6 +10,7 @@
 
 #include "cli/command.hpp"
 #include "kernel/handle.hpp"
+#include "nids/abi/counters.h"
 #include "retain/index.hpp"
 
 namespace nids {
@@ -32,11 +33,8 @@ std::optional<KeptStore> open_kept_store(const std::optional<std::string>& retai
 Result<void> follow_index(KeptStore& store);
 
 // Packets and their bytes of a flow. `on_span` may be empty.
-struct KeptAmount {
-  std::uint64_t packets = 0, bytes = 0;
-};
-Result<KeptAmount> kept_of_flow(const Index& index, const KeptFlow& flow,
-                                const std::function<void(const FlowSpan&)>& on_span = {});
+Result<nids_sum> kept_of_flow(const Index& index, const KeptFlow& flow,
+                              const std::function<void(const FlowSpan&)>& on_span = {});
 
 Result<std::optional<IndexedAlert>> alert_by_id(const Index& index, std::uint64_t id);
 Error no_such_alert(std::uint64_t id);

@@ -120,6 +120,8 @@ Result<void> OutputFile::keep() {
 }
 
 Result<void> OutputFile::place() {
+  // A name for what is not on the disk yet would outlive a power cut without it.
+  if (fsync(fd_.get()) != 0) return cannot_write(path_, errno);
   if (auto named = name(); !named) return named;
   // Some file systems tell only now that there was no room.
   if (close(fd_.release()) != 0) return cannot_write(path_, errno);

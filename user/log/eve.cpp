@@ -16,7 +16,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kGeneratorId = 9000;
 constexpr std::size_t kPathMaxBytes = 4096;  // a shortened path would name no file
 
 Json metadata(const Alert& alert) {

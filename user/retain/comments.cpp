@@ -6,8 +6,10 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "analyse/alert.hpp"
 #include "decode/packet.hpp"
 #include "decode/printable.hpp"
+#include "decode/shallow_json.hpp"
 
 namespace nids {
 namespace {
@@ -16,11 +18,9 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kFlowMark = "nids-xdp flow ";
 constexpr std::string_view kAlertMark = "nids-xdp alert ";
-constexpr int kGeneratorId = 9000;
 constexpr std::uint64_t kMaxFlowId = (1ull << 53) - 1;
 constexpr std::size_t kMaxClassName = 64;
 constexpr std::uint64_t kMaxAlertId = 1ull << 53;  // a planted one may not use up the numbers
-constexpr int kMaxDepth = 12;
 
 std::string line_of(std::string_view mark, const Json& json) {
   return std::string(mark) + json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -29,10 +29,8 @@ std::string line_of(std::string_view mark, const Json& json) {
 // Nothing where it is not ours.
 std::optional<Json> object_behind(std::string_view mark, std::string_view text) {
   if (!text.starts_with(mark)) return std::nullopt;
-  // What is deeper is not ours, and would be written again by recursion.
-  const auto is_shallow = [](int depth, Json::parse_event_t, Json&) { return depth <= kMaxDepth; };
-  Json json = Json::parse(text.substr(mark.size()), is_shallow, false);
-  return json.is_object() ? std::optional(std::move(json)) : std::nullopt;
+  Json json = parse_shallow_object(text.substr(mark.size()));
+  return json.empty() ? std::nullopt : std::optional(std::move(json));
 }
 
 std::optional<std::uint64_t> number(const Json& json, const char* key, std::uint64_t max) {

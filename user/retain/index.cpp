@@ -20,6 +20,7 @@ namespace {
 constexpr int kApplication = 0x6e696473;  // "nids"
 constexpr int kVersion = 1;
 constexpr int kBusy_ms = 5000;
+constexpr std::size_t kBatch = 256, kBatchBytes = 1u << 20;  // of alerts that are read at once
 
 // Rows of a segment stand together, and go together.
 constexpr const char* kSchema = R"(
@@ -41,6 +42,17 @@ CREATE INDEX alert_community ON alert(community);
 // SQLite's numbers have a sign.
 std::uint64_t capped(std::optional<WallTime> time, std::uint64_t otherwise) {
   return time ? std::min<std::uint64_t>(time->ns, INT64_MAX) : otherwise;
+}
+
+Error damaged() {
+  return {.action = "read the index of kept packets",
+          .reason = "it is damaged",
+          .hint = "nids-xdp pcap reindex makes it anew"};
+}
+
+bool is_of_class(const IndexedAlert& alert, const std::vector<std::string>& classes) {
+  return classes.empty() ||
+         std::ranges::find(classes, alert.alert.flow.class_name) != classes.end();
 }
 
 }  // namespace
@@ -72,6 +84,7 @@ struct Index::State {
   Result<void> finish(sqlite::Statement& one);
   Result<void> prepare(Access access);
   Result<void> create_tables();
+  Result<std::vector<IndexedAlert>> alerts(const AlertQuery& query, bool& is_last) const;
   std::uint64_t number(const char* pragma) const;
 };
 
@@ -259,10 +272,7 @@ Result<void> Index::spans(const SpanQuery& query,
   int result = 0;
   while ((result = rows.step()) == SQLITE_ROW) {
     const auto span = span_at(rows);
-    if (!span)
-      return Error{.action = "read the index of kept packets",
-                   .reason = "it is damaged",
-                   .hint = "nids-xdp pcap reindex makes it anew"};
+    if (!span) return damaged();
     if (!on_span(*span)) return {};
   }
   if (result != SQLITE_DONE) return state_->failed("ask the index of kept packets");
@@ -271,33 +281,45 @@ Result<void> Index::spans(const SpanQuery& query,
 
 Result<void> Index::alerts(const AlertQuery& query,
                            const std::function<bool(const IndexedAlert&)>& on_alert) const {
+  // Whoever is told may stand still, as a pager does, and a question that is open keeps the
+  // writer's log from being cut: so all of a batch is read before any of it is told.
+  AlertQuery rest = query;
+  for (bool is_last = false; !is_last;) {
+    auto batch = state_->alerts(rest, is_last);
+    if (!batch) return batch.error();
+    for (const IndexedAlert& alert : *batch)
+      if (is_of_class(alert, query.classes) && !on_alert(alert)) return {};
+    if (!batch->empty()) rest.after_id = batch->back().alert.id;
+  }
+  return {};
+}
+
+Result<std::vector<IndexedAlert>> Index::State::alerts(const AlertQuery& query,
+                                                       bool& is_last) const {
   std::string text = kAlerts;
   if (query.id) text += " AND alert.id = ?5";
   if (!query.community_id.empty()) text += " AND community = ?6";
   text += " ORDER BY alert.id";
-  sqlite::Statement rows(state_->db.get(), text.c_str());
-  if (!rows) return state_->failed("ask the index of kept packets");
+  sqlite::Statement rows(db.get(), text.c_str());
+  if (!rows) return failed("ask the index of kept packets");
   rows.bind(1, query.after_id);
   rows.bind(2, capped(query.since, 0));
   rows.bind(3, capped(query.until, INT64_MAX));
   rows.bind(4, static_cast<std::uint64_t>(query.lowest_severity));
   rows.bind(5, query.id.value_or(0));
   rows.bind(6, std::string_view(query.community_id));
-  int result = 0;
-  while ((result = rows.step()) == SQLITE_ROW) {
-    const auto alert = alert_at(rows);
-    if (!alert)
-      return Error{.action = "read the index of kept packets",
-                   .reason = "it is damaged",
-                   .hint = "nids-xdp pcap reindex makes it anew"};
-    const auto& classes = query.classes;
-    const std::string& name = alert->alert.flow.class_name;
-    if (!classes.empty() && std::find(classes.begin(), classes.end(), name) == classes.end())
-      continue;
-    if (!on_alert(*alert)) return {};
+  std::vector<IndexedAlert> batch;
+  int result = SQLITE_ROW;
+  for (std::size_t bytes = 0; batch.size() < kBatch && bytes < kBatchBytes;) {
+    if ((result = rows.step()) != SQLITE_ROW) break;
+    auto alert = alert_at(rows);
+    if (!alert) return damaged();
+    bytes += alert->alert.record.size();
+    batch.push_back(std::move(*alert));
   }
-  if (result != SQLITE_DONE) return state_->failed("ask the index of kept packets");
-  return {};
+  is_last = result == SQLITE_DONE;
+  if (result != SQLITE_DONE && result != SQLITE_ROW) return failed("ask the index of kept packets");
+  return batch;
 }
 
 Result<std::map<SegmentName, std::uint64_t>> Index::segments() const {
