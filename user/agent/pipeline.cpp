@@ -207,7 +207,7 @@ std::optional<Evidence> Pipeline::keep(const Packet& packet, const std::vector<A
       return kept_flow(flow, class_name(flow.class_id), flows_.community_id_seed());
     };
   const auto place = sinks_.store->keep(packet, std::move(facts), counters);
-  if (!place) return std::nullopt;
+  if (!place || alerts.empty()) return std::nullopt;
   return Evidence{sinks_.store->file_of(*place), place->number};
 }
 
