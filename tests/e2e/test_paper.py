@@ -3,8 +3,8 @@
 """The paper's protocols between real peers, both ways through a watched interface, among traffic
 that nobody should flag: what is flagged, counted, kept and said, with tcpdump and tshark as judges.
 """
+import json
 import re
-import unittest
 
 import lab
 import peers
@@ -45,6 +45,7 @@ class PaperProtocols(lab.LabCase):
         self.check_counted_classes(stats, expected)
         self.check_kept_packets(dumps, stats)
         self.check_evidence(alerts)
+        self.check_exports(dumps)
 
     def talk(self):
         """Everything once with the server inside and once outside. Returns the flagged flows."""
@@ -173,6 +174,27 @@ class PaperProtocols(lab.LabCase):
             self.assertEqual(one["alert"]["context"]["capture_packet"], int(packet["frame.number"]))
         commented = [packet for packet in packets if packet["frame.comment"]]
         self.assertEqual(len(commented), len(alerts), "comments on first packets only")
+
+    def check_exports(self, dumps):
+        """What is exported for an alert is what tcpdump has of its flow, byte for byte."""
+        flows = {}  # by community_id: the frames of either direction
+        for way, dump in dumps.items():
+            ids = [one["communityid"] for one in tshark_fields(dump.path, "communityid")]
+            for frame, community_id in zip(dump.frames(), ids, strict=True):
+                flows.setdefault(community_id, {"ingress": [], "egress": []})[way].append(frame)
+        address, = (link["address"] for link in self.lab.near.links() if link["ifname"] == "v0")
+        near = bytes.fromhex(address.replace(":", ""))
+        listed = json.loads(self.lab.nids("alerts", "--json").stdout)
+        self.assertGreater(len(listed), 10)
+        for alert in listed:
+            path = self.lab.path("alert.pcap")
+            done = self.lab.nids("pcap", "export", "--alert", str(alert["id"]), "--format", "pcap",
+                                 "-o", path)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            exported = {"ingress": [], "egress": []}
+            for frame in lab.read_pcap(path):
+                exported["egress" if frame.data[6:12] == near else "ingress"].append(frame)
+            self.assertEqual(exported, flows[alert["community_id"]], alert["alert"]["signature"])
 
 
 class Suppression(lab.LabCase):
