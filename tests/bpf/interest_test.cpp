@@ -14,12 +14,19 @@ class Interest : public FirstPassProgram {
  protected:
   void SetUp() override {
     FirstPassProgram::SetUp();
-    if (!IsSkipped() && !HasFatalFailure()) commands_.emplace(program().maps());
+    if (!IsSkipped() && !HasFatalFailure()) map_tables();
   }
 
   void reload(const BpfSetup& setup) {
     FirstPassProgram::reload(setup);
-    if (!IsSkipped() && !HasFatalFailure()) commands_.emplace(program().maps());
+    if (!IsSkipped() && !HasFatalFailure()) map_tables();
+  }
+
+  void map_tables() {
+    auto maps = FlowMaps::of(program().maps());
+    ASSERT_TRUE(maps) << maps.error().message();
+    flow_maps_ = std::move(*maps);
+    commands_.emplace(flow_maps_);
   }
 
   static PacketBuilder packet(const std::string& payload, std::uint8_t flags = kTcpAck,
@@ -46,7 +53,8 @@ class Interest : public FirstPassProgram {
     return *found;
   }
 
-  std::optional<FlowCommands> commands_;
+  FlowMaps flow_maps_;
+  std::optional<FlowCommands> commands_;  // into flow_maps_
 };
 
 TEST_F(Interest, FirstPacketsWithPayloadGoUpToBeIdentifiedAndTheirFirstBytes) {

@@ -184,7 +184,14 @@ class Parity : public BpfTest {
     setup_ = setup;
     load(setup, tables_);
     restart_twin();
-    if (!IsSkipped() && !HasFatalFailure()) commands_.emplace(program().maps());
+    if (!IsSkipped() && !HasFatalFailure()) map_tables();
+  }
+
+  void map_tables() {
+    auto maps = FlowMaps::of(program().maps());
+    ASSERT_TRUE(maps) << maps.error().message();
+    flow_maps_ = std::move(*maps);
+    commands_.emplace(flow_maps_);
   }
 
   void restart_twin() {
@@ -284,7 +291,8 @@ class Parity : public BpfTest {
                       {.name = "headers", .interest = NIDS_INTEREST_HEADERS}};
   BpfSetup setup_;
   std::unique_ptr<FirstPass> twin_;
-  std::optional<FlowCommands> commands_;
+  FlowMaps flow_maps_;
+  std::optional<FlowCommands> commands_;  // into flow_maps_
   FrameMutator mutator_{1};
   RingRecords of_kernel_;
   RingRecords of_twin_;

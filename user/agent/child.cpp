@@ -66,17 +66,17 @@ void run_child(ChildParts parts) {
     names[static_cast<std::uint32_t>(one.ifindex)] = one.ifname;
   // All that needs root is opened now; what the agent does not need it does not keep.
   std::vector<Watched> watched;
-  std::map<std::uint32_t, FlowCommands> commands;
+  std::map<std::uint32_t, FlowCommands> commands;  // into the tables that are watched
   Result<void> result;
   for (Attachment& one : parts.attachments) {
     auto rings = one.maps.rings();
     auto tables = FlowMaps::of(one.maps);
     if (!rings) result = rings.error();
     if (!tables) result = tables.error();
+    // A program without the feature does not read them.
+    if (tables && (abi_features(parts.config) & NIDS_FEATURE_COMMANDS) != 0)
+      commands.emplace(static_cast<std::uint32_t>(one.ifindex), FlowCommands(*tables));
     if (rings && tables) watched.push_back({&one, std::move(*rings), std::move(*tables)});
-    // Tables that it has nothing to say to it can't write to.
-    if ((abi_features(parts.config) & NIDS_FEATURE_COMMANDS) != 0)
-      commands.emplace(static_cast<std::uint32_t>(one.ifindex), FlowCommands(one.maps));
     one.maps.keep_only({"nids_agent"});
   }
   parts.sinks.steer = [&](std::uint32_t ifindex, const nids_flow_key& key, nids_slot_address slot,

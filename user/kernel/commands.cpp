@@ -41,22 +41,17 @@ std::uint32_t tell(Set& set, const Key& key, std::uint8_t word) {
 
 }  // namespace
 
-FlowCommands::FlowCommands(const Maps& maps) {
-  const auto info = maps.info();
-  if (!info) return;
-  info_ = *info;
-  flows4_ = {maps.fd("nids_flows4"), std::size_t{info_.cpus} * info_.sets4_per_cpu};
-  flows6_ = {maps.fd("nids_flows6"), std::size_t{info_.cpus} * info_.sets6_per_cpu};
-}
+FlowCommands::FlowCommands(const FlowMaps& maps)
+    : info_(maps.info), sets4_(maps.sets4.get()), sets6_(maps.sets6.get()) {}
 
 std::uint32_t FlowCommands::give(const nids_flow_key& key, nids_slot_address slot,
                                  std::uint8_t word) {
   std::uint32_t told = 0;
   for (std::uint32_t cpu = 0; cpu < info_.cpus; ++cpu) {
-    if (key.ip_version == 4 && flows4_ && slot.set < info_.sets4_per_cpu)
-      told += tell(flows4_[cpu * info_.sets4_per_cpu + slot.set], packed4(key), word);
-    if (key.ip_version == 6 && flows6_ && slot.set < info_.sets6_per_cpu)
-      told += tell(flows6_[cpu * info_.sets6_per_cpu + slot.set], packed6(key), word);
+    if (key.ip_version == 4 && slot.set < info_.sets4_per_cpu)
+      told += tell(sets4_[cpu * info_.sets4_per_cpu + slot.set], packed4(key), word);
+    if (key.ip_version == 6 && slot.set < info_.sets6_per_cpu)
+      told += tell(sets6_[cpu * info_.sets6_per_cpu + slot.set], packed6(key), word);
   }
   return told;
 }

@@ -5,16 +5,17 @@
 
 #include <cstdint>
 
-#include "kernel/maps.hpp"
+#include "kernel/flow_maps.hpp"
 #include "nids/abi/event.h"
+#include "nids/abi/flow.h"
 
 namespace nids {
 
 class FlowCommands {
  public:
-  // Null where the flow tables can't be mapped: give() then does nothing.
-  explicit FlowCommands(const Maps& maps);
-  FlowCommands(FlowCommands&&) noexcept = default;
+  // Good as long as what `maps` has mapped: each mapping of a large table counts in a process's
+  // RSS.
+  explicit FlowCommands(const FlowMaps& maps);
 
   // To every slot of the flow, on all CPUs, that exists now; returns how many. A slot that another
   // flow takes meanwhile does not obey, since its generation is another.
@@ -22,8 +23,8 @@ class FlowCommands {
 
  private:
   nids_info info_{};
-  MappedArray<nids_flow4_set> flows4_;
-  MappedArray<nids_flow6_set> flows6_;
+  nids_flow4_set* sets4_;
+  nids_flow6_set* sets6_;
 };
 
 }  // namespace nids

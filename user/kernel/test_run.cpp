@@ -38,10 +38,10 @@ Result<TestRun> TestRun::load(const ProgramSetup& setup, RingReader::Sink sink) 
   run.maps_ = std::move(*maps);
   run.clock_ = Mapped<nids_clock>{run.maps_.fd("nids_clock")};
   if (!run.clock_) return Error{.action = "map the packets' clock", .error_number = errno};
-  run.commands_.emplace(run.maps_);
   auto flow_maps = FlowMaps::of(run.maps_);
   if (!flow_maps) return flow_maps.error();
   run.flow_maps_ = std::move(*flow_maps);
+  run.commands_.emplace(run.flow_maps_);
   if (auto added = run.ring_.add(run.object_.rings.front().get(), std::move(sink)); !added)
     return added.error();
   return run;

@@ -39,8 +39,8 @@ class TestRun {
   Maps maps_;
   int program_ = -1;  // owned by object_
   Mapped<nids_clock> clock_;
-  std::optional<FlowCommands> commands_;
   FlowMaps flow_maps_;
+  std::optional<FlowCommands> commands_;  // into flow_maps_
   RingReader ring_;
 };
 
