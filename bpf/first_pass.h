@@ -177,6 +177,14 @@ static __always_inline __u8 word_on(const struct first_pass_tables *t,
 	return NIDS_COMMAND_NONE;
 }
 
+/* Where the agent has said nothing to the slot. */
+static __always_inline __u8 interest_of(__u8 flags, const struct nids_class *wanted)
+{
+	if (flags & NIDS_FLOW_CAPTURE)
+		return NIDS_INTEREST_CAPTURE;
+	return flags & NIDS_FLOW_HEADERS ? NIDS_INTEREST_HEADERS : wanted->interest;
+}
+
 /* Why every packet of a flow of such an interest goes up; NIDS_REASON_COUNT: not every one does. */
 static __always_inline __u8 reason_for_all(const struct first_pass_tables *t, __u8 interest)
 {
@@ -201,7 +209,7 @@ static __always_inline void choose_interest(const struct first_pass_tables *t,
 	word = word_on(t, state);
 	interest = word & NIDS_COMMAND_INTEREST;
 	if (interest == NIDS_COMMAND_NONE)
-		interest = wanted->interest;
+		interest = interest_of(state->flags, wanted);
 	is_beyond = (word & NIDS_COMMAND_STOP_LO << (f->sender & 1)) != 0;
 	reason = reason_for_all(t, interest);
 	if (interest == NIDS_INTEREST_COUNT)
@@ -241,7 +249,7 @@ judge_without_slot(const struct first_pass_tables *t, const struct flow_packet *
 
 	choose_class(t, f, cell, &v.class_id, &flags);
 	v.from_opener = (flags & NIDS_FLOW_OPENER_HI) == f->sender;
-	interest = t->classes[class_index(v.class_id)].interest;
+	interest = interest_of(flags, &t->classes[class_index(v.class_id)]);
 	v.is_bypassed = interest == NIDS_INTEREST_BYPASS;
 	/* Where no depth can be measured, what is of interest is of interest. */
 	reason = reason_for_all(t, interest);

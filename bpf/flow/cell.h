@@ -51,6 +51,19 @@ static __always_inline int recall_opener(const struct nids_flow_cell *cell, __u6
 	return 1;
 }
 
+/* The flags of a slot that is to do as the agent's word on its flow says. */
+static __always_inline __u8 raised_flags(__u8 word)
+{
+	switch (word & NIDS_COMMAND_INTEREST) {
+	case NIDS_INTEREST_CAPTURE:
+		return NIDS_FLOW_WATCHED | NIDS_FLOW_CAPTURE;
+	case NIDS_INTEREST_HEADERS:
+		return NIDS_FLOW_WATCHED | NIDS_FLOW_HEADERS;
+	default:
+		return 0;
+	}
+}
+
 /* Returns whether another flow is forgotten for it. */
 static __always_inline int remember_opener(struct nids_flow_cell *cell, __u64 hash, __u8 class_id,
 					   __u8 flags)

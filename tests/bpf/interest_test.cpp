@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // How much of a flow goes up: by its class, by the agent's word on it, and for what it did.
 #include "firstpass/first_pass.hpp"
-#include "kernel/commands.hpp"
+#include "source/flow_commands.hpp"
+#include "source/live_tables.hpp"
 #include "support/first_pass_program.hpp"
 
 namespace nids {
@@ -26,7 +27,7 @@ class Interest : public FirstPassProgram {
     auto maps = FlowMaps::of(program().maps());
     ASSERT_TRUE(maps) << maps.error().message();
     flow_maps_ = std::move(*maps);
-    commands_.emplace(flow_maps_);
+    commands_.emplace(tables_of(flow_maps_));
   }
 
   static PacketBuilder packet(const std::string& payload, std::uint8_t flags = kTcpAck,
@@ -186,6 +187,41 @@ TEST_F(Interest, WordReachesTheSlotsOfAllCpusAndOfNoOtherFlow) {
   other = records_.packets[0];
   other.head.slot.set = 0xffffffff;
   EXPECT_EQ(tell(other, NIDS_INTEREST_CAPTURE), 0u);
+}
+
+TEST_F(Interest, CpusThatSeeARaisedFlowLaterDoAsTheAgentSaid) {
+  struct {
+    std::uint8_t word, reason;
+    std::size_t bytes;
+  } const cases[] = {{NIDS_INTEREST_CAPTURE, NIDS_REASON_CAPTURE, 254},
+                     {NIDS_INTEREST_HEADERS, NIDS_REASON_HEADERS, 54}};
+  for (const auto& one : cases) {
+    reload({});
+    const auto data = packet(std::string(200, 'x'), kTcpAck, 9);  // of no class
+    ingress(data);
+    ASSERT_TRUE(drained().packets.empty());
+    ingress(packet("", kXmas, 9));
+    ASSERT_EQ(drained().packets.size(), 1u);
+    const PacketRecord xmas = records_.packets[0];
+    EXPECT_EQ(tell(xmas, one.word), 1u);
+    const OnOneCpu elsewhere(other_cpu());
+    if (!elsewhere.is_there()) GTEST_SKIP() << "needs CPUs 0 and 1";
+    ingress(data);
+    ASSERT_EQ(drained().packets.size(), 1u);
+    EXPECT_EQ(records_.packets[0].head.reason, one.reason);
+    EXPECT_EQ(records_.packets[0].bytes.size(), one.bytes);
+    // The slot's own word stands above it, and a new connection is another flow.
+    EXPECT_EQ(tell(xmas, NIDS_INTEREST_COUNT), 2u);
+    ingress(data);
+    EXPECT_TRUE(drained().packets.empty());
+    EXPECT_EQ(tell(xmas, one.word), 2u);
+    ingress(packet("", kTcpFin | kTcpAck, 9));
+    ingress(packet("", kTcpSyn, 9));
+    drained();
+    ingress(data);
+    EXPECT_TRUE(drained().packets.empty());
+    expect_ledger();
+  }
 }
 
 TEST_F(Interest, WordOnAFlowOfIpv6IsObeyed) {

@@ -8,7 +8,8 @@
 
 #include "decode/decode.hpp"
 #include "firstpass/first_pass.hpp"
-#include "kernel/commands.hpp"
+#include "source/flow_commands.hpp"
+#include "source/live_tables.hpp"
 #include "support/bpf_run.hpp"
 #include "support/frame_mutator.hpp"
 
@@ -191,7 +192,7 @@ class Parity : public BpfTest {
     auto maps = FlowMaps::of(program().maps());
     ASSERT_TRUE(maps) << maps.error().message();
     flow_maps_ = std::move(*maps);
-    commands_.emplace(flow_maps_);
+    commands_.emplace(tables_of(flow_maps_));
   }
 
   void restart_twin() {

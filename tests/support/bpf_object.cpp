@@ -96,7 +96,7 @@ Result<BpfObject> BpfObject::load(const BpfSetup& setup, const ClassTables& tabl
   if (auto rings = object.make_rings(setup); !rings) return rings.error();
   if (const int error = bpf_object__load(object.object_.get()); error != 0)
     return failed("load the BPF object " + setup.file, -error);
-  if (auto filled = object.fill(tables); !filled) return filled.error();
+  if (auto filled = object.fill(tables, setup); !filled) return filled.error();
   return object;
 }
 
@@ -173,11 +173,13 @@ Result<void> BpfObject::make_rings(const BpfSetup& setup) {
   return {};
 }
 
-Result<void> BpfObject::fill(const ClassTables& tables) {
+Result<void> BpfObject::fill(const ClassTables& tables, const BpfSetup& setup) {
+  const auto keys = hash_keys_of(setup.hash_seed);
   if (bpf_map_update_elem(map("nids_classes"), &kZero, tables.classes.data(), BPF_ANY) != 0 ||
       bpf_map_update_elem(map("nids_ports"), &kZero, tables.ports.get(), BPF_ANY) != 0 ||
+      bpf_map_update_elem(map("nids_keys"), &kZero, &keys, BPF_ANY) != 0 ||
       bpf_map_update_elem(map("nids_info"), &kZero, &info_, BPF_ANY) != 0)
-    return failed("write classes, ports and info", errno);
+    return failed("write classes, ports, keys and info", errno);
   return {};
 }
 

@@ -64,7 +64,7 @@ class BpfObject {
   Result<void> open(const BpfSetup& setup);
   Result<void> set(const BpfSetup& setup);
   Result<void> make_rings(const BpfSetup& setup);
-  Result<void> fill(const ClassTables& tables);
+  Result<void> fill(const ClassTables& tables, const BpfSetup& setup);
   bpf_map* map_to_set(const char* name) const;
   template <class T>
   void set_constant(const char* name, const T& value);

@@ -11,7 +11,8 @@
 #include "agent/class_table.hpp"
 #include "agent/privileges.hpp"
 #include "agent/process.hpp"
-#include "kernel/commands.hpp"
+#include "source/flow_commands.hpp"
+#include "source/live_tables.hpp"
 
 namespace nids {
 namespace {
@@ -75,7 +76,7 @@ void run_child(ChildParts parts) {
     if (!tables) result = tables.error();
     // A program without the feature does not read them.
     if (tables && (abi_features(parts.config) & NIDS_FEATURE_COMMANDS) != 0)
-      commands.emplace(static_cast<std::uint32_t>(one.ifindex), FlowCommands(*tables));
+      commands.emplace(static_cast<std::uint32_t>(one.ifindex), FlowCommands(tables_of(*tables)));
     if (rings && tables) watched.push_back({&one, std::move(*rings), std::move(*tables)});
     one.maps.keep_only({"nids_agent"});
   }

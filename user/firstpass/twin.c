@@ -163,6 +163,19 @@ __u64 nids_twin_history(const struct nids_flow_cell* cells, __u32 cell_bits, __u
   return recall_history(&cells[cell_index(hash, cell_bits)], hash);
 }
 
+void nids_twin_raise(struct nids_flow_cell* cells, __u32 cell_bits, __u64 hash, __u8 word) {
+  __u64* opener = &cells[cell_index(hash, cell_bits)].opener;
+  __u64 before = __atomic_load_n(opener, __ATOMIC_RELAXED), after;
+
+  /* The cell may become another flow's meanwhile. */
+  do {
+    if ((before ^ cell_tag(hash)) & CELL_OPENER_TAG) return;
+    after = (before & ~((__u64)NIDS_FLOW_RAISED << CELL_FLAGS_SHIFT)) | (__u64)raised_flags(word)
+                                                                            << CELL_FLAGS_SHIFT;
+  } while (
+      !__atomic_compare_exchange_n(opener, &before, after, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+}
+
 /* A packet's key, packed, and what its flow sees of it. */
 struct keyed {
   struct nids_flow4_key key4;
@@ -306,6 +319,7 @@ __u32 nids_twin_command(struct nids_twin* twin, const struct nids_flow_key* key,
   __u32 told = 0;
 
   if (set >= (is_ipv4 ? twin->set4_count : twin->set6_count)) return 0;
+  nids_twin_raise(twin->cells, twin->cell_bits, nids_twin_flow_hash(key, twin->hash_keys), word);
   for (int way = 0; way < NIDS_WAYS; way++) {
     struct nids_flow_key known = {};
 

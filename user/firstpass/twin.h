@@ -81,6 +81,11 @@ void nids_twin_unpack6(const struct nids_flow6_key* packed, struct nids_flow_key
 __u64 nids_twin_flow_hash(const struct nids_flow_key* key, const __u64* hash_keys);
 __u64 nids_twin_history(const struct nids_flow_cell* cells, __u32 cell_bits, __u64 hash);
 
+/* The agent's word on a flow for the CPUs that have no slot of it yet, where its cell still is
+ * the flow's.
+ */
+void nids_twin_raise(struct nids_flow_cell* cells, __u32 cell_bits, __u64 hash, __u8 word);
+
 #ifdef __cplusplus
 }
 #endif

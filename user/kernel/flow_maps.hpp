@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 
 #include "kernel/handle.hpp"
@@ -22,6 +23,11 @@ struct FlowMaps {
   MappedArray<nids_flow4_set> sets4;    // those of a CPU follow one another
   MappedArray<nids_flow6_set> sets6;
   MappedArray<nids_flow_cell> cells;
+
+  // Of the number of a cell.
+  std::uint32_t cell_bits() const {
+    return static_cast<std::uint32_t>(std::bit_width(info.cells) - 1);
+  }
 
   [[nodiscard]] static Result<FlowMaps> of(const Maps& maps);
 };

@@ -41,7 +41,6 @@ Result<TestRun> TestRun::load(const ProgramSetup& setup, RingReader::Sink sink) 
   auto flow_maps = FlowMaps::of(run.maps_);
   if (!flow_maps) return flow_maps.error();
   run.flow_maps_ = std::move(*flow_maps);
-  run.commands_.emplace(run.flow_maps_);
   if (auto added = run.ring_.add(run.object_.rings.front().get(), std::move(sink)); !added)
     return added.error();
   return run;

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <span>
 
-#include "kernel/commands.hpp"
 #include "kernel/flow_maps.hpp"
 #include "kernel/maps.hpp"
 #include "kernel/object.hpp"
@@ -26,10 +25,6 @@ class TestRun {
   // in no counter.
   [[nodiscard]] Result<bool> frame(const nids_clock& clock, std::span<const std::byte> buffer);
 
-  std::uint32_t command(const nids_flow_key& key, nids_slot_address slot, std::uint8_t word) {
-    return commands_->give(key, slot, word);
-  }
-
   const FlowMaps& flow_maps() const { return flow_maps_; }
   [[nodiscard]] Result<nids_counters> counters() const;
   [[nodiscard]] Result<nids_sum> live_by_scan() const;
@@ -40,7 +35,6 @@ class TestRun {
   int program_ = -1;  // owned by object_
   Mapped<nids_clock> clock_;
   FlowMaps flow_maps_;
-  std::optional<FlowCommands> commands_;  // into flow_maps_
   RingReader ring_;
 };
 

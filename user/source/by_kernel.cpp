@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernel/test_run.hpp"
+#include "source/flow_commands.hpp"
 #include "source/live_tables.hpp"
 #include "source/record_source.hpp"
 
@@ -18,7 +19,8 @@ static_assert(kRingBytes >
 
 class KernelSource final : public RecordSource {
  public:
-  explicit KernelSource(TestRun program) : program_(std::move(program)) {}
+  explicit KernelSource(TestRun program)
+      : program_(std::move(program)), commands_(tables_of(program_.flow_maps())) {}
 
   Result<bool> packet(const nids_twin_frame& frame) override {
     if (frame.l3_offset > NIDS_CLOCK_LINK_MAX) return false;
@@ -40,7 +42,7 @@ class KernelSource final : public RecordSource {
 
   std::uint32_t command(const nids_flow_key& key, nids_slot_address slot,
                         std::uint8_t word) override {
-    return program_.command(key, slot, word);
+    return commands_.give(key, slot, word);
   }
 
   Result<Reading> read() const override {
@@ -58,6 +60,7 @@ class KernelSource final : public RecordSource {
 
  private:
   TestRun program_;
+  FlowCommands commands_;          // into its tables
   std::vector<std::byte> buffer_;  // the lead, then the frame
   std::uint64_t taken_ = 0;
 };

@@ -22,7 +22,7 @@ struct FlowTables {
   const nids_counters* counters = nullptr;  // a block a CPU
   nids_flow4_set* sets4 = nullptr;
   nids_flow6_set* sets6 = nullptr;
-  const nids_flow_cell* cells = nullptr;
+  nids_flow_cell* cells = nullptr;
   std::uint32_t cpus = 0;
   std::uint32_t sets4_per_cpu = 0;
   std::uint32_t sets6_per_cpu = 0;

@@ -19,7 +19,7 @@ inline FlowTables tables_of(const FlowMaps& maps) {
                     .cpus = maps.info.cpus,
                     .sets4_per_cpu = maps.info.sets4_per_cpu,
                     .sets6_per_cpu = maps.info.sets6_per_cpu,
-                    .cell_bits = static_cast<std::uint32_t>(std::bit_width(maps.info.cells) - 1),
+                    .cell_bits = maps.cell_bits(),
                     .ifindex = maps.info.ifindex};
   std::ranges::copy(maps.hash_keys.word, tables.hash_keys.begin());
   return tables;

@@ -60,6 +60,9 @@ NIDS_ABI_SIZE(struct nids_flow6_key, 40);
 #define NIDS_FLOW_OPENER_HI 0x01 /* the connection was opened by the `hi` end */
 #define NIDS_FLOW_CONTINUES 0x02 /* an earlier part of this flow went up: a count was full */
 #define NIDS_FLOW_WATCHED   0x04 /* it has a class, or flows of none are of interest too */
+#define NIDS_FLOW_CAPTURE   0x08 /* the agent wanted all of it before this CPU had a slot */
+#define NIDS_FLOW_HEADERS   0x10 /* the same, of headers */
+#define NIDS_FLOW_RAISED    (NIDS_FLOW_WATCHED | NIDS_FLOW_CAPTURE | NIDS_FLOW_HEADERS)
 
 /* What one CPU saw of a flow. The kernel writes all of it but `command`, which is
  * the agent's alone: one aligned word, obeyed only where its generation is the
@@ -118,9 +121,10 @@ struct nids_flow6_set {
 };
 NIDS_ABI_SIZE(struct nids_flow6_set, 1024);
 
-/* What all CPUs share of a flow, by its hash: who opened it, and the order of its
- * first events, which no slot can tell where the directions run on different CPUs.
- * Each word is written whole and carries bits of the hash as its tag.
+/* What all CPUs share of a flow, by its hash: who opened it, what the agent wants of it
+ * on CPUs that have no slot yet, and the order of its first events, which no slot can
+ * tell where the directions run on different CPUs. Each word is written whole and
+ * carries bits of the hash as its tag.
  */
 struct nids_flow_cell {
 	__u64 opener;  /* hash bits 16-63, then flags (8 bits), then class (8 bits) */

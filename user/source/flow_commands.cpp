@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/commands.hpp"
+#include "source/flow_commands.hpp"
 
 #include <cstring>
 
+#include "firstpass/twin.h"
 #include "nids/abi/packed_key.h"
 
 namespace nids {
@@ -41,17 +42,17 @@ std::uint32_t tell(Set& set, const Key& key, std::uint8_t word) {
 
 }  // namespace
 
-FlowCommands::FlowCommands(const FlowMaps& maps)
-    : info_(maps.info), sets4_(maps.sets4.get()), sets6_(maps.sets6.get()) {}
-
 std::uint32_t FlowCommands::give(const nids_flow_key& key, nids_slot_address slot,
                                  std::uint8_t word) {
+  // First, for who opens a slot meanwhile.
+  nids_twin_raise(tables_.cells, tables_.cell_bits,
+                  nids_twin_flow_hash(&key, tables_.hash_keys.data()), word);
   std::uint32_t told = 0;
-  for (std::uint32_t cpu = 0; cpu < info_.cpus; ++cpu) {
-    if (key.ip_version == 4 && slot.set < info_.sets4_per_cpu)
-      told += tell(sets4_[cpu * info_.sets4_per_cpu + slot.set], packed4(key), word);
-    if (key.ip_version == 6 && slot.set < info_.sets6_per_cpu)
-      told += tell(sets6_[cpu * info_.sets6_per_cpu + slot.set], packed6(key), word);
+  for (std::uint32_t cpu = 0; cpu < tables_.cpus; ++cpu) {
+    if (key.ip_version == 4 && slot.set < tables_.sets4_per_cpu)
+      told += tell(tables_.sets4[cpu * tables_.sets4_per_cpu + slot.set], packed4(key), word);
+    if (key.ip_version == 6 && slot.set < tables_.sets6_per_cpu)
+      told += tell(tables_.sets6[cpu * tables_.sets6_per_cpu + slot.set], packed6(key), word);
   }
   return told;
 }
