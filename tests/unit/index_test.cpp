@@ -177,6 +177,51 @@ TEST_F(IndexTest, TheOldestAlertsGo) {
   EXPECT_EQ(*index.last_alert_id(), 10u);
 }
 
+TEST_F(IndexTest, AnAlertThatIsReplacedCountsOnce) {
+  Index index = open();
+  ASSERT_TRUE(index.remove_alerts_beyond(10));  // from here on it knows their number
+  for (const std::uint64_t id : {1, 2, 5, 9, 5, 9, 1}) ASSERT_TRUE(index.add(alert(id)));
+  ASSERT_TRUE(index.remove_alerts_beyond(4));
+  EXPECT_EQ(ids(index), (std::vector<std::uint64_t>{1, 2, 5, 9}));
+  ASSERT_TRUE(index.commit());
+  ASSERT_TRUE(index.add(alert(10)));
+  ASSERT_TRUE(index.add(alert(11)));
+  index.rollback();
+  ASSERT_TRUE(index.add(alert(12)));
+  ASSERT_TRUE(index.remove_alerts_beyond(3));
+  EXPECT_EQ(ids(index), (std::vector<std::uint64_t>{5, 9, 12}));
+}
+
+TEST_F(IndexTest, HowManyAlertsThereAreIsNotCountedEachTime) {
+  Index index = open();
+  for (std::uint64_t id = 1; id <= 5; ++id) ASSERT_TRUE(index.add(alert(id)));
+  ASSERT_TRUE(index.remove_alerts_beyond(5));
+  ASSERT_TRUE(index.commit());
+  // Nobody else writes to it: had it counted again, it would have seen this.
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open((directory_ + "/" + Index::kFile).c_str(), &db), SQLITE_OK);
+  EXPECT_EQ(sqlite3_exec(db,
+                         "UPDATE alert SET id = id + 10; INSERT INTO alert SELECT id + 10, "
+                         "time, signature_id, severity, signature, flow, community, ends, "
+                         "class, record, segment, place, number FROM alert",
+                         nullptr, nullptr, nullptr),
+            SQLITE_OK);
+  sqlite3_close(db);
+  ASSERT_TRUE(index.remove_alerts_beyond(5));
+  EXPECT_EQ(ids(index).size(), 10u);
+}
+
+TEST_F(IndexTest, WhatIsTakenBackIsGoneAndTheNextChangeHolds) {
+  Index index = open();
+  ASSERT_TRUE(index.add({kFirst, 100, {span(kFirst, 7, 1, {50})}, {alert(1)}}));
+  index.rollback();
+  index.rollback();
+  ASSERT_TRUE(index.add(alert(2)));
+  ASSERT_TRUE(index.commit());
+  EXPECT_TRUE(index.segments()->empty());
+  EXPECT_EQ(ids(index), std::vector<std::uint64_t>{2});
+}
+
 TEST_F(IndexTest, WhatWasNotCommittedIsGone) {
   {
     Index index = open();

@@ -58,7 +58,17 @@ bool is_of_class(const IndexedAlert& alert, const std::vector<std::string>& clas
 }  // namespace
 
 struct Index::State {
-  enum Text { kBegin, kCommit, kSegmentOf, kAddSegment, kIndexed, kAddSpan, kAddAlert, kTexts };
+  enum Text {
+    kBegin,
+    kCommit,
+    kSegmentOf,
+    kAddSegment,
+    kIndexed,
+    kAddSpan,
+    kForgetAlert,
+    kAddAlert,
+    kTexts
+  };
   static constexpr std::array<const char*, kTexts> kTextOf{
       "BEGIN IMMEDIATE",
       "COMMIT",
@@ -66,14 +76,16 @@ struct Index::State {
       "INSERT INTO segment(name, indexed) VALUES(?1, 0)",
       "UPDATE segment SET indexed = ?2 WHERE id = ?1",
       "INSERT OR REPLACE INTO span VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-      "INSERT OR REPLACE INTO alert VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
+      "DELETE FROM alert WHERE id = ?1",
+      "INSERT INTO alert VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
       "?13)"};
 
   Fd directory;  // outlives the connection
   sqlite::Connection db;
   std::array<sqlite::Statement, kTexts> statements;  // prepared when first used
-  bool is_changing = false;
+  std::optional<std::uint64_t> alerts;               // that there are; empty: to be counted
 
+  bool is_changing() const { return sqlite3_get_autocommit(db.get()) == 0; }
   Error failed(const char* action) const { return sqlite::error_of(db.get(), action); }
   Result<void> run(const std::string& text, const char* action);
   sqlite::Statement* statement(Text text);
@@ -107,12 +119,10 @@ Result<void> Index::State::finish(sqlite::Statement& one) {
 }
 
 Result<void> Index::State::begin() {
-  if (is_changing) return {};
+  if (is_changing()) return {};
   sqlite::Statement* one = statement(kBegin);
   if (!one) return failed("write the index of kept packets");
-  auto begun = finish(*one);
-  is_changing = static_cast<bool>(begun);
-  return begun;
+  return finish(*one);
 }
 
 Result<std::uint64_t> Index::State::segment_id(const SegmentName& name) {
@@ -150,9 +160,13 @@ Result<void> Index::State::add_span(std::uint64_t segment, const FlowSpan& span)
 
 Result<void> Index::State::add_alert(const IndexedAlert& indexed,
                                      std::optional<std::uint64_t> segment) {
+  sqlite::Statement* before = statement(kForgetAlert);
   sqlite::Statement* one = statement(kAddAlert);
-  if (!one) return failed("write the index of kept packets");
+  if (!before || !one) return failed("write the index of kept packets");
   const KeptAlert& alert = indexed.alert;
+  before->bind(1, alert.id);
+  if (auto forgotten = finish(*before); !forgotten) return forgotten;
+  if (alerts) *alerts += 1 - static_cast<std::uint64_t>(sqlite3_changes(db.get()));
   const IndexBytes ends = pack_ends(alert.flow.ends);
   one->bind(1, alert.id);
   one->bind(2, alert.time.ns);
@@ -381,22 +395,31 @@ Result<void> Index::remove(const SegmentName& segment) {
 }
 
 Result<void> Index::remove_alerts_beyond(std::uint64_t count) {
-  if (state_->number("SELECT count(*) FROM alert") <= count) return {};
+  if (!state_->alerts) {
+    sqlite::Statement all(state_->db.get(), "SELECT count(*) FROM alert");
+    if (!all || all.step() != SQLITE_ROW) return state_->failed("ask the index of kept packets");
+    state_->alerts = all.number(0);
+  }
+  if (*state_->alerts <= count) return {};
   if (auto begun = state_->begin(); !begun) return begun;
-  return state_->run(
-      "DELETE FROM alert WHERE id <= (SELECT id FROM alert ORDER BY id DESC LIMIT 1 "
-      "OFFSET " +
-          std::to_string(count) + ")",
-      "write the index of kept packets");
+  auto removed =
+      state_->run("DELETE FROM alert WHERE id IN (SELECT id FROM alert ORDER BY id LIMIT " +
+                      std::to_string(*state_->alerts - count) + ")",
+                  "write the index of kept packets");
+  if (removed) state_->alerts = count;
+  return removed;
 }
 
 Result<void> Index::commit() {
-  if (!state_->is_changing) return {};
+  if (!state_->is_changing()) return {};
   sqlite::Statement* one = state_->statement(State::kCommit);
   if (!one) return state_->failed("write the index of kept packets");
-  auto done = state_->finish(*one);
-  if (done) state_->is_changing = false;
-  return done;
+  return state_->finish(*one);
+}
+
+void Index::rollback() {
+  state_->alerts.reset();
+  sqlite3_exec(state_->db.get(), "ROLLBACK", nullptr, nullptr, nullptr);  // or SQLite did it
 }
 
 }  // namespace nids

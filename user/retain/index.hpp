@@ -81,6 +81,7 @@ class Index {
   Result<void> remove(const SegmentName& segment);         // its alerts stay, without a place
   Result<void> remove_alerts_beyond(std::uint64_t count);  // the oldest go
   Result<void> commit();
+  void rollback();  // takes back what was not committed, as it has to be where a change failed
 
  private:
   struct State;
