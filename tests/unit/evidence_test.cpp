@@ -17,6 +17,7 @@
 #include "retain/store.hpp"
 #include "support/open_index.hpp"
 #include "support/packet_builder.hpp"
+#include "support/refusal.hpp"
 
 namespace nids {
 namespace {
@@ -139,6 +140,26 @@ class EvidenceTest : public ::testing::Test {
       if (entry.path().extension() == ".pcapng") names.push_back(entry.path().filename());
     std::sort(names.begin(), names.end());
     return names;
+  }
+
+  // What the index knows is in the files, each packet of them once; and every alert is known.
+  void check_index_knows_all(std::uint64_t alerts) const {
+    const Found found = found_in(reader());
+    std::uint64_t packets = 0, bytes = 0;
+    std::map<std::string, std::uint64_t> sizes;
+    for (const std::string& file : segments()) sizes[file] = fs::file_size(directory_ + "/" + file);
+    for (const auto& [key, span] : found.spans) {
+      packets += span.offsets.size();
+      bytes += span.bytes;
+      EXPECT_LT(span.offsets.back(), sizes[key.first.file()]);
+    }
+    EXPECT_EQ(packets, counters_.retained.packets);
+    EXPECT_EQ(bytes, counters_.retained.bytes);
+    EXPECT_EQ(found.alerts.size() + counters_.alerts_not_indexed, alerts);
+    for (const IndexedAlert& alert : found.alerts)
+      if (alert.place) {
+        EXPECT_LT(alert.place->offset, sizes[alert.place->segment.file()]);
+      }
   }
 
   std::string directory_;
@@ -393,6 +414,134 @@ TEST_F(EvidenceTest, WhatWaitsForASlowDiskIsBoundedAndWhatIsLostIsCounted) {
   std::uint64_t packets = 0;
   for (const auto& [key, span] : found_in(reader()).spans) packets += span.offsets.size();
   EXPECT_EQ(packets, counters_.retained.packets);
+}
+
+// A chunk is 1 MiB: the first is written, the second is not. It is lost with what the index is to
+// know of both (fewer packets), or before that (more).
+TEST_F(EvidenceTest, OfALostPieceTheIndexKnowsWhatIsInTheFileAndEveryAlert) {
+  for (const int packets : {1600, 2500}) {
+    SCOPED_TRACE(packets);
+    counters_ = {};
+    const auto before = segments().size();
+    std::uint64_t alerts = 0;
+    {
+      Store store = open();
+      const FileSizeLimit limit(1'500'000);
+      for (int i = 0; i < packets; ++i) {
+        const bool has_alert = i % 200 == 0;
+        alerts += has_alert;
+        keep(store, static_cast<std::uint16_t>(i % 3), 1, has_alert, 900);
+      }
+      store.finish(counters_);
+    }
+    EXPECT_GT(counters_.retained.packets, 900u);
+    EXPECT_GT(counters_.not_kept_by_error.packets, 100u);
+    EXPECT_GT(segments().size(), before);
+    check_index_knows_all(alerts);
+    std::uint64_t placed = 0;
+    for (const IndexedAlert& alert : found_in(reader()).alerts) placed += alert.place.has_value();
+    EXPECT_LT(placed, alerts);
+    EXPECT_GT(placed, 0u);
+    if (packets == 1600) {
+      EXPECT_EQ(counters_.alerts_not_indexed, 0u) << "none came while the disk was left alone";
+    }
+    { Store store = open(); }
+    EXPECT_EQ(repaired_.segments, 0u) << "the index has all there is";
+    const auto spans = found_in(reader()).spans;
+    ASSERT_TRUE(rebuild_index(directory_));
+    EXPECT_EQ(found_in(reader()).spans, spans) << "to the time of the last packet";
+    for (const std::string& file : segments()) fs::remove(directory_ + "/" + file);
+    for (const char* suffix : {"", "-wal", "-shm"})
+      fs::remove(directory_ + "/" + Index::kFile + suffix);
+  }
+}
+
+// Files of packets are below 4000 bytes here; the index's log is above.
+TEST_F(EvidenceTest, AnIndexThatCannotBeWrittenIsWrittenLater) {
+  Store store = open({.min_free_share = 0, .retry_index_after = std::chrono::milliseconds(0)});
+  keep(store, 1, 1, true);
+  store.settle(counters_);
+  {
+    const FileSizeLimit limit(4000);
+    for (int i = 0; i < 3; ++i) {
+      keep(store, 2, 2, i == 0);
+      store.note({alert(3)}, counters_);
+      store.settle(counters_);
+    }
+    EXPECT_TRUE(store.index_is_lost());
+    EXPECT_FALSE(store.degraded()) << "packets are kept";
+    const auto warnings = store.take_warnings();
+    ASSERT_EQ(warnings.size(), 1u) << "once";
+    EXPECT_EQ(warnings[0].rfind("cannot write the index of kept packets: ", 0), 0u) << warnings[0];
+    EXPECT_EQ(found_in(reader()).alerts.size(), 1u);
+  }
+  store.settle(counters_);
+  EXPECT_FALSE(store.index_is_lost());
+  EXPECT_EQ(counters_.alerts_not_indexed, 0u);
+  check_index_knows_all(5);
+  EXPECT_TRUE(store.take_warnings().empty());
+}
+
+TEST_F(EvidenceTest, AnIndexIsTriedAgainOnlyAfterAWhile) {
+  Store store = open({.min_free_share = 0, .retry_index_after = std::chrono::hours(1)});
+  {
+    const FileSizeLimit limit(4000);
+    keep(store, 1, 1, true);
+    store.settle(counters_);
+  }
+  store.settle(counters_);
+  EXPECT_TRUE(store.index_is_lost());
+  store.finish(counters_);
+  EXPECT_FALSE(store.index_is_lost()) << "the last time is at once";
+  check_index_knows_all(1);
+}
+
+TEST_F(EvidenceTest, WhatWaitsForTheIndexIsBoundedAndWhatItWillNotKnowIsCounted) {
+  {
+    Store store = open({.min_free_share = 0,
+                        .max_waiting_bytes = 40'000,
+                        .retry_index_after = std::chrono::milliseconds(0)});
+    const FileSizeLimit limit(4000);
+    for (int i = 0; i < 200; ++i) {
+      store.note({alert(3)}, counters_);
+      store.settle(counters_);
+    }
+    EXPECT_GT(counters_.alerts_not_indexed, 50u);
+    EXPECT_LT(counters_.alerts_not_indexed, 200u);
+    keep(store, 1, 1, true);
+    store.settle(counters_);
+    EXPECT_LT(counters_.alerts_not_indexed, 200u) << "packets have room of their own";
+    store.finish(counters_);
+    EXPECT_TRUE(store.index_is_lost());
+    EXPECT_EQ(counters_.alerts_not_indexed, 201u);
+    EXPECT_EQ(store.take_warnings().size(), 2u) << "that it failed, and that it was given up";
+  }
+  { Store store = open(); }
+  EXPECT_EQ(repaired_.packets, 1u);
+  EXPECT_EQ(found_in(reader()).alerts.size(), 1u) << "the one whose packet was kept";
+}
+
+TEST_F(EvidenceTest, AnIndexThatLacksTooMuchIsGivenUpUntilTheNextStart) {
+  {
+    Store store = open({.segment_bytes = 3000,
+                        .min_free_share = 0,
+                        .max_waiting_bytes = 40'000,
+                        .retry_index_after = std::chrono::milliseconds(0)});
+    {
+      const FileSizeLimit limit(4000);
+      for (int i = 0; i < 300; ++i) {
+        keep(store, static_cast<std::uint16_t>(i % 40), 1, i % 10 == 0);
+        store.settle(counters_);
+      }
+    }
+    store.settle(counters_);
+    EXPECT_TRUE(store.index_is_lost());
+    EXPECT_EQ(counters_.alerts_not_indexed, 30u);
+    EXPECT_EQ(counters_.retained.packets, 300u);
+  }
+  counters_.alerts_not_indexed = 0;
+  { Store store = open(); }
+  check_index_knows_all(30);
 }
 
 TEST_F(EvidenceTest, WhoIsToldToWaitLosesNothing) {

@@ -5,16 +5,17 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "source/capture_file.hpp"
+#include "support/refusal.hpp"
 
 namespace nids {
 namespace {
@@ -109,24 +110,6 @@ class StoreTest : public ::testing::Test {
   double floor_ = 0;
   int fill_ = 0;
   nids_agent_counters counters_{};
-};
-
-// While it lives, no file can grow past `bytes`.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) {
-    std::signal(SIGXFSZ, SIG_IGN);
-    ::getrlimit(RLIMIT_FSIZE, &before_);
-    const rlimit limit{bytes, before_.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FileSizeLimit() {
-    ::setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, SIG_DFL);
-  }
-
- private:
-  rlimit before_{};
 };
 
 TEST_F(StoreTest, WhatIsKeptReadsBackTheSame) {
@@ -358,6 +341,14 @@ TEST_F(StoreTest, ADirectoryThatIsGoneIsAnErrorOnceASecond) {
   EXPECT_FALSE(keep(store, 1000));
   EXPECT_TRUE(store.degraded());
   EXPECT_EQ(counters_.not_kept_by_error.packets, 2u);
+}
+
+TEST_F(StoreTest, AlertsThatNoIndexWillKnowAreCounted) {
+  Store store = open({});
+  store.note({KeptAlert{}, KeptAlert{}}, counters_);
+  ASSERT_TRUE(keep(store, 1000, kStart, {.alerts = {KeptAlert{}}}));
+  store.settle(counters_);
+  EXPECT_EQ(counters_.alerts_not_indexed, 3u);
 }
 
 TEST_F(StoreTest, WhatCannotBeListedIsNotOpened) {

@@ -85,6 +85,7 @@ void run_child(ChildParts parts) {
     const auto found = commands.find(ifindex);
     return found == commands.end() ? 0 : found->second.give(key, slot, word);
   };
+  parts.sinks.warning = parts.warning;
   const bool is_stdout = parts.config.eve.path == "-";
   ParentLink parent(std::move(parts.link), is_stdout ? 0 : parts.config.eve.rotate_bytes);
   const auto ticks = sample_ticks(watched.empty() ? 1 : watched.front().tables.info.tick_ns);

@@ -324,12 +324,19 @@ void Pipeline::tell(const Flow& flow, FlowReason reason) {
 
 void Pipeline::flush(nids_agent_counters& counters) {
   if (sinks_.store) sinks_.store->flush(counters);
+  warn();
   counters.degraded = degraded();
 }
 
 void Pipeline::finish(nids_agent_counters& counters) {
   if (sinks_.store) sinks_.store->finish(counters);
+  warn();
   counters.degraded = degraded();
+}
+
+void Pipeline::warn() {
+  if (!sinks_.store || !sinks_.warning) return;
+  for (const std::string& text : sinks_.store->take_warnings()) sinks_.warning(text);
 }
 
 std::uint64_t Pipeline::degraded() const {

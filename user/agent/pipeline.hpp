@@ -37,7 +37,8 @@ struct Sinks {
   bool eve_is_missing = false;
   std::optional<UdpExporter> exporter;
   bool exporter_is_missing = false;
-  std::function<void(const Alert&)> on_alert;  // an alert that was not suppressed
+  std::function<void(const Alert&)> on_alert;       // an alert that was not suppressed
+  std::function<void(const std::string&)> warning;  // what failed, for people
   // Tells the first pass what to send up of a flow from now on, by NIDS_COMMAND_WORD; none: it
   // can't be told. Returns how many slots were told.
   std::function<std::uint32_t(std::uint32_t ifindex, const nids_flow_key&, nids_slot_address,
@@ -101,6 +102,7 @@ class Pipeline {
   };
   void tell(const Flow& flow, FlowReason reason);
   void flush_export();
+  void warn();
   void write_eve(std::string_view line, nids_agent_counters& counters);
   void packet(const Packet& packet, nids_agent_counters& counters);
   bool is_selected(const Packet& packet) const;

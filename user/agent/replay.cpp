@@ -31,6 +31,7 @@ AgentUser packets_owner() {
 Result<Sinks> open_sinks(const ReplayRequest& request, int dlt, Fd directory) {
   Sinks sinks;
   sinks.on_alert = request.on_alert;
+  sinks.warning = request.warning;
   if (request.retain) {
     auto store = Store::open(directory.get(), *request.retain,
                              {{0,

@@ -23,6 +23,7 @@ struct ReplayRequest {
   std::optional<std::string> eve;     // "-" is standard output; none: not written
   std::optional<std::string> retain;  // a directory; none: nothing is kept
   std::function<void(const Alert&)> on_alert;
+  std::function<void(const std::string&)> warning;  // what failed on the way
   // Gives the filter of `selection` for the file, once that is open; none: it stays as it is. An
   // error ends the replay.
   std::function<Result<PacketFilter>(pcap*)> filter;

@@ -68,6 +68,9 @@ Exit run_replay(const ReplayArguments& arguments, Io& io) {
     request.on_alert = [&](const Alert& alert) {
       out << alert_line(alert, {.colour = io.colour, .with_date = true, .width = io.width}) << '\n';
     };
+  request.warning = [&](const std::string& text) {
+    io.err << "nids-xdp: " << printable_lines(text) << '\n';
+  };
   // Names are read before privileges are given up, and refused before the file is opened.
   const Services services = arguments.selection.filter ? Services::load() : Services::parse("");
   const std::string expression = arguments.selection.filter.value_or("");

@@ -63,7 +63,7 @@ Status status_of(const Reading& reading) {
            "the EVE log can't be rotated or opened anew; the old file stays in use");
   degraded((flags & NIDS_DEGRADED_RETAIN) != 0, "packets can't be kept");
   degraded((flags & NIDS_DEGRADED_INDEX) != 0,
-           "packets are kept without an index; attaching again makes it anew");
+           "packets are kept without an index; the log says why");
   degraded((flags & NIDS_DEGRADED_IPFIX) != 0, "the IPFIX collector can't be reached");
   degraded(!is_balanced(status.report), "the ledger does not balance");
   return status;

@@ -53,6 +53,9 @@ PacketPlace Draft::add(const Entry& entry, const KeptFlow& flow, std::vector<Kep
                             .bytes = 0,
                             .offsets = {}});
   FlowSpan& span = piece_.spans[place->second];
+  if (!is_new && span.offsets.back() < chunk_begin_)
+    piece_.before.push_back(
+        {place->second, span.offsets.size(), span.first, span.last, span.bytes});
   span.first = std::min(span.first, entry.time);
   span.last = std::max(span.last, entry.time);
   span.bytes += entry.captured_bytes;
@@ -80,6 +83,7 @@ std::vector<pcapng::Statistics> Draft::statistics(std::size_t interfaces, WallTi
 Chunk Draft::take() {
   chunk_.file = file_;
   chunk_.segment = name_;
+  chunk_begin_ = size_;
   return std::exchange(chunk_, Chunk{});
 }
 

@@ -33,6 +33,7 @@ class Draft {
   WallTime begun() const { return begun_; }
   std::uint64_t size() const { return size_; }  // bytes, with what is under way
   std::size_t waiting_bytes() const { return chunk_.bytes.size(); }
+  const SegmentPiece& piece() const { return piece_; }  // what take_with_piece() would give
   const nids_sum& kept() const { return kept_; }
   bool takes(std::size_t block_bytes) const;  // into the chunk under way
   bool is_full_of_flows() const { return flows_.size() >= kMaxFlows; }
@@ -77,6 +78,7 @@ class Draft {
   std::vector<OfInterface> of_interface_;  // by index
   boost::unordered_flat_set<std::uint64_t> flows_;
   Chunk chunk_;
+  std::uint64_t chunk_begin_ = 0;  // bytes of the segment before it
   SegmentPiece piece_;
   std::size_t places_ = 0;                                       // in it
   boost::unordered_flat_map<std::uint64_t, std::size_t> spans_;  // of it, by flow

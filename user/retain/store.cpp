@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <iterator>
 #include <utility>
 
 #include "retain/comments.hpp"
@@ -61,8 +62,11 @@ struct Store::State {
   std::array<std::optional<Draft>, 4> drafts;  // by severity
   std::uint64_t next_sequence = 1;
   std::uint64_t next_alert = 1;
-  bool is_degraded = false, index_is_lost = false;
-  bool has_news = false;  // since the last flush
+  bool is_degraded = false;
+  bool has_no_index = false;     // it could not be opened
+  bool index_is_behind = false;  // the writer says so
+  std::vector<std::string> warnings;
+  bool has_news = false;  // that the writer was not given yet
 
   // After a refusal the disk is left alone for a second of packet time.
   WallTime now;
@@ -85,6 +89,8 @@ struct Store::State {
   void make_block(const Packet& packet, std::uint32_t interface, const Facts& facts, bool is_named);
   bool is_complete(const Draft& draft) const;
   void give(Draft& draft);
+  void give_all();
+  void wait(nids_agent_counters& counters);
   void complete(std::optional<Draft>& draft);
   bool make_room(std::uint64_t needed, nids_agent_counters& counters);
   std::uint64_t unwritten_bytes() const;
@@ -105,7 +111,8 @@ Writer& Store::State::thread() {
         std::make_unique<Writer>(Writer::Settings{.directory_fd = directory_fd,
                                                   .sync = limits.sync,
                                                   .max_waiting_bytes = limits.max_waiting_bytes,
-                                                  .max_alerts = limits.max_alerts},
+                                                  .max_alerts = limits.max_alerts,
+                                                  .retry_index_after = limits.retry_index_after},
                                  std::move(index));
   return *writer;
 }
@@ -152,6 +159,32 @@ bool Store::State::is_complete(const Draft& draft) const {
 
 void Store::State::give(Draft& draft) {
   if (draft.waiting_bytes() != 0 || draft.has_piece()) thread().write(draft.take_with_piece());
+}
+
+void Store::State::give_all() {
+  has_news = false;
+  for (auto& draft : drafts) {
+    if (!draft) continue;
+    if (thread().has_room(weight_of(draft->waiting_bytes(), &draft->piece())))
+      give(*draft);
+    else
+      has_news = true;
+  }
+  if (thread().has_room(0))
+    thread().commit();
+  else
+    has_news = true;
+}
+
+// What failed meanwhile may give it more to do.
+void Store::State::wait(nids_agent_counters& counters) {
+  if (writer) writer->wait();
+  collect(counters);
+  while (writer && writer->waiting_bytes() != 0) {
+    writer->commit();
+    writer->wait();
+    collect(counters);
+  }
 }
 
 void Store::State::complete(std::optional<Draft>& draft) {
@@ -208,11 +241,13 @@ Refusal Store::State::prepare(std::optional<Draft>& draft, std::uint8_t severity
   const std::uint64_t alone = header.size() + block.size() + trailer_bytes;
   if (alone > limits.budget_bytes) return Refusal::kPolicy;
   if (draft && !draft->takes(block.size())) {
-    const std::size_t waiting = draft->waiting_bytes();
-    if (limits.when_behind == WhenBehind::kWait) thread().wait_for_room(waiting);
-    if (!thread().has_room(waiting)) return Refusal::kOverload;
     // The index is told of many packets at once: a row a flow, not a row a flow and chunk.
-    thread().write(draft->has_large_piece() ? draft->take_with_piece() : draft->take());
+    const bool has_piece = draft->has_large_piece();
+    const std::size_t weight =
+        weight_of(draft->waiting_bytes(), has_piece ? &draft->piece() : nullptr);
+    if (limits.when_behind == WhenBehind::kWait) thread().wait_for_room(weight);
+    if (!thread().has_room(weight)) return Refusal::kOverload;
+    thread().write(has_piece ? draft->take_with_piece() : draft->take());
   }
   if (!floor.takes(index_bytes + (draft ? block.size() : alone), unwritten_bytes()))
     return hold(Refusal::kError);
@@ -235,11 +270,11 @@ void Store::State::lose(const LostChunk& chunk) {
   }
   auto& draft = drafts[chunk.segment.severity & 3u];
   if (draft && draft->file() == chunk.file) {
-    Chunk rest = draft->take();  // which can't follow
+    give(*draft);  // which can't follow, but may know of packets that are in the file
+    has_news = true;
     shelf.add(draft->name(), draft->size(), draft->kept());
     thread().close(draft->file(), draft->name());
     draft.reset();
-    lose({chunk.file, chunk.segment, rest.bytes.size(), std::move(rest.shares)});
   }
   shelf.take_back(chunk.segment, chunk.bytes, all);
 }
@@ -266,7 +301,9 @@ void Store::State::learn(nids_agent_counters& counters) {
   for (const Removal& left : done.not_removed) shelf.add(left.name, left.file_bytes, left.kept);
   if (done.has_written) is_degraded = false;
   if (!done.lost.empty() || !done.not_removed.empty()) hold(Refusal::kError);
-  if (!done.index_error.action.empty()) index_is_lost = true;
+  counters.alerts_not_indexed += done.lost_alerts;
+  index_is_behind = done.is_index_behind;
+  std::ranges::move(done.warnings, std::back_inserter(warnings));
   counters.store_index_bytes = done.index_bytes;
 }
 
@@ -306,15 +343,18 @@ Result<Store> Store::open(int directory_fd, std::string path,
 
 Result<Repaired> Store::start(const GoesOn& goes_on) {
   Repaired repaired;
-  state_->index_is_lost = true;
+  state_->has_no_index = true;
   auto index = open_repaired(state_->directory_fd, state_->path, repaired, goes_on);
+  if (!index) return index.error();
+  if (!repaired.is_whole) return repaired;  // the numbers of its alerts are not all known
+  const auto last = index->last_alert_id();
   if (!index) return index.error();
   if (!repaired.is_whole) return repaired;  // the numbers of its alerts are not all known
   const auto last = index->last_alert_id();
   if (!last) return last.error();
   state_->next_alert = *last + 1;
   state_->index = std::make_unique<Index>(std::move(*index));
-  state_->index_is_lost = false;
+  state_->has_no_index = false;
   return repaired;
 }
 
@@ -362,10 +402,12 @@ void Store::note(std::vector<KeptAlert> alerts, nids_agent_counters& counters) {
   state_->has_news = state_->has_news || !alerts.empty();
   for (KeptAlert& alert : alerts) {
     if (alert.id == 0) alert.id = state_->next_alert++;
+    IndexedAlert indexed{std::move(alert), std::nullopt};
     Writer& writer = state_->thread();
-    if (state_->limits.when_behind == WhenBehind::kWait) writer.wait_for_room(0);
-    if (writer.has_room(0) && state_->refusal != Refusal::kError)
-      writer.note({std::move(alert), std::nullopt});
+    const std::size_t weight = weight_of(indexed);
+    if (state_->limits.when_behind == WhenBehind::kWait) writer.wait_for_room(weight);
+    if (writer.has_room(weight) && state_->refusal != Refusal::kError)
+      writer.note(std::move(indexed));
     else
       counters.alerts_not_indexed += 1;
   }
@@ -379,29 +421,27 @@ std::string Store::file_of(const PacketPlace& place) const {
 
 void Store::flush(nids_agent_counters& counters) {
   state_->refusal = Refusal::kNone;
-  if (!std::exchange(state_->has_news, false)) return state_->collect(counters);
-  for (auto& draft : state_->drafts)
-    if (draft && state_->thread().has_room(draft->waiting_bytes())) state_->give(*draft);
-  if (state_->writer && state_->writer->has_room(0)) state_->writer->commit();
+  if (state_->has_news || state_->index_is_behind) state_->give_all();
   state_->collect(counters);
 }
 
 void Store::settle(nids_agent_counters& counters) {
   if (state_->writer) state_->writer->wait();  // so that there is room
   flush(counters);
-  if (state_->writer) state_->writer->wait();
-  state_->collect(counters);
-  if (state_->writer) state_->writer->wait();  // a segment whose last write failed was completed
+  state_->wait(counters);
 }
 
 void Store::finish(nids_agent_counters& counters) {
   for (auto& draft : state_->drafts) state_->complete(draft);
-  state_->has_news = true;
-  settle(counters);
+  state_->wait(counters);
+  if (state_->writer) state_->writer->end();
+  state_->wait(counters);
 }
+
+std::vector<std::string> Store::take_warnings() { return std::exchange(state_->warnings, {}); }
 
 bool Store::degraded() const { return state_->is_degraded; }
 
-bool Store::index_is_lost() const { return state_->index_is_lost; }
+bool Store::index_is_lost() const { return state_->has_no_index || state_->index_is_behind; }
 
 }  // namespace nids

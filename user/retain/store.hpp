@@ -37,6 +37,7 @@ class Store {
     std::uint64_t max_alerts = 100'000;             // in the index
     Sync sync = Sync::kNever;
     WhenBehind when_behind = WhenBehind::kLose;
+    std::chrono::milliseconds retry_index_after{1000};  // where it could not be written
   };
 
   // Takes a directory fd that its caller opened (O_DIRECTORY), so that it works after privileges
@@ -69,7 +70,8 @@ class Store {
   // alerts were noted. Bytes counted are captured ones; deleted_by_policy knows only the file's
   // bytes, and no packets, of a segment of an earlier run. `counters` outlive the store.
   std::optional<PacketPlace> keep(const Packet& packet, Facts facts, nids_agent_counters& counters);
-  // Alerts whose packet is not to be kept.
+  // Alerts whose packet is not to be kept. Those that the index will not know, these and others,
+  // count as alerts_not_indexed.
   void note(std::vector<KeptAlert> alerts, nids_agent_counters& counters);
 
   std::string file_of(const PacketPlace& place) const;  // with its path
@@ -84,8 +86,9 @@ class Store {
   // The same when all is over: segments are completed first.
   void finish(nids_agent_counters& counters);
 
-  bool degraded() const;       // the last write failed
-  bool index_is_lost() const;  // it could not be opened or written: packets can't be asked for
+  bool degraded() const;                     // the last write failed
+  bool index_is_lost() const;                // it could not be opened, or not written the last time
+  std::vector<std::string> take_warnings();  // what failed, each once; for people
 
  private:
   struct State;

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -22,17 +23,23 @@ struct Close {
   std::shared_ptr<SegmentFile> file;
   SegmentName name;
 };
-struct Commit {};
+struct Commit {
+  bool is_last = false;
+};
 using Job = std::variant<Chunk, Close, Removal, IndexedAlert, Commit>;
 
-std::size_t weight_of(const Job& job) {
-  const auto* chunk = std::get_if<Chunk>(&job);
-  if (!chunk) return kJobBytes;
-  const std::size_t spans = chunk->piece ? chunk->piece->spans.size() : 0;
-  return kJobBytes * (1 + spans) + chunk->bytes.size();
+std::size_t weight_of_job(const Job& job) {
+  if (const auto* chunk = std::get_if<Chunk>(&job))
+    return weight_of(chunk->bytes.size(), chunk->piece ? &*chunk->piece : nullptr);
+  if (const auto* alert = std::get_if<IndexedAlert>(&job)) return kJobBytes + weight_of(*alert);
+  return kJobBytes;
 }
 
 }  // namespace
+
+std::size_t weight_of(std::size_t bytes, const SegmentPiece* piece) {
+  return kJobBytes + bytes + (piece ? weight_of(*piece) : 0);
+}
 
 void Share::begin_waiting(const nids_sum& more) const {
   __atomic_fetch_add(&counters->waiting.packets, more.packets, __ATOMIC_RELAXED);
@@ -47,7 +54,12 @@ void Share::end_waiting() const {
 class Writer::Thread {
  public:
   Thread(const Settings& settings, std::unique_ptr<Index> index)
-      : settings_(settings), index_(std::move(index)), thread_([this] { run(); }) {}
+      : settings_(settings),
+        index_({.max_alerts = settings.max_alerts,
+                .max_bytes = settings.max_waiting_bytes,
+                .retry_after = settings.retry_index_after},
+               std::move(index)),
+        thread_([this] { run(); }) {}
   ~Thread() {
     {
       const std::lock_guard lock(mutex_);
@@ -57,19 +69,17 @@ class Writer::Thread {
     thread_.join();
   }
 
-  bool has_room(std::size_t bytes) const {
+  bool has_room(std::size_t weight) const {
     const std::lock_guard lock(mutex_);
-    return waiting_bytes_ == 0 || waiting_bytes_ + bytes <= settings_.max_waiting_bytes;
+    return takes(weight);
   }
   std::size_t waiting_bytes() const {
     const std::lock_guard lock(mutex_);
     return waiting_bytes_;
   }
-  void wait_for_room(std::size_t bytes) const {
+  void wait_for_room(std::size_t weight) const {
     std::unique_lock lock(mutex_);
-    is_done_.wait(lock, [&] {
-      return waiting_bytes_ == 0 || waiting_bytes_ + bytes <= settings_.max_waiting_bytes;
-    });
+    is_done_.wait(lock, [&] { return takes(weight); });
   }
   void wait() const {
     std::unique_lock lock(mutex_);
@@ -79,8 +89,9 @@ class Writer::Thread {
   void tell(Job job) {
     {
       const std::lock_guard lock(mutex_);
-      waiting_bytes_ += weight_of(job);
-      jobs_.push_back(std::move(job));
+      const std::size_t weight = weight_of_job(job);
+      waiting_bytes_ += weight;
+      jobs_.push_back({std::move(job), weight});
     }
     has_work_.notify_one();
   }
@@ -89,30 +100,39 @@ class Writer::Thread {
   Done collect() {
     const std::lock_guard lock(mutex_);
     has_bad_news_.store(false, std::memory_order_relaxed);
-    const std::uint64_t index_bytes = done_.index_bytes;
-    return std::exchange(done_, Done{.index_bytes = index_bytes});
+    Done now{.is_index_behind = done_.is_index_behind, .index_bytes = done_.index_bytes};
+    return std::exchange(done_, std::move(now));
   }
 
  private:
+  struct Waiting {
+    Job job;
+    std::size_t weight;
+  };
+  bool takes(std::size_t weight) const {
+    return waiting_bytes_ == 0 || waiting_bytes_ + weight <= settings_.max_waiting_bytes;
+  }
   void run();
-  void work(Job& job);
   void operator()(Chunk& chunk);
   void operator()(Close& close);
   void operator()(Removal& removal);
   void operator()(IndexedAlert& alert);
-  void operator()(Commit&);
+  void operator()(Commit& commit);
 
-  void index(const Result<void>& result);
+  bool append(Chunk& chunk);
+  void tell_of_index();
+  void warn(const Error& error);
 
   const Settings settings_;
-  std::unique_ptr<Index> index_;   // null: there is none, or no longer
-  std::set<SegmentFile*> broken_;  // a write failed: nothing may follow it
+  IndexQueue index_;
+  std::map<SegmentFile*, std::uint64_t> broken_;  // a write failed: nothing may follow; its end
+  std::set<std::string> warned_;
 
   std::atomic<bool> has_bad_news_ = false;
   mutable std::mutex mutex_;  // of all below
   std::condition_variable has_work_;
   mutable std::condition_variable is_done_;
-  std::deque<Job> jobs_;
+  std::deque<Waiting> jobs_;
   std::size_t waiting_bytes_ = 0;  // of jobs not done
   Done done_;
   bool is_ending_ = false;
@@ -125,30 +145,38 @@ void Writer::Thread::run() {
   for (;;) {
     has_work_.wait(lock, [&] { return is_ending_ || !jobs_.empty(); });
     if (jobs_.empty()) break;
-    Job job = std::move(jobs_.front());
+    Waiting next = std::move(jobs_.front());
     jobs_.pop_front();
-    const std::size_t weight = weight_of(job);
     lock.unlock();
-    std::visit([this](auto& one) { (*this)(one); }, job);
+    std::visit([this](auto& one) { (*this)(one); }, next.job);
+    tell_of_index();
     lock.lock();
-    waiting_bytes_ -= weight;
+    waiting_bytes_ -= next.weight;
     is_done_.notify_all();
   }
   lock.unlock();
-  Commit last;
-  (*this)(last);
+  index_.end();
+}
+
+// False: it is not in the file, where nothing may follow then.
+bool Writer::Thread::append(Chunk& chunk) {
+  const std::uint64_t before = chunk.file->size();
+  if (!broken_.contains(chunk.file.get()) && chunk.file->append(chunk.bytes)) return true;
+  broken_.try_emplace(chunk.file.get(), before);
+  return false;
 }
 
 // Only what is in the file goes into the index.
 void Writer::Thread::operator()(Chunk& chunk) {
-  const bool may_follow = !broken_.contains(chunk.file.get());
-  const bool is_written = may_follow && chunk.file->append(chunk.bytes) &&
-                          (settings_.sync != Sync::kSecond || chunk.file->sync());
+  const std::uint64_t before = chunk.file->size();
+  const bool is_written = append(chunk);
+  if (chunk.piece) {
+    if (!is_written) leave_out_beyond(broken_.at(chunk.file.get()), *chunk.piece);
+    index_.add(std::move(*chunk.piece));
+  }
   if (is_written) {
     for (const Share& share : chunk.shares) share.end_waiting();
-    if (index_ && chunk.piece) index(index_->add(*chunk.piece));
-  } else {
-    broken_.insert(chunk.file.get());
+    if (settings_.sync == Sync::kSecond) chunk.file->sync();
   }
   const std::lock_guard lock(mutex_);
   if (is_written) {
@@ -156,7 +184,8 @@ void Writer::Thread::operator()(Chunk& chunk) {
     return;
   }
   has_bad_news_.store(true, std::memory_order_relaxed);
-  done_.lost.push_back({std::move(chunk.file), std::move(chunk.segment), chunk.bytes.size(),
+  const std::uint64_t left = chunk.file->size() - before;
+  done_.lost.push_back({std::move(chunk.file), std::move(chunk.segment), chunk.bytes.size() - left,
                         std::move(chunk.shares)});
 }
 
@@ -173,41 +202,46 @@ void Writer::Thread::operator()(Removal& removal) {
   const bool is_removed = ::unlinkat(settings_.directory_fd, removal.name.file().c_str(), 0) == 0;
   const bool is_gone = is_removed || errno == ENOENT;
   if (!is_removed && is_gone) removal.kept = {};  // somebody else's doing
-  if (is_gone && index_) index(index_->remove(removal.name));
+  if (is_gone) index_.remove(removal.name);
   const std::lock_guard lock(mutex_);
   if (!is_gone) has_bad_news_.store(true, std::memory_order_relaxed);
   (is_gone ? done_.removed : done_.not_removed).push_back(std::move(removal));
 }
 
-void Writer::Thread::operator()(IndexedAlert& alert) {
-  if (index_) index(index_->add(alert));
-}
+void Writer::Thread::operator()(IndexedAlert& alert) { index_.add(std::move(alert)); }
 
-void Writer::Thread::operator()(Commit&) {
-  if (!index_) return;
-  index(index_->remove_alerts_beyond(settings_.max_alerts));
-  if (index_) index(index_->commit());
-  const std::uint64_t bytes = index_ ? index_->used_bytes() : 0;
+void Writer::Thread::operator()(Commit& commit) {
+  if (commit.is_last)
+    index_.end();
+  else
+    index_.commit();
+  const std::uint64_t bytes = index_.used_bytes();
   const std::lock_guard lock(mutex_);
   done_.index_bytes = bytes;
 }
 
-// An index that has missed something is not gone on with: the next start reads what it lacks from
-// the segments.
-void Writer::Thread::index(const Result<void>& result) {
-  if (result) return;
-  index_.reset();
+void Writer::Thread::tell_of_index() {
+  const std::uint64_t lost = index_.take_lost_alerts();
+  if (index_.error()) warn(*index_.error());
   const std::lock_guard lock(mutex_);
-  done_.index_error = result.error();
+  done_.lost_alerts += lost;
+  done_.is_index_behind = index_.error().has_value();
+}
+
+void Writer::Thread::warn(const Error& error) {
+  std::string text = error.message();
+  if (!warned_.insert(text).second) return;
+  const std::lock_guard lock(mutex_);
+  done_.warnings.push_back(std::move(text));
 }
 
 Writer::Writer(const Settings& settings, std::unique_ptr<Index> index)
     : thread_(std::make_unique<Thread>(settings, std::move(index))) {}
 Writer::~Writer() = default;
 
-bool Writer::has_room(std::size_t bytes) const { return thread_->has_room(bytes); }
+bool Writer::has_room(std::size_t weight) const { return thread_->has_room(weight); }
 std::size_t Writer::waiting_bytes() const { return thread_->waiting_bytes(); }
-void Writer::wait_for_room(std::size_t bytes) const { thread_->wait_for_room(bytes); }
+void Writer::wait_for_room(std::size_t weight) const { thread_->wait_for_room(weight); }
 void Writer::write(Chunk chunk) { thread_->tell(std::move(chunk)); }
 void Writer::close(std::shared_ptr<SegmentFile> file, SegmentName name) {
   thread_->tell(Close{std::move(file), std::move(name)});
@@ -215,6 +249,7 @@ void Writer::close(std::shared_ptr<SegmentFile> file, SegmentName name) {
 void Writer::remove(Removal removal) { thread_->tell(std::move(removal)); }
 void Writer::note(IndexedAlert alert) { thread_->tell(std::move(alert)); }
 void Writer::commit() { thread_->tell(Commit{}); }
+void Writer::end() { thread_->tell(Commit{.is_last = true}); }
 void Writer::wait() const { thread_->wait(); }
 bool Writer::has_bad_news() const { return thread_->has_bad_news(); }
 Writer::Done Writer::collect() { return thread_->collect(); }

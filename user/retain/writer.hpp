@@ -3,6 +3,7 @@
 // is bounded, and it never holds up who tells it.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -12,6 +13,7 @@
 
 #include "nids/abi/counters.h"
 #include "retain/index.hpp"
+#include "retain/index_queue.hpp"
 #include "retain/segment.hpp"
 
 namespace nids {
@@ -42,11 +44,11 @@ struct Chunk {
   std::vector<Share> shares;
 };
 
-// A chunk that could not be written: of its bytes nothing is left.
+// A chunk that could not be written. Its alerts went to the index without a place.
 struct LostChunk {
   std::shared_ptr<SegmentFile> file;
   SegmentName segment;
-  std::uint64_t bytes = 0;
+  std::uint64_t bytes = 0;  // that are not in the file
   std::vector<Share> shares;
 };
 
@@ -58,35 +60,44 @@ struct Removal {
   nids_agent_counters* counters = nullptr;  // who counts what is deleted
 };
 
+// What a chunk takes in memory while it waits, about; `piece`: null where it has none.
+std::size_t weight_of(std::size_t bytes, const SegmentPiece* piece);
+
 class Writer {
  public:
   struct Settings {
     int directory_fd = -1;  // stays the caller's
     Sync sync = Sync::kNever;
-    std::uint64_t max_waiting_bytes = 16u << 20;
-    std::uint64_t max_alerts = 100'000;  // in the index; the oldest go
+    std::uint64_t max_waiting_bytes = 16u << 20;  // and as much again that waits for the index
+    std::uint64_t max_alerts = 100'000;           // in the index; the oldest go
+    std::chrono::milliseconds retry_index_after{1000};
   };
   // What was done since the last collect().
   struct Done {
     std::vector<LostChunk> lost;
     std::vector<Removal> removed, not_removed;
     bool has_written = false;
-    Error index_error{};  // of the index, once; no action: there was none
+    std::uint64_t lost_alerts = 0;      // that the index was to know, and will not
+    std::vector<std::string> warnings;  // what failed, each once
+    // As it is now.
+    bool is_index_behind = false;  // or lost: it could not be written
     std::uint64_t index_bytes = 0;
   };
 
   Writer(const Settings& settings, std::unique_ptr<Index> index);
   ~Writer();  // does what it was told, then ends
 
-  bool has_room(std::size_t bytes) const;
+  // `weight`: of what is to be told, by weight_of().
+  bool has_room(std::size_t weight) const;
   std::size_t waiting_bytes() const;
-  void wait_for_room(std::size_t bytes) const;
+  void wait_for_room(std::size_t weight) const;
   void write(Chunk chunk);
   // Behind its last chunk: made lasting, and left out of further writes. A file of no bytes goes.
   void close(std::shared_ptr<SegmentFile> file, SegmentName name);
   void remove(Removal removal);
   void note(IndexedAlert alert);  // whose packet was not kept
   void commit();                  // what was told so far is to be found in the index
+  void end();                     // the same for the last time
   void wait() const;              // until all that was told is done
   bool has_bad_news() const;      // collect() would tell of something that failed
   Done collect();

@@ -85,7 +85,7 @@ struct nids_agent_counters {
 	struct nids_sum held; /* in memory now, kept if their flow raises an alert in time */
 	struct nids_sum
 	    waiting; /* of retained: not on the disk yet, and lost where the agent dies */
-	__u64 alerts_not_indexed; /* whose packets were not kept: no room for them either */
+	__u64 alerts_not_indexed; /* that can't be asked for: no room, or no index */
 	__u64 store_bytes;	  /* on the disk now, of packets */
 	__u64 store_budget_bytes;
 	__u64 store_index_bytes;

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the index is to be told, kept until it is committed there: what the disk refuses is tried
+// again later, with all that has come since. Has no thread, and reads no segment.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "nids/result.hpp"
+#include "retain/index.hpp"
+
+namespace nids {
+
+// What it takes in memory, about.
+std::size_t weight_of(const IndexedAlert& alert);
+std::size_t weight_of(const SegmentPiece& piece);
+
+// Of packets at or beyond `end` of their segment, where a chunk begins, nothing is left but their
+// alerts, without a place.
+void leave_out_beyond(std::uint64_t end, SegmentPiece& piece);
+
+class IndexQueue {
+ public:
+  struct Limits {
+    std::uint64_t max_alerts = 100'000;  // in the index; the oldest go
+    // Of what is kept for an index that can't be written; alerts without a packet get a half of it.
+    std::size_t max_bytes = 16u << 20;
+    std::chrono::milliseconds retry_after{1000};
+  };
+  IndexQueue(const Limits& limits, std::unique_ptr<Index> index);  // null: there is none
+
+  void add(SegmentPiece piece);
+  void add(IndexedAlert alert);
+  void remove(const SegmentName& segment);
+
+  void commit();  // all there is; not at once after a failure
+  void end();     // the same for the last time, at once; what then fails is let go
+
+  // Of the last try; none: the index knows all it was told, or waits for commit().
+  const std::optional<Error>& error() const { return error_; }
+  std::uint64_t used_bytes() const { return index_ ? index_->used_bytes() : 0; }
+  // Alerts that were let go, since it was asked last.
+  std::uint64_t take_lost_alerts();
+
+ private:
+  using Change = std::variant<SegmentPiece, IndexedAlert, SegmentName>;
+  void add(Change change, std::size_t weight);
+  Result<void> write();
+  void try_now();
+  void give_up();
+
+  const Limits limits_;
+  std::unique_ptr<Index> index_;  // null: there is none, or no longer
+  std::vector<Change> changes_;   // since the last commit, in their order
+  std::size_t bytes_ = 0;         // of them
+  std::uint64_t lost_alerts_ = 0;
+  std::optional<Error> error_;
+  std::chrono::steady_clock::time_point next_try_;
+};
+
+}  // namespace nids
