@@ -343,6 +343,28 @@ TEST_F(StoreTest, ADirectoryThatIsGoneIsAnErrorOnceASecond) {
   EXPECT_EQ(counters_.not_kept_by_error.packets, 2u);
 }
 
+TEST_F(StoreTest, WhatMayNotLastIsKeptAndToldAndDegraded) {
+  for (const Sync when : {Sync::kSecond, Sync::kSegment}) {
+    bool is_refused = false;
+    std::thread([&] {
+      is_refused = refuse_system_call(SYS_fdatasync, EIO);
+      Store store = open({.sync = when});
+      for (unsigned i = 0; i < 3; ++i) ASSERT_TRUE(keep(store, 1000, kStart + i));
+      store.finish(counters_);
+      EXPECT_TRUE(store.degraded());
+      const auto warnings = store.take_warnings();
+      ASSERT_EQ(warnings.size(), 1u) << "once";
+      EXPECT_EQ(warnings[0],
+                "cannot make packets last beyond a power cut (retain.sync): Input/output error");
+    }).join();
+    if (!is_refused) GTEST_SKIP() << "needs seccomp";
+  }
+  EXPECT_EQ(counters_.retained.packets, 6u);
+  EXPECT_EQ(counters_.waiting.packets, 0u);
+  EXPECT_EQ(counters_.not_kept_by_error.packets, 0u);
+  EXPECT_EQ(packets_on_disk(), 6u);
+}
+
 TEST_F(StoreTest, AlertsThatNoIndexWillKnowAreCounted) {
   Store store = open({});
   store.note({KeptAlert{}, KeptAlert{}}, counters_);

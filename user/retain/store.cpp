@@ -301,6 +301,7 @@ void Store::State::learn(nids_agent_counters& counters) {
   for (const Removal& left : done.not_removed) shelf.add(left.name, left.file_bytes, left.kept);
   if (done.has_written) is_degraded = false;
   if (!done.lost.empty() || !done.not_removed.empty()) hold(Refusal::kError);
+  if (done.has_failed_to_sync) is_degraded = true;
   counters.alerts_not_indexed += done.lost_alerts;
   index_is_behind = done.is_index_behind;
   std::ranges::move(done.warnings, std::back_inserter(warnings));

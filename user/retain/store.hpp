@@ -86,7 +86,7 @@ class Store {
   // The same when all is over: segments are completed first.
   void finish(nids_agent_counters& counters);
 
-  bool degraded() const;                     // the last write failed
+  bool degraded() const;                     // the last write failed, or did not last for good
   bool index_is_lost() const;                // it could not be opened, or not written the last time
   std::vector<std::string> take_warnings();  // what failed, each once; for people
 

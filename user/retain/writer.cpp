@@ -120,6 +120,7 @@ class Writer::Thread {
   void operator()(Commit& commit);
 
   bool append(Chunk& chunk);
+  void sync(SegmentFile& file);
   void tell_of_index();
   void warn(const Error& error);
 
@@ -176,7 +177,7 @@ void Writer::Thread::operator()(Chunk& chunk) {
   }
   if (is_written) {
     for (const Share& share : chunk.shares) share.end_waiting();
-    if (settings_.sync == Sync::kSecond) chunk.file->sync();
+    if (settings_.sync == Sync::kSecond) sync(*chunk.file);
   }
   const std::lock_guard lock(mutex_);
   if (is_written) {
@@ -194,7 +195,7 @@ void Writer::Thread::operator()(Close& close) {
   if (close.file->size() == 0)
     ::unlinkat(settings_.directory_fd, close.name.file().c_str(), 0);
   else if (settings_.sync != Sync::kNever)
-    close.file->sync();
+    sync(*close.file);
   close.file.reset();
 }
 
@@ -218,6 +219,14 @@ void Writer::Thread::operator()(Commit& commit) {
   const std::uint64_t bytes = index_.used_bytes();
   const std::lock_guard lock(mutex_);
   done_.index_bytes = bytes;
+}
+
+// What is in the file stays kept: only a power cut could take it.
+void Writer::Thread::sync(SegmentFile& file) {
+  if (file.sync()) return;
+  warn({.action = "make packets last beyond a power cut (retain.sync)", .error_number = errno});
+  const std::lock_guard lock(mutex_);
+  done_.has_failed_to_sync = true;
 }
 
 void Writer::Thread::tell_of_index() {

@@ -77,6 +77,7 @@ class Writer {
     std::vector<LostChunk> lost;
     std::vector<Removal> removed, not_removed;
     bool has_written = false;
+    bool has_failed_to_sync = false;    // what was written since may not outlive a power cut
     std::uint64_t lost_alerts = 0;      // that the index was to know, and will not
     std::vector<std::string> warnings;  // what failed, each once
     // As it is now.
