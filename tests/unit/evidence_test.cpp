@@ -544,6 +544,25 @@ TEST_F(EvidenceTest, AnIndexThatLacksTooMuchIsGivenUpUntilTheNextStart) {
   check_index_knows_all(30);
 }
 
+TEST_F(EvidenceTest, WhatIsLostBeforeItsFileIsRemovedIsNotCountedAsDeleted) {
+  Store store = open({.budget_bytes = 24'000, .segment_bytes = 3000, .min_free_share = 0});
+  keep(store, 1, 0, false, 400);
+  store.settle(counters_);
+  const FileSizeLimit limit(2200);
+  {
+    const Blocker blocker(directory_);
+    keep(store, 1, 1, false, 400);
+    store.flush(counters_);  // from here on the writer waits for the index
+    for (int i = 0; i < 2; ++i) keep(store, 1, 0, false, 900);    // into a file: beyond the limit
+    for (int i = 0; i < 30; ++i) keep(store, 1, 0, false, 1600);  // into one each: below it
+  }
+  store.finish(counters_);
+  EXPECT_EQ(counters_.not_kept_by_error.packets, 2u);
+  EXPECT_EQ(counters_.waiting.packets, 0u);
+  EXPECT_GT(counters_.deleted_by_policy.packets, 10u);
+  EXPECT_EQ(counters_.retained.packets - counters_.deleted_by_policy.packets, segments().size());
+}
+
 TEST_F(EvidenceTest, WhoIsToldToWaitLosesNothing) {
   Store store = open({.min_free_share = 0,
                       .max_waiting_bytes = 1u << 20,

@@ -15,7 +15,7 @@ SegmentName named(std::uint64_t sequence, std::uint8_t severity = 0,
 
 std::vector<std::uint64_t> order_of(Shelf& shelf, std::uint64_t now) {
   std::vector<std::uint64_t> order;
-  while (const auto taken = shelf.take_least(now)) order.push_back(taken->name.sequence);
+  while (const auto taken = shelf.take_least(now)) order.push_back(taken->sequence);
   return order;
 }
 
@@ -31,7 +31,7 @@ TEST(Shelf, OfOneAgeTheLeastSevereGoesFirst) {
   Shelf shelf;
   for (const std::uint8_t severity : {1, 0, 2, 3}) shelf.add(named(7, severity), 1, {});
   std::vector<int> order;
-  while (const auto taken = shelf.take_least(8)) order.push_back(taken->name.severity);
+  while (const auto taken = shelf.take_least(8)) order.push_back(taken->severity);
   EXPECT_EQ(order, (std::vector<int>{0, 3, 2, 1}));
 }
 
@@ -45,18 +45,53 @@ TEST(Shelf, ASevereOneOutlivesOthersButNotForEver) {
 
 TEST(Shelf, AddsUpItsBytes) {
   Shelf shelf;
-  EXPECT_TRUE(shelf.is_empty());
   EXPECT_FALSE(shelf.take_least(1));
   shelf.add(named(1), 100, {5, 90});
   shelf.add(named(2, 1), 50, {1, 40});
   shelf.take_back(named(1), 30, {2, 20});
   shelf.take_back(named(9), 30, {2, 20});
   EXPECT_EQ(shelf.bytes(), 120u);
-  const auto taken = shelf.take_least(3);
-  EXPECT_EQ(taken->kept.file_bytes, 70u);
-  EXPECT_EQ(taken->kept.sum.packets, 3u);
-  EXPECT_EQ(taken->kept.sum.bytes, 70u);
+  EXPECT_EQ(shelf.take_least(3), named(1));
   EXPECT_EQ(shelf.bytes(), 50u);
+  EXPECT_EQ(shelf.remove(named(1)).packets, 3u);
+  EXPECT_EQ(shelf.remove(named(1)).packets, 0u) << "it is gone";
+}
+
+TEST(Shelf, OfOneThatIsTakenPacketsMayTurnOutNotToBeThere) {
+  Shelf shelf;
+  shelf.add(named(1), 100, {5, 90});
+  ASSERT_TRUE(shelf.take_least(2));
+  shelf.take_back(named(1), 60, {3, 50});
+  EXPECT_EQ(shelf.bytes(), 0u);
+  const nids_sum held = shelf.remove(named(1));
+  EXPECT_EQ(held.packets, 2u);
+  EXPECT_EQ(held.bytes, 40u);
+}
+
+TEST(Shelf, WhatHasNoByteIsNotThere) {
+  Shelf shelf;
+  shelf.add(named(1), 0, {});
+  shelf.add(named(2), 100, {5, 90});
+  shelf.take_back(named(2), 100, {5, 90});
+  EXPECT_FALSE(shelf.take_least(3));
+  EXPECT_FALSE(shelf.oldest());
+}
+
+TEST(Shelf, WhatIsPutAsideCountsAndIsNotTaken) {
+  Shelf shelf;
+  shelf.add(named(1), 100, {5, 90});
+  shelf.add(named(2, 0, "20261122T100001"), 50, {1, 40});
+  shelf.put_aside(*shelf.take_least(3));
+  EXPECT_EQ(shelf.bytes(), 150u);
+  EXPECT_EQ(shelf.aside(), std::vector{named(1)});
+  EXPECT_EQ(shelf.take_least(3)->sequence, 2u);
+  EXPECT_EQ(shelf.oldest(), named(1).begun());
+  EXPECT_FALSE(shelf.take_least(3));
+  shelf.take_back(named(1), 40, {1, 30});
+  EXPECT_EQ(shelf.bytes(), 60u);
+  EXPECT_EQ(shelf.remove(named(1)).packets, 4u);
+  EXPECT_EQ(shelf.bytes(), 0u);
+  EXPECT_TRUE(shelf.aside().empty());
 }
 
 TEST(Shelf, KeepsTwoOfOneNumber) {

@@ -70,7 +70,8 @@ class StoreTest : public ::testing::Test {
 
   std::uint64_t bytes_on_disk() const {
     std::uint64_t bytes = 0;
-    for (const auto& entry : fs::directory_iterator(directory_)) bytes += entry.file_size();
+    for (const auto& entry : fs::directory_iterator(directory_))
+      if (entry.is_regular_file()) bytes += entry.file_size();
     return bytes;
   }
 
@@ -322,16 +323,86 @@ TEST_F(StoreTest, AFileWithoutAPacketIsNotLeftBehind) {
   EXPECT_EQ(counters_.retained.packets, 0u);
 }
 
-TEST_F(StoreTest, AFlushAllowsANewTryAtOnce) {
+TEST_F(StoreTest, NoFlushCutsTheSecondShort) {
   Store store = open({});
   ASSERT_TRUE(keep(store, 1000));
   {
     const FileSizeLimit limit(100);
     store.settle(counters_);
   }
-  ASSERT_FALSE(keep(store, 1000));
+  for (std::uint64_t quarter = 0; quarter < 4; ++quarter) {
+    ASSERT_FALSE(keep(store, 1000, kStart + quarter * kSecond / 4));
+    store.settle(counters_);
+  }
+  EXPECT_TRUE(keep(store, 1000, kStart + kSecond));
+}
+
+// A directory can't be unlinked.
+TEST_F(StoreTest, AFileThatCannotBeRemovedCountsAndOthersGo) {
+  const std::string stuck = directory_ + "/20200101T000000-000001.pcapng";
+  std::ofstream(stuck) << std::string(4000, 'x');
+  Store store = open({.budget_bytes = 10'000, .segment_bytes = 1500});
+  fs::remove(stuck);
+  fs::create_directory(stuck);
+  for (unsigned i = 0; i < 30; ++i) {
+    ASSERT_TRUE(keep(store, 1000, kStart + i)) << i;
+    store.settle(counters_);
+  }
+  EXPECT_FALSE(store.degraded());
+  EXPECT_EQ(counters_.not_kept_by_error.packets, 0u);
+  EXPECT_GT(counters_.store_bytes, 8000u) << "with what can't be removed";
+  EXPECT_LE(counters_.store_bytes, 10'000u);
+  const auto warnings = store.take_warnings();
+  ASSERT_EQ(warnings.size(), 1u) << "once";
+  EXPECT_EQ(warnings[0].rfind("cannot remove what the budget of packets has no room for", 0), 0u);
+  // Tried again with each segment, so that it does not count for ever.
+  fs::remove(stuck);
+  for (unsigned i = 0; i < 10; ++i) {
+    ASSERT_TRUE(keep(store, 1000, kStart + 100 + i));
+    store.settle(counters_);
+  }
+  EXPECT_GT(packets_on_disk(), 6u);
+  EXPECT_EQ(packets_on_disk(), counters_.retained.packets - counters_.deleted_by_policy.packets);
+}
+
+TEST_F(StoreTest, WhereNothingCanBeRemovedItIsTriedOnceASecond) {
+  const std::string stuck = directory_ + "/20200101T000000-000001.pcapng";
+  std::ofstream(stuck) << std::string(9500, 'x');
+  Store store = open({.budget_bytes = 10'000});
+  fs::remove(stuck);
+  fs::create_directory(stuck);
+  keep(store, 1000);  // before it is known
   store.settle(counters_);
-  EXPECT_TRUE(keep(store, 1000));
+  for (unsigned i = 0; i < 20; ++i) {
+    EXPECT_FALSE(keep(store, 1000, kStart + 1 + i * kSecond / 8)) << i;
+    store.settle(counters_);
+  }
+  EXPECT_TRUE(store.degraded());
+  EXPECT_LE(bytes_on_disk(), 10'000u);
+  fs::remove(stuck);
+  keep(store, 1000, kStart + 4 * kSecond);  // is the next try
+  store.settle(counters_);
+  EXPECT_TRUE(keep(store, 1000, kStart + 5 * kSecond));
+}
+
+TEST_F(StoreTest, WithoutAThreadPacketsAreLostByErrorAndNothingIsThrown) {
+  bool is_refused = false;
+  std::thread([&] {
+    is_refused = refuse_system_call(SYS_clone3, EAGAIN) && refuse_system_call(SYS_clone, EAGAIN);
+    Store store = open({});
+    EXPECT_FALSE(keep(store, 1000, kStart, {.alerts = {KeptAlert{}}}));
+    store.note({KeptAlert{.time = {kStart + kSecond}}}, counters_);
+    EXPECT_FALSE(keep(store, 1000, kStart + 2 * kSecond));
+    store.flush(counters_);
+    EXPECT_TRUE(store.degraded());
+    EXPECT_EQ(store.take_warnings().size(), 1u);
+    store.finish(counters_);
+  }).join();
+  if (!is_refused) GTEST_SKIP() << "needs seccomp";
+  EXPECT_EQ(counters_.not_kept_by_error.packets, 2u);
+  EXPECT_EQ(counters_.retained.packets, 0u);
+  EXPECT_EQ(counters_.alerts_not_indexed, 2u);
+  EXPECT_TRUE(files().empty());
 }
 
 TEST_F(StoreTest, ADirectoryThatIsGoneIsAnErrorOnceASecond) {
@@ -350,7 +421,7 @@ TEST_F(StoreTest, WhatMayNotLastIsKeptAndToldAndDegraded) {
       is_refused = refuse_system_call(SYS_fdatasync, EIO);
       Store store = open({.sync = when});
       for (unsigned i = 0; i < 3; ++i) ASSERT_TRUE(keep(store, 1000, kStart + i));
-      store.finish(counters_);
+      when == Sync::kSecond ? store.settle(counters_) : store.finish(counters_);
       EXPECT_TRUE(store.degraded());
       const auto warnings = store.take_warnings();
       ASSERT_EQ(warnings.size(), 1u) << "once";

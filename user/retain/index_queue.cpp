@@ -44,9 +44,6 @@ void leave_out_beyond(std::uint64_t end, SegmentPiece& piece) {
   piece.end = std::min(piece.end, end);
 }
 
-IndexQueue::IndexQueue(const Limits& limits, std::unique_ptr<Index> index)
-    : limits_(limits), index_(std::move(index)) {}
-
 void IndexQueue::add(SegmentPiece piece) {
   // Alerts of packets that were lost are as those of packets that nobody kept.
   std::erase_if(piece.alerts, [&](IndexedAlert& alert) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -32,7 +33,8 @@ class IndexQueue {
     std::size_t max_bytes = 16u << 20;
     std::chrono::milliseconds retry_after{1000};
   };
-  IndexQueue(const Limits& limits, std::unique_ptr<Index> index);  // null: there is none
+  explicit IndexQueue(const Limits& limits) : limits_(limits) {}
+  void use(std::unique_ptr<Index> index) { index_ = std::move(index); }  // null: there is none
 
   void add(SegmentPiece piece);
   void add(IndexedAlert alert);

@@ -11,27 +11,36 @@ constexpr std::array<std::uint64_t, 4> kAgesBy{8, 1, 2, 4};  // by severity; 0 i
 }  // namespace
 
 void Shelf::add(const SegmentName& name, std::uint64_t file_bytes, const nids_sum& sum) {
+  if (file_bytes == 0) return;
   by_severity_[name.severity & 3u].emplace(name.sequence, Kept{name.time, file_bytes, sum});
   bytes_ += file_bytes;
 }
 
 void Shelf::take_back(const SegmentName& name, std::uint64_t file_bytes, const nids_sum& sum) {
-  const auto [first, last] = by_severity_[name.severity & 3u].equal_range(name.sequence);
+  auto& segments = by_severity_[name.severity & 3u];
+  const auto [first, last] = segments.equal_range(name.sequence);
   const auto found =
       std::find_if(first, last, [&](const auto& one) { return one.second.time == name.time; });
-  if (found == last) return;
-  const std::uint64_t less = std::min(file_bytes, found->second.file_bytes);
-  found->second.file_bytes -= less;
-  bytes_ -= less;
-  found->second.sum.packets -= std::min(sum.packets, found->second.sum.packets);
-  found->second.sum.bytes -= std::min(sum.bytes, found->second.sum.bytes);
+  const auto aside = aside_.find(name), taken = taken_.find(name);
+  const auto lessen = [&](Kept& kept) {
+    const std::uint64_t less = std::min(file_bytes, kept.file_bytes);
+    kept.file_bytes -= less;
+    kept.sum.packets -= std::min(sum.packets, kept.sum.packets);
+    kept.sum.bytes -= std::min(sum.bytes, kept.sum.bytes);
+    return less;
+  };
+  if (found != last) {
+    bytes_ -= lessen(found->second);
+    if (found->second.file_bytes == 0) segments.erase(found);
+  } else if (taken != taken_.end()) {
+    lessen(taken->second);
+  } else if (aside != aside_.end()) {
+    bytes_ -= lessen(aside->second);
+    if (aside->second.file_bytes == 0) aside_.erase(aside);
+  }
 }
 
-bool Shelf::is_empty() const {
-  return std::ranges::all_of(by_severity_, [](const auto& one) { return one.empty(); });
-}
-
-std::optional<Shelf::Taken> Shelf::take_least(std::uint64_t now) {
+std::optional<SegmentName> Shelf::take_least(std::uint64_t now) {
   std::size_t least = by_severity_.size();
   std::uint64_t greatest_age = 0;
   for (const std::size_t severity : {0u, 3u, 2u, 1u}) {  // of one age, the first
@@ -46,19 +55,43 @@ std::optional<Shelf::Taken> Shelf::take_least(std::uint64_t now) {
   if (least == by_severity_.size()) return std::nullopt;
   auto& segments = by_severity_[least];
   const auto first = segments.begin();
-  Taken taken{{first->second.time, first->first, static_cast<std::uint8_t>(least)}, first->second};
-  bytes_ -= taken.kept.file_bytes;
+  SegmentName name{first->second.time, first->first, static_cast<std::uint8_t>(least)};
+  bytes_ -= first->second.file_bytes;
+  taken_.emplace(name, std::move(first->second));
   segments.erase(first);
-  return taken;
+  return name;
+}
+
+nids_sum Shelf::remove(const SegmentName& name) {
+  if (const auto taken = taken_.extract(name)) return taken.mapped().sum;
+  const auto aside = aside_.extract(name);
+  if (!aside) return {};
+  bytes_ -= aside.mapped().file_bytes;
+  return aside.mapped().sum;
+}
+
+void Shelf::put_aside(const SegmentName& name) {
+  auto taken = taken_.extract(name);
+  if (!taken || taken.mapped().file_bytes == 0) return;
+  bytes_ += taken.mapped().file_bytes;
+  aside_.insert(std::move(taken));
+}
+
+std::vector<SegmentName> Shelf::aside() const {
+  std::vector<SegmentName> names;
+  for (const auto& [name, kept] : aside_) names.push_back(name);
+  return names;
 }
 
 std::optional<WallTime> Shelf::oldest() const {
   std::optional<WallTime> oldest;
-  for (const auto& segments : by_severity_) {
-    if (segments.empty()) continue;
-    const auto begun = SegmentName{segments.begin()->second.time}.begun();
+  const auto look_at = [&](const std::string& time) {
+    const auto begun = SegmentName{time}.begun();
     if (!oldest || begun < *oldest) oldest = begun;
-  }
+  };
+  for (const auto& segments : by_severity_)
+    if (!segments.empty()) look_at(segments.begin()->second.time);
+  if (!aside_.empty()) look_at(aside_.begin()->first.time);
   return oldest;
 }
 

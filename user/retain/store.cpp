@@ -57,7 +57,7 @@ struct Store::State {
   std::uint64_t index_bytes = 0;                             // that it may add to the index
 
   std::unique_ptr<Index> index;  // until the writer has it
-  std::unique_ptr<Writer> writer;
+  std::optional<Writer> writer;
   Shelf shelf;
   std::array<std::optional<Draft>, 4> drafts;  // by severity
   std::uint64_t next_sequence = 1;
@@ -70,20 +70,20 @@ struct Store::State {
 
   // After a refusal the disk is left alone for a second of packet time.
   WallTime now;
-  WallTime refused_at;
-  Refusal refusal = Refusal::kNone;
+  std::optional<WallTime> refused_at;
 
-  bool is_on_hold() const {
-    const std::uint64_t passed = now > refused_at ? now.ns - refused_at.ns : refused_at.ns - now.ns;
-    return refusal != Refusal::kNone && passed < kRetryAfterNs;
+  bool is_on_hold(WallTime at) const {
+    if (!refused_at) return false;
+    return (at > *refused_at ? at.ns - refused_at->ns : refused_at->ns - at.ns) < kRetryAfterNs;
   }
-  Refusal hold(Refusal why) {
-    refused_at = now;
-    if (why == Refusal::kError) is_degraded = true;
-    return refusal = why;
+  Refusal hold(WallTime at) {
+    refused_at = at;
+    is_degraded = true;
+    return Refusal::kError;
   }
 
-  Writer& thread();
+  bool has_writer(WallTime at);
+  bool takes(const IndexedAlert& alert);
   std::uint64_t segment_limit() const;
   std::uint64_t total_bytes() const;
   void make_block(const Packet& packet, std::uint32_t interface, const Facts& facts, bool is_named);
@@ -93,6 +93,7 @@ struct Store::State {
   void wait(nids_agent_counters& counters);
   void complete(std::optional<Draft>& draft);
   bool make_room(std::uint64_t needed, nids_agent_counters& counters);
+  void remove_again(nids_agent_counters& counters);
   std::uint64_t unwritten_bytes() const;
   bool create(std::optional<Draft>& draft, std::uint8_t severity);
   Refusal prepare(std::optional<Draft>& draft, std::uint8_t severity,
@@ -104,17 +105,30 @@ struct Store::State {
   void number(std::vector<KeptAlert>& alerts);
 };
 
-// Only when there is something to write: threads don't live through a fork.
-Writer& Store::State::thread() {
-  if (!writer)
-    writer =
-        std::make_unique<Writer>(Writer::Settings{.directory_fd = directory_fd,
-                                                  .sync = limits.sync,
-                                                  .max_waiting_bytes = limits.max_waiting_bytes,
-                                                  .max_alerts = limits.max_alerts,
-                                                  .retry_index_after = limits.retry_index_after},
-                                 std::move(index));
-  return *writer;
+// Only when there is something to write: threads don't live through a fork. What has a draft has a
+// writer.
+bool Store::State::has_writer(WallTime at) {
+  if (writer) return true;
+  auto started = Writer::start({.directory_fd = directory_fd,
+                                .sync = limits.sync,
+                                .max_waiting_bytes = limits.max_waiting_bytes,
+                                .max_alerts = limits.max_alerts,
+                                .retry_index_after = limits.retry_index_after},
+                               index);
+  if (started) {
+    writer.emplace(std::move(*started));
+    return true;
+  }
+  if (!is_degraded) warnings.push_back(started.error().message());
+  hold(at);
+  return false;
+}
+
+bool Store::State::takes(const IndexedAlert& alert) {
+  if (is_on_hold(alert.alert.time) || !has_writer(alert.alert.time)) return false;
+  const std::size_t weight = weight_of(alert);
+  if (limits.when_behind == WhenBehind::kWait) writer->wait_for_room(weight);
+  return writer->has_room(weight);
 }
 
 std::uint64_t Store::State::segment_limit() const {
@@ -158,20 +172,20 @@ bool Store::State::is_complete(const Draft& draft) const {
 }
 
 void Store::State::give(Draft& draft) {
-  if (draft.waiting_bytes() != 0 || draft.has_piece()) thread().write(draft.take_with_piece());
+  if (draft.waiting_bytes() != 0 || draft.has_piece()) writer->write(draft.take_with_piece());
 }
 
 void Store::State::give_all() {
   has_news = false;
   for (auto& draft : drafts) {
     if (!draft) continue;
-    if (thread().has_room(weight_of(draft->waiting_bytes(), &draft->piece())))
+    if (writer->has_room(weight_of(draft->waiting_bytes(), &draft->piece())))
       give(*draft);
     else
       has_news = true;
   }
-  if (thread().has_room(0))
-    thread().commit();
+  if (writer->has_room(0))
+    writer->commit();
   else
     has_news = true;
 }
@@ -195,24 +209,33 @@ void Store::State::complete(std::optional<Draft>& draft) {
   draft->append(trailer);
   give(*draft);
   shelf.add(draft->name(), draft->size(), draft->kept());
-  thread().close(draft->file(), draft->name());
+  writer->close(draft->file(), draft->name());
   draft.reset();
 }
 
-// Ends: each turn completes a segment under way, or takes a complete one off the shelf; and a
-// packet that an empty store can't hold was refused before.
+// Ends: each turn takes a complete segment off the shelf, or completes one under way; and a packet
+// that an empty store can't hold was refused before.
 bool Store::State::make_room(std::uint64_t needed, nids_agent_counters& counters) {
   while (total_bytes() + needed > limits.budget_bytes) {
-    if (shelf.is_empty()) {
-      const auto largest = std::ranges::max_element(
-          drafts, {}, [](const auto& draft) { return draft ? draft->size() : 0; });
-      if (!*largest) return false;
-      complete(*largest);
+    if (auto least = shelf.take_least(next_sequence)) {
+      writer->remove({std::move(*least), &counters});
+      continue;
     }
-    auto least = shelf.take_least(next_sequence);
-    thread().remove({std::move(least->name), least->kept.file_bytes, least->kept.sum, &counters});
+    const auto largest = std::ranges::max_element(
+        drafts, {}, [](const auto& draft) { return draft ? draft->size() : 0; });
+    if (!*largest) {
+      remove_again(counters);
+      return false;
+    }
+    complete(*largest);
   }
   return true;
+}
+
+// What could not be removed before. Not often: with each new segment, or when nothing else is left
+// and the disk is left alone afterwards.
+void Store::State::remove_again(nids_agent_counters& counters) {
+  for (SegmentName& name : shelf.aside()) writer->remove({std::move(name), &counters});
 }
 
 std::uint64_t Store::State::unwritten_bytes() const {
@@ -240,23 +263,25 @@ Refusal Store::State::prepare(std::optional<Draft>& draft, std::uint8_t severity
                               nids_agent_counters& counters) {
   const std::uint64_t alone = header.size() + block.size() + trailer_bytes;
   if (alone > limits.budget_bytes) return Refusal::kPolicy;
+  if (!has_writer(now)) return Refusal::kError;
   if (draft && !draft->takes(block.size())) {
     // The index is told of many packets at once: a row a flow, not a row a flow and chunk.
     const bool has_piece = draft->has_large_piece();
     const std::size_t weight =
         weight_of(draft->waiting_bytes(), has_piece ? &draft->piece() : nullptr);
-    if (limits.when_behind == WhenBehind::kWait) thread().wait_for_room(weight);
-    if (!thread().has_room(weight)) return Refusal::kOverload;
-    thread().write(has_piece ? draft->take_with_piece() : draft->take());
+    if (limits.when_behind == WhenBehind::kWait) writer->wait_for_room(weight);
+    if (!writer->has_room(weight)) return Refusal::kOverload;
+    writer->write(has_piece ? draft->take_with_piece() : draft->take());
   }
   if (!floor.takes(index_bytes + (draft ? block.size() : alone), unwritten_bytes()))
-    return hold(Refusal::kError);
-  if (!make_room(draft ? block.size() : alone, counters)) return hold(Refusal::kError);
-  // To make room it may have been completed.
-  if (!draft && (!make_room(alone, counters) || !create(draft, severity)))
-    return hold(Refusal::kError);
-  refusal = Refusal::kNone;
-  return refusal;
+    return hold(now);
+  if (!make_room(draft ? block.size() : alone, counters)) return hold(now);
+  if (!draft) {  // to make room it may have been completed
+    if (!make_room(alone, counters) || !create(draft, severity)) return hold(now);
+    remove_again(counters);
+  }
+  refused_at.reset();
+  return Refusal::kNone;
 }
 
 // A segment of which a piece is missing ends before it.
@@ -273,7 +298,7 @@ void Store::State::lose(const LostChunk& chunk) {
     give(*draft);  // which can't follow, but may know of packets that are in the file
     has_news = true;
     shelf.add(draft->name(), draft->size(), draft->kept());
-    thread().close(draft->file(), draft->name());
+    writer->close(draft->file(), draft->name());
     draft.reset();
   }
   shelf.take_back(chunk.segment, chunk.bytes, all);
@@ -297,10 +322,13 @@ void Store::State::collect(nids_agent_counters& counters) {
 void Store::State::learn(nids_agent_counters& counters) {
   Writer::Done done = writer->collect();
   for (const LostChunk& chunk : done.lost) lose(chunk);
-  for (const Removal& gone : done.removed) count(gone.counters->deleted_by_policy, gone.kept);
-  for (const Removal& left : done.not_removed) shelf.add(left.name, left.file_bytes, left.kept);
+  for (const Removal& gone : done.removed) {
+    const nids_sum kept = shelf.remove(gone.name);
+    if (gone.was_there) count(gone.counters->deleted_by_policy, kept);
+  }
+  for (const Removal& left : done.not_removed) shelf.put_aside(left.name);
   if (done.has_written) is_degraded = false;
-  if (!done.lost.empty() || !done.not_removed.empty()) hold(Refusal::kError);
+  if (!done.lost.empty()) hold(now);
   if (done.has_failed_to_sync) is_degraded = true;
   counters.alerts_not_indexed += done.lost_alerts;
   index_is_behind = done.is_index_behind;
@@ -349,9 +377,6 @@ Result<Repaired> Store::start(const GoesOn& goes_on) {
   if (!index) return index.error();
   if (!repaired.is_whole) return repaired;  // the numbers of its alerts are not all known
   const auto last = index->last_alert_id();
-  if (!index) return index.error();
-  if (!repaired.is_whole) return repaired;  // the numbers of its alerts are not all known
-  const auto last = index->last_alert_id();
   if (!last) return last.error();
   state_->next_alert = *last + 1;
   state_->index = std::make_unique<Index>(std::move(*index));
@@ -377,7 +402,7 @@ std::optional<PacketPlace> Store::keep(const Packet& packet, Facts facts,
   if (interface == store.interface_indexes.end()) return refuse(Refusal::kError);
   store.now = packet.time;
   if (store.writer && store.writer->has_bad_news()) store.collect(counters);
-  if (store.is_on_hold()) return refuse(store.refusal);
+  if (store.is_on_hold(store.now)) return refuse(Refusal::kError);
 
   auto& draft = store.drafts[facts.severity & 3u];
   const bool is_named = draft && draft->names(facts.flow_id);
@@ -400,15 +425,13 @@ std::optional<PacketPlace> Store::keep(const Packet& packet, Facts facts,
 }
 
 void Store::note(std::vector<KeptAlert> alerts, nids_agent_counters& counters) {
-  state_->has_news = state_->has_news || !alerts.empty();
+  State& store = *state_;
+  store.has_news = store.has_news || !alerts.empty();
   for (KeptAlert& alert : alerts) {
-    if (alert.id == 0) alert.id = state_->next_alert++;
+    if (alert.id == 0) alert.id = store.next_alert++;
     IndexedAlert indexed{std::move(alert), std::nullopt};
-    Writer& writer = state_->thread();
-    const std::size_t weight = weight_of(indexed);
-    if (state_->limits.when_behind == WhenBehind::kWait) writer.wait_for_room(weight);
-    if (writer.has_room(weight) && state_->refusal != Refusal::kError)
-      writer.note(std::move(indexed));
+    if (store.takes(indexed))
+      store.writer->note(std::move(indexed));
     else
       counters.alerts_not_indexed += 1;
   }
@@ -421,8 +444,7 @@ std::string Store::file_of(const PacketPlace& place) const {
 }
 
 void Store::flush(nids_agent_counters& counters) {
-  state_->refusal = Refusal::kNone;
-  if (state_->has_news || state_->index_is_behind) state_->give_all();
+  if (state_->writer && (state_->has_news || state_->index_is_behind)) state_->give_all();
   state_->collect(counters);
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keeps packets in pcapng segments of one directory, within a budget of bytes and above a floor of
 // free disk. Decides what goes where; the writing is a thread's of its own, which it never waits
-// for unless it is told to. Never throws, and counts what it can't keep.
+// for unless it is told to. Only a new file is made, and the free disk asked for, in between.
+// Throws nothing but for want of memory, and counts what it can't keep.
 #pragma once
 
 #include <chrono>

@@ -10,6 +10,7 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <variant>
@@ -53,13 +54,15 @@ void Share::end_waiting() const {
 
 class Writer::Thread {
  public:
-  Thread(const Settings& settings, std::unique_ptr<Index> index)
+  // Throws std::system_error where there is no thread to be had, and leaves the index alone.
+  Thread(const Settings& settings, std::unique_ptr<Index>& index)
       : settings_(settings),
         index_({.max_alerts = settings.max_alerts,
                 .max_bytes = settings.max_waiting_bytes,
-                .retry_after = settings.retry_index_after},
-               std::move(index)),
-        thread_([this] { run(); }) {}
+                .retry_after = settings.retry_index_after}),
+        thread_([this] { run(); }) {
+    index_.use(std::move(index));  // before there is a job that it looks at
+  }
   ~Thread() {
     {
       const std::lock_guard lock(mutex_);
@@ -200,10 +203,14 @@ void Writer::Thread::operator()(Close& close) {
 }
 
 void Writer::Thread::operator()(Removal& removal) {
-  const bool is_removed = ::unlinkat(settings_.directory_fd, removal.name.file().c_str(), 0) == 0;
-  const bool is_gone = is_removed || errno == ENOENT;
-  if (!is_removed && is_gone) removal.kept = {};  // somebody else's doing
-  if (is_gone) index_.remove(removal.name);
+  removal.was_there = ::unlinkat(settings_.directory_fd, removal.name.file().c_str(), 0) == 0;
+  const bool is_gone = removal.was_there || errno == ENOENT;
+  if (is_gone)
+    index_.remove(removal.name);
+  else
+    warn({.action = "remove what the budget of packets has no room for",
+          .error_number = errno,
+          .hint = "it stays, and counts"});
   const std::lock_guard lock(mutex_);
   if (!is_gone) has_bad_news_.store(true, std::memory_order_relaxed);
   (is_gone ? done_.removed : done_.not_removed).push_back(std::move(removal));
@@ -244,8 +251,19 @@ void Writer::Thread::warn(const Error& error) {
   done_.warnings.push_back(std::move(text));
 }
 
-Writer::Writer(const Settings& settings, std::unique_ptr<Index> index)
-    : thread_(std::make_unique<Thread>(settings, std::move(index))) {}
+Writer::Writer(std::unique_ptr<Thread> thread) : thread_(std::move(thread)) {}
+
+Writer::Writer(Writer&&) noexcept = default;
+
+Result<Writer> Writer::start(const Settings& settings, std::unique_ptr<Index>& index) {
+  try {
+    return Writer(std::make_unique<Thread>(settings, index));
+  } catch (const std::system_error& error) {
+    return Error{.action = "start the thread that writes packets",
+                 .error_number = error.code().value()};
+  }
+}
+
 Writer::~Writer() = default;
 
 bool Writer::has_room(std::size_t weight) const { return thread_->has_room(weight); }

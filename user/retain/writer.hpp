@@ -55,9 +55,8 @@ struct LostChunk {
 // A segment that has to go.
 struct Removal {
   SegmentName name;
-  std::uint64_t file_bytes = 0;
-  nids_sum kept{};
   nids_agent_counters* counters = nullptr;  // who counts what is deleted
+  bool was_there = true;                    // else it is gone by somebody else's doing
 };
 
 // What a chunk takes in memory while it waits, about; `piece`: null where it has none.
@@ -85,7 +84,10 @@ class Writer {
     std::uint64_t index_bytes = 0;
   };
 
-  Writer(const Settings& settings, std::unique_ptr<Index> index);
+  // Where the system has no thread to give the index stays the caller's. It may be null.
+  static Result<Writer> start(const Settings& settings, std::unique_ptr<Index>& index);
+  Writer(Writer&&) noexcept;
+  Writer& operator=(Writer&&) = delete;
   ~Writer();  // does what it was told, then ends
 
   // `weight`: of what is to be told, by weight_of().
@@ -105,6 +107,7 @@ class Writer {
 
  private:
   class Thread;
+  explicit Writer(std::unique_ptr<Thread> thread);
   std::unique_ptr<Thread> thread_;
 };
 
