@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <map>
@@ -16,6 +17,7 @@
 #include "cli/filter_expression.hpp"
 #include "firstpass/first_pass.hpp"
 #include "support/packet_builder.hpp"
+#include "support/refusal.hpp"
 #include "support/twin_run.hpp"
 
 namespace nids {
@@ -355,6 +357,38 @@ TEST_F(PipelineTest, TheStoreIsAskedForSoManyPacketsAndNotForMore) {
   EXPECT_EQ(counters.not_kept_by_policy.packets, 3u);
   EXPECT_EQ(counters.not_kept_by_policy.bytes, 3u * 54);
   EXPECT_EQ(counters.not_analysed.packets, 0u);
+  pipeline.reset();
+  ::close(fd);
+  std::filesystem::remove_all(directory);
+}
+
+TEST_F(PipelineTest, WhyTheIndexCannotBeWrittenIsSaidOnceAndDegraded) {
+  std::string pattern = ::testing::TempDir() + "pipeline.XXXXXX";
+  const std::string directory = ::mkdtemp(pattern.data());
+  const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  auto store = Store::open(fd, directory, {{0, {.name = "v0", .description = ""}}},
+                           {.retry_index_after = std::chrono::milliseconds(0)});
+  ASSERT_TRUE(store);
+  ASSERT_TRUE(store->start());
+  std::vector<std::string> warnings;
+  Sinks sinks;
+  sinks.store.emplace(std::move(*store));
+  sinks.warning = [&](const std::string& text) { warnings.push_back(text); };
+  start(std::move(sinks));
+  {
+    const FileSizeLimit limit(4000);  // the file of packets is below it, the index above
+    send(tcp(40000, 22, kTcpSyn), 1 * kSecond);
+    pipeline->finish(counters);
+    pipeline->finish(counters);
+  }
+  EXPECT_EQ(counters.degraded, std::uint64_t{NIDS_DEGRADED_INDEX});
+  EXPECT_EQ(counters.alerts_not_indexed, 1u);
+  EXPECT_EQ(counters.retained.packets, 1u);
+  ASSERT_FALSE(warnings.empty());
+  for (const std::string& text : warnings) {
+    EXPECT_EQ(text.rfind("cannot write the index of kept packets: ", 0), 0u) << text;
+    EXPECT_EQ(std::ranges::count(warnings, text), 1) << text;
+  }
   pipeline.reset();
   ::close(fd);
   std::filesystem::remove_all(directory);
