@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Places for packets that fail, run full or are overrun: counting and alerting go on, what is lost is
 counted and told, and the exit code says that something was."""
+import json
 import os
 import signal
+import sqlite3
 
 import lab
 from lab import wait_for
@@ -72,6 +74,27 @@ class PacketDirectory(SinkCase):
         self.assertEqual(stats["retained"]["packets"], 0)
         self.assertEqual(watch.stop(), 4, watch.err)
         self.assertEqual(len(self.lab.alerts()), COUNT)
+
+    def test_an_index_that_somebody_holds_is_written_once_he_lets_go(self):
+        watch = self.attach()
+        self.send(10)
+        self.lab.wait_written()
+        holder = sqlite3.connect(self.lab.pcap_dir / "index.sqlite", isolation_level=None)
+        self.addCleanup(holder.close)
+        holder.execute("BEGIN IMMEDIATE")
+        self.lab.far.send_frames("v1", [netis(20000 + i) for i in range(10)])
+        self.lab.wait_degraded("without an index")  # it waits for 5 s before it says so
+        self.assertIn("cannot write the index of kept packets: database is locked", watch.err)
+        holder.execute("ROLLBACK")
+
+        def known():
+            return json.loads(self.lab.nids("alerts", "--json").stdout)
+        wait_for("the index to be written", lambda: len(known()) == 20)
+        self.assertTrue(all(alert["place"] for alert in known()))
+        wait_for("status to say no more of it", lambda: self.lab.status()[0]["degraded"] == [])
+        self.assertEqual(self.lab.stats()["alerts"]["not_indexed"], 0)
+        self.assertEqual(watch.stop(), 0, watch.err)
+        self.assertEqual(watch.err.count("cannot write the index"), 1, watch.err)
 
     def test_budget(self):
         self.config.write_text(CONFIG + '[retain]\nbudget = "2MiB"\nsegment = "1MiB"\n')
