@@ -126,7 +126,7 @@ TEST_F(Ask, WhatIsNotThereHasANextStep) {
   EXPECT_EQ(run_alerts_list(alerts, io), kFailed);
   EXPECT_SAYS(err.str(), "there is no index");
   EXPECT_SAYS(err.str(), "nids-xdp pcap reindex --retain " + *alerts.retain);
-  std::ofstream(*alerts.retain + "/" + Index::kFile) << "no database, but long enough to be one";
+  std::ofstream(*alerts.retain + "/" + kIndexFile) << "no database, but long enough to be one";
   EXPECT_EQ(run_alerts_list(alerts, io), kFailed);
 }
 

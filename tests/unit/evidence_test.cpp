@@ -13,7 +13,7 @@
 #include <random>
 
 #include "firstpass/twin.h"
-#include "retain/repair.hpp"
+#include "retain/rebuild.hpp"
 #include "retain/store.hpp"
 #include "support/open_index.hpp"
 #include "support/packet_builder.hpp"
@@ -217,14 +217,14 @@ TEST_F(EvidenceTest, AnIndexThatLacksTheEndIsCompleted) {
     Store store = open();
     keep_some(store, 500, random);
     store.settle(counters_);
-    fs::copy(directory_ + "/" + Index::kFile, directory_ + "/copy");
-    if (fs::exists(directory_ + "/" + Index::kFile + "-wal"))
-      fs::copy(directory_ + "/" + Index::kFile + "-wal", directory_ + "/copy-wal");
+    fs::copy(directory_ + "/" + kIndexFile, directory_ + "/copy");
+    if (fs::exists(directory_ + "/" + kIndexFile + "-wal"))
+      fs::copy(directory_ + "/" + kIndexFile + "-wal", directory_ + "/copy-wal");
     keep_some(store, 500, random);
     store.finish(counters_);
   }
   const Found before = found_in(reader());
-  const std::string index = directory_ + "/" + Index::kFile;
+  const std::string index = directory_ + "/" + kIndexFile;
   for (const char* suffix : {"-wal", "-shm"}) fs::remove(index + suffix);
   fs::rename(directory_ + "/copy", index);
   if (fs::exists(directory_ + "/copy-wal")) fs::rename(directory_ + "/copy-wal", index + "-wal");
@@ -305,11 +305,11 @@ TEST_F(EvidenceTest, AnIndexThatIsNoneIsPutAsideAndMadeAnew) {
     store.finish(counters_);
   }
   const Found before = found_in(reader());
-  for (const char* suffix : {"-wal", "-shm"}) fs::remove(directory_ + "/" + Index::kFile + suffix);
-  std::ofstream(directory_ + "/" + Index::kFile) << std::string(5000, 'x');
+  for (const char* suffix : {"-wal", "-shm"}) fs::remove(directory_ + "/" + kIndexFile + suffix);
+  std::ofstream(directory_ + "/" + kIndexFile) << std::string(5000, 'x');
   { Store store = open(); }
   EXPECT_EQ(found_in(reader()), before);
-  EXPECT_TRUE(fs::exists(directory_ + "/" + Index::kFile + ".bad"));
+  EXPECT_TRUE(fs::exists(directory_ + "/" + kIndexFile + ".bad"));
 }
 
 TEST_F(EvidenceTest, ARepairThatIsEndedGoesOnAtTheNextStart) {
@@ -320,7 +320,7 @@ TEST_F(EvidenceTest, ARepairThatIsEndedGoesOnAtTheNextStart) {
   }
   const Found before = found_in(reader());
   for (const char* suffix : {"", "-wal", "-shm"})
-    fs::remove(directory_ + "/" + Index::kFile + suffix);
+    fs::remove(directory_ + "/" + kIndexFile + suffix);
   std::uint64_t ended = 0;
   {
     auto store = Store::open(fd_, directory_, {{1, {.name = "eth0"}}}, {.min_free_share = 0});
@@ -385,7 +385,7 @@ TEST_F(EvidenceTest, WhatIsWorthLeastGoesFirstAndOutOfTheIndex) {
 class Blocker {
  public:
   explicit Blocker(const std::string& directory) {
-    sqlite3_open((directory + "/" + Index::kFile).c_str(), &db_);
+    sqlite3_open((directory + "/" + kIndexFile).c_str(), &db_);
     EXPECT_EQ(sqlite3_exec(db_, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
   }
   ~Blocker() {
@@ -448,11 +448,11 @@ TEST_F(EvidenceTest, OfALostPieceTheIndexKnowsWhatIsInTheFileAndEveryAlert) {
     { Store store = open(); }
     EXPECT_EQ(repaired_.segments, 0u) << "the index has all there is";
     const auto spans = found_in(reader()).spans;
-    ASSERT_TRUE(rebuild_index(directory_));
+    ASSERT_TRUE(rebuild_index(fd_, directory_));
     EXPECT_EQ(found_in(reader()).spans, spans) << "to the time of the last packet";
     for (const std::string& file : segments()) fs::remove(directory_ + "/" + file);
     for (const char* suffix : {"", "-wal", "-shm"})
-      fs::remove(directory_ + "/" + Index::kFile + suffix);
+      fs::remove(directory_ + "/" + kIndexFile + suffix);
   }
 }
 

@@ -63,7 +63,7 @@ class IndexTest : public ::testing::Test {
   }
   void execute(const char* text) {
     sqlite3* db = nullptr;
-    ASSERT_EQ(sqlite3_open((directory_ + "/" + Index::kFile).c_str(), &db), SQLITE_OK);
+    ASSERT_EQ(sqlite3_open((directory_ + "/" + kIndexFile).c_str(), &db), SQLITE_OK);
     EXPECT_EQ(sqlite3_exec(db, text, nullptr, nullptr, nullptr), SQLITE_OK);
     sqlite3_close(db);
   }
@@ -101,7 +101,7 @@ TEST_F(IndexTest, WhatIsAddedIsFound) {
   EXPECT_EQ(spans(reader, {.flow_id = 7}), std::vector{all[0]});
   EXPECT_EQ(spans(reader, {.since = WallTime{1011}}), std::vector{all[1]});
   EXPECT_EQ(spans(reader, {.until = WallTime{1004}}), std::vector{all[0]});
-  EXPECT_EQ(reader.segments().operator*().at(kFirst), 6000u);
+  EXPECT_EQ(reader.segments().operator*().at(kFirst).end, 6000u);
   EXPECT_EQ(*reader.last_alert_id(), 1u);
   EXPECT_GT(reader.used_bytes(), 0u);
   std::vector<IndexedAlert> alerts;
@@ -136,7 +136,7 @@ TEST_F(IndexTest, WhoIsToldOfAlertsMayStandStill) {
   ASSERT_TRUE(index.commit());
   const Index reader = open(Index::Access::kRead);
   sqlite3* writer = nullptr;
-  ASSERT_EQ(sqlite3_open((directory_ + "/" + Index::kFile).c_str(), &writer), SQLITE_OK);
+  ASSERT_EQ(sqlite3_open((directory_ + "/" + kIndexFile).c_str(), &writer), SQLITE_OK);
   std::uint64_t told = 0;
   EXPECT_TRUE(reader.alerts({}, [&](const IndexedAlert& one) {
     EXPECT_EQ(one.alert.id, ++told);
@@ -199,7 +199,7 @@ TEST_F(IndexTest, HowManyAlertsThereAreIsNotCountedEachTime) {
   ASSERT_TRUE(index.commit());
   // Nobody else writes to it: had it counted again, it would have seen this.
   sqlite3* db = nullptr;
-  ASSERT_EQ(sqlite3_open((directory_ + "/" + Index::kFile).c_str(), &db), SQLITE_OK);
+  ASSERT_EQ(sqlite3_open((directory_ + "/" + kIndexFile).c_str(), &db), SQLITE_OK);
   EXPECT_EQ(sqlite3_exec(db,
                          "UPDATE alert SET id = id + 10; INSERT INTO alert SELECT id + 10, "
                          "time, signature_id, severity, signature, flow, community, ends, "
@@ -230,40 +230,40 @@ TEST_F(IndexTest, WhatWasNotCommittedIsGone) {
     ASSERT_TRUE(index.add({kFirst, 200, {span(kFirst, 7, 1, {150})}, {}}));
   }
   const Index index = open();
-  EXPECT_EQ(index.segments()->at(kFirst), 100u);
+  EXPECT_EQ(index.segments()->at(kFirst).end, 100u);
   EXPECT_EQ(spans(index).size(), 1u);
 }
 
 TEST_F(IndexTest, WhatIsNoIndexIsRefused) {
-  std::ofstream(directory_ + "/" + Index::kFile) << "no database, but more than a hundred bytes of "
-                                                    "text, since fewer would be an empty one. "
-                                                    "------------------------------------------";
+  std::ofstream(directory_ + "/" + kIndexFile) << "no database, but more than a hundred bytes of "
+                                                  "text, since fewer would be an empty one. "
+                                                  "------------------------------------------";
   const auto index = open_index(directory_, Index::Access::kWrite);
   ASSERT_FALSE(index);
-  EXPECT_NE(index.error().message().find(Index::kFile), std::string::npos);
+  EXPECT_NE(index.error().message().find(kIndexFile), std::string::npos);
 }
 
 TEST_F(IndexTest, WhatStandsInItsPlaceAndIsNoneIsKnown) {
-  const std::string file = directory_ + "/" + Index::kFile;
+  const std::string file = directory_ + "/" + kIndexFile;
   const Fd fd{::open(directory_.c_str(), O_RDONLY | O_DIRECTORY)};
-  EXPECT_FALSE(Index::is_unusable(fd.get())) << "there is none";
+  EXPECT_FALSE(is_index_unusable(fd.get())) << "there is none";
   { Index index = open(); }
-  EXPECT_FALSE(Index::is_unusable(fd.get()));
+  EXPECT_FALSE(is_index_unusable(fd.get()));
   fs::permissions(file, fs::perms::none);
-  EXPECT_EQ(Index::is_unusable(fd.get()), ::geteuid() != 0);
+  EXPECT_EQ(is_index_unusable(fd.get()), ::geteuid() != 0);
   fs::permissions(file, fs::perms::owner_all);
   execute("PRAGMA user_version = 99");
-  EXPECT_TRUE(Index::is_unusable(fd.get())) << "another version";
+  EXPECT_TRUE(is_index_unusable(fd.get())) << "another version";
   execute("PRAGMA user_version = 1; DROP TABLE span");
-  EXPECT_TRUE(Index::is_unusable(fd.get())) << "not all of it";
+  EXPECT_TRUE(is_index_unusable(fd.get())) << "not all of it";
   fs::resize_file(file, 5000);
-  EXPECT_TRUE(Index::is_unusable(fd.get())) << "cut";
+  EXPECT_TRUE(is_index_unusable(fd.get())) << "cut";
   fs::remove(file);
   fs::create_symlink("elsewhere", file);
-  EXPECT_TRUE(Index::is_unusable(fd.get())) << "a link";
+  EXPECT_TRUE(is_index_unusable(fd.get())) << "a link";
   fs::remove(file);
   fs::create_directory(file);
-  EXPECT_TRUE(Index::is_unusable(fd.get())) << "a directory";
+  EXPECT_TRUE(is_index_unusable(fd.get())) << "a directory";
 }
 
 TEST_F(IndexTest, ReadersMakeNoIndex) {
@@ -273,7 +273,7 @@ TEST_F(IndexTest, ReadersMakeNoIndex) {
 
 TEST_F(IndexTest, ALinkIsNotFollowed) {
   const std::string elsewhere = directory_ + "/elsewhere";
-  fs::create_symlink(elsewhere, directory_ + "/" + Index::kFile);
+  fs::create_symlink(elsewhere, directory_ + "/" + kIndexFile);
   EXPECT_FALSE(open_index(directory_, Index::Access::kWrite));
   EXPECT_FALSE(fs::exists(elsewhere));
 }

@@ -24,7 +24,7 @@ bool holds_only_segments(int directory_fd) {
   copy.release();  // closedir() closes it
   while (const dirent* entry = readdir(entries.get())) {
     const std::string_view name = entry->d_name;
-    if (name != "." && name != ".." && !name.starts_with(Index::kFile) && !SegmentName::parse(name))
+    if (name != "." && name != ".." && !name.starts_with(kIndexFile) && !SegmentName::parse(name))
       return false;
   }
   return true;

@@ -25,6 +25,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kNarrow = 110;  // columns, below which what is long is left out
 constexpr int kPoll_ms = 250;
+constexpr int kMostTroubles = 40;  // looks in a row that find no index that can be read
 
 const char* colour_of(int severity) {
   if (severity <= 1) return "\x1b[31m";
@@ -202,6 +203,7 @@ Result<std::uint64_t> tell_new(const Index& index, Question& question, std::uint
 void end_at_signals() {
   struct sigaction action {};
   action.sa_handler = [](int) { g_is_over = 1; };
+  action.sa_flags = SA_RESETHAND;  // a second one ends at once
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
 }
 
@@ -243,8 +245,12 @@ Exit run_alerts_follow(const AlertsArguments& arguments, Io& io) {
   g_is_over = 0;
   end_at_signals();
   std::optional<std::uint64_t> seen;
+  int troubles = 0;
   while (g_is_over == 0 && io.out) {
-    if (auto followed = follow_index(*store); !followed) return fail(followed.error(), io);
+    // One that is made at this moment is no index yet.
+    const auto followed = follow_index(*store);
+    troubles = followed ? 0 : troubles + 1;
+    if (troubles > kMostTroubles) return fail(followed.error(), io);
     const auto last = store->index.last_alert_id();
     if (!last) return fail(last.error(), io);
     if (!seen) seen = *last;

@@ -26,29 +26,22 @@ Error cannot_ask(const std::string& directory, int error, const std::string& hin
           .hint = error == EACCES || error == EPERM ? kNoRight : hint};
 }
 
-std::string reindex_command(const std::string& directory) {
-  return "sudo nids-xdp pcap reindex --retain " + directory + " makes it from the packets";
-}
-
 // Plain words where SQLite would say "unable to open database file".
 Result<void> check_index(int directory_fd, const std::string& directory) {
-  const Fd fd{openat(directory_fd, Index::kFile, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)};
-  struct stat status {};
-  if (fd && fstat(fd.get(), &status) == 0 && S_ISREG(status.st_mode)) return {};
-  if (fd)
-    return Error{.action = "look into the packets kept in " + directory,
-                 .reason = std::string(Index::kFile) + " is no regular file",
-                 .hint = reindex_command(directory)};
+  const std::string action = "look into the packets kept in " + directory;
+  if (const std::string odd = odd_index_file(directory_fd); !odd.empty())
+    return Error{
+        .action = action, .reason = odd + " is no regular file", .hint = reindex_hint(directory)};
+  const Fd fd{openat(directory_fd, kIndexFile, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)};
+  if (fd) return {};
   if (errno != ENOENT) return cannot_ask(directory, errno, "");
-  return Error{.action = "look into the packets kept in " + directory,
-               .reason = "there is no index",
-               .hint = reindex_command(directory)};
+  return Error{.action = action, .reason = "there is no index", .hint = reindex_hint(directory)};
 }
 
 // 0: there is none.
 std::uint64_t index_inode(int directory_fd) {
   struct stat status {};
-  return fstatat(directory_fd, Index::kFile, &status, AT_SYMLINK_NOFOLLOW) == 0 ? status.st_ino : 0;
+  return fstatat(directory_fd, kIndexFile, &status, AT_SYMLINK_NOFOLLOW) == 0 ? status.st_ino : 0;
 }
 
 }  // namespace
@@ -68,17 +61,14 @@ std::optional<KeptStore> open_kept_store(const std::optional<std::string>& retai
     fail(cannot_ask(*directory, errno, errno == ENOENT ? kNoDirectory : ""), io);
     return std::nullopt;
   }
-  if (auto there = check_index(fd.get(), *directory); !there) {
-    fail(there.error(), io);
-    return std::nullopt;
-  }
-  if (auto become = become_owner(fd.get()); !become) {
-    fail(become.error(), io);
-    return std::nullopt;
-  }
-  auto index = Index::open(fd.get(), *directory, Index::Access::kRead);
+  const auto open_index = [&]() -> Result<Index> {
+    if (auto become = become_owner(fd.get()); !become) return become.error();
+    if (auto there = check_index(fd.get(), *directory); !there) return there.error();
+    return Index::open(fd.get(), *directory, Index::Access::kRead);
+  };
+  auto index = open_index();
   if (!index) {
-    fail(with_hint(index.error(), reindex_command(*directory)), io);
+    fail(index.error(), io);
     return std::nullopt;
   }
   const std::uint64_t inode = index_inode(fd.get());
@@ -88,6 +78,7 @@ std::optional<KeptStore> open_kept_store(const std::optional<std::string>& retai
 Result<void> follow_index(KeptStore& store) {
   const std::uint64_t inode = index_inode(store.fd.get());
   if (inode == 0 || inode == store.index_inode) return {};
+  if (auto there = check_index(store.fd.get(), store.directory); !there) return there;
   auto index = Index::open(store.fd.get(), store.directory, Index::Access::kRead);
   if (!index) return index.error();
   store.index = std::move(*index);

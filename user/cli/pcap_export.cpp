@@ -80,12 +80,12 @@ Result<WantedParts> parts_of_period(const KeptStore& store, const Period& period
   if (!asked) return asked.error();
   for (const auto& [name, bytes] : *there) {
     const auto known = indexed->find(name);
-    if (known == indexed->end() || known->second < bytes) parts[name].first = {};
+    if (known == indexed->end() || known->second.end < bytes) parts[name].first = {};
   }
   for (auto& [name, part] : parts) {
     part.is_whole = true;
     const auto known = indexed->find(name);
-    part.complete = known == indexed->end() ? 0 : known->second;
+    part.complete = known == indexed->end() ? 0 : known->second.end;
   }
   return parts;
 }

@@ -10,7 +10,7 @@
 #include "cli/kept_store.hpp"
 #include "cli/short_text.hpp"
 #include "decode/printable.hpp"
-#include "retain/repair.hpp"
+#include "retain/rebuild.hpp"
 
 namespace nids {
 
@@ -26,7 +26,7 @@ Exit run_pcap_reindex(const std::optional<std::string>& retain, Io& io) {
                 io);
   if (auto become = become_owner(fd.get()); !become) return fail(become.error(), io);
   const auto made = rebuild_index(fd.get(), *directory);
-  if (!made) return fail(with_hint(made.error(), "it needs the right to write there: sudo"), io);
+  if (!made) return fail(made.error(), io);
   if (!io.is_quiet) {
     io.err << "nids-xdp: the index of " << printable(*directory, 4096)
            << " was made anew: " << grouped(made->packets) << " packets and "

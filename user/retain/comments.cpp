@@ -20,7 +20,6 @@ constexpr std::string_view kFlowMark = "nids-xdp flow ";
 constexpr std::string_view kAlertMark = "nids-xdp alert ";
 constexpr std::uint64_t kMaxFlowId = (1ull << 53) - 1;
 constexpr std::size_t kMaxClassName = 64;
-constexpr std::uint64_t kMaxAlertId = 1ull << 53;  // a planted one may not use up the numbers
 
 std::string line_of(std::string_view mark, const Json& json) {
   return std::string(mark) + json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -137,7 +136,7 @@ std::string alert_text(const KeptAlert& alert) {
 
 std::string alert_comment(const KeptAlert& alert) {
   Json json{{"id", alert.id},
-            {"time_ns", alert.time.ns},
+            {"time_ns", std::min<std::uint64_t>(alert.time.ns, INT64_MAX)},
             {"signature_id", alert.signature_id},
             {"severity", alert.severity},
             {"signature", alert.signature}};
@@ -149,7 +148,7 @@ std::string alert_comment(const KeptAlert& alert) {
 std::optional<KeptAlert> parse_alert_comment(std::string_view text) {
   const auto json = object_behind(kAlertMark, text);
   if (!json) return std::nullopt;
-  const auto id = number(*json, "id", kMaxAlertId);
+  const auto id = number(*json, "id", kMaxAlert);
   const auto time = number(*json, "time_ns", INT64_MAX);
   const auto signature_id = number(*json, "signature_id", UINT32_MAX);
   const auto severity = number(*json, "severity", 3);

@@ -2,7 +2,6 @@
 #include "retain/index.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -11,44 +10,17 @@
 
 #include "nids/fd.hpp"
 #include "retain/index_codec.hpp"
+#include "retain/index_file.hpp"
 #include "retain/index_rows.hpp"
 #include "retain/sqlite.hpp"
 
 namespace nids {
 namespace {
 
-constexpr int kApplication = 0x6e696473;  // "nids"
-constexpr int kVersion = 1;
-constexpr int kBusy_ms = 5000;
 constexpr std::size_t kBatch = 256, kBatchBytes = 1u << 20;  // of alerts that are read at once
 
-// Rows of a segment stand together, and go together.
-constexpr const char* kSchema = R"(
-CREATE TABLE segment(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, indexed INTEGER NOT NULL);
-CREATE TABLE span(
-  segment INTEGER NOT NULL, place INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
-  flow INTEGER NOT NULL, community TEXT NOT NULL, ends BLOB NOT NULL, class TEXT NOT NULL,
-  bytes INTEGER NOT NULL, offsets BLOB NOT NULL, PRIMARY KEY(segment, place)) WITHOUT ROWID;
-CREATE INDEX span_community ON span(community);
-CREATE TABLE alert(
-  id INTEGER PRIMARY KEY, time INTEGER NOT NULL, signature_id INTEGER NOT NULL,
-  severity INTEGER NOT NULL, signature TEXT NOT NULL, flow INTEGER NOT NULL,
-  community TEXT NOT NULL, ends BLOB NOT NULL, class TEXT NOT NULL, record TEXT NOT NULL,
-  segment INTEGER, place INTEGER, number INTEGER);
-CREATE INDEX alert_segment ON alert(segment) WHERE segment IS NOT NULL;
-CREATE INDEX alert_community ON alert(community);
-)";
-
 // SQLite's numbers have a sign.
-std::uint64_t capped(std::optional<WallTime> time, std::uint64_t otherwise) {
-  return time ? std::min<std::uint64_t>(time->ns, INT64_MAX) : otherwise;
-}
-
-Error damaged() {
-  return {.action = "read the index of kept packets",
-          .reason = "it is damaged",
-          .hint = "nids-xdp pcap reindex makes it anew"};
-}
+std::uint64_t capped(WallTime time) { return std::min<std::uint64_t>(time.ns, INT64_MAX); }
 
 bool is_of_class(const IndexedAlert& alert, const std::vector<std::string>& classes) {
   return classes.empty() ||
@@ -73,13 +45,14 @@ struct Index::State {
       "BEGIN IMMEDIATE",
       "COMMIT",
       "SELECT id FROM segment WHERE name = ?1",
-      "INSERT INTO segment(name, indexed) VALUES(?1, 0)",
-      "UPDATE segment SET indexed = ?2 WHERE id = ?1",
+      "INSERT INTO segment(name, indexed, packets, bytes) VALUES(?1, 0, 0, 0)",
+      "UPDATE segment SET indexed = ?2, packets = packets + ?3, bytes = bytes + ?4 WHERE id = ?1",
       "INSERT OR REPLACE INTO span VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
       "DELETE FROM alert WHERE id = ?1",
       "INSERT INTO alert VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
       "?13)"};
 
+  std::string path;
   Fd directory;  // outlives the connection
   sqlite::Connection db;
   std::array<sqlite::Statement, kTexts> statements;  // prepared when first used
@@ -87,6 +60,11 @@ struct Index::State {
 
   bool is_changing() const { return sqlite3_get_autocommit(db.get()) == 0; }
   Error failed(const char* action) const { return sqlite::error_of(db.get(), action); }
+  Error damaged() const {
+    return {.action = "read the index of kept packets",
+            .reason = "it is damaged",
+            .hint = reindex_hint(path)};
+  }
   Result<void> run(const std::string& text, const char* action);
   sqlite::Statement* statement(Text text);
   Result<void> begin();
@@ -94,9 +72,7 @@ struct Index::State {
   Result<void> add_span(std::uint64_t segment, const FlowSpan& span);
   Result<void> add_alert(const IndexedAlert& alert, std::optional<std::uint64_t> segment);
   Result<void> finish(sqlite::Statement& one);
-  Result<void> prepare(Access access);
-  Result<void> create_tables();
-  Result<std::vector<IndexedAlert>> alerts(const AlertQuery& query, bool& is_last) const;
+  Result<std::vector<IndexedAlert>> read_alerts(const AlertQuery& query, bool& is_last) const;
   std::uint64_t number(const char* pragma) const;
 };
 
@@ -147,8 +123,8 @@ Result<void> Index::State::add_span(std::uint64_t segment, const FlowSpan& span)
   const IndexBytes ends = pack_ends(span.flow.ends), offsets = pack_offsets(span.offsets);
   one->bind(1, segment);
   one->bind(2, span.offsets.front());
-  one->bind(3, span.first.ns);
-  one->bind(4, span.last.ns);
+  one->bind(3, capped(span.first));
+  one->bind(4, capped(span.last));
   one->bind(5, span.flow.id);
   one->bind(6, std::string_view(span.flow.community_id));
   one->bind(7, std::span(ends));
@@ -169,7 +145,7 @@ Result<void> Index::State::add_alert(const IndexedAlert& indexed,
   if (alerts) *alerts += 1 - static_cast<std::uint64_t>(sqlite3_changes(db.get()));
   const IndexBytes ends = pack_ends(alert.flow.ends);
   one->bind(1, alert.id);
-  one->bind(2, alert.time.ns);
+  one->bind(2, capped(alert.time));
   one->bind(3, std::uint64_t{alert.signature_id});
   one->bind(4, static_cast<std::uint64_t>(alert.severity));
   one->bind(5, std::string_view(alert.signature));
@@ -191,84 +167,21 @@ std::uint64_t Index::State::number(const char* pragma) const {
   return one && one.step() == SQLITE_ROW ? one.number(0) : 0;
 }
 
-Result<void> Index::State::create_tables() {
-  const std::string text = std::string("BEGIN IMMEDIATE;") + kSchema +
-                           "PRAGMA application_id = " + std::to_string(kApplication) +
-                           "; PRAGMA user_version = " + std::to_string(kVersion) + "; COMMIT;";
-  return run(text, "make the index of kept packets");
-}
-
-Result<void> Index::State::prepare(Access access) {
-  sqlite3_busy_timeout(db.get(), kBusy_ms);
-  // What stands in the file is not trusted to call functions.
-  sqlite3_db_config(db.get(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-  sqlite3_db_config(db.get(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-  if (access == Access::kWrite) {
-    const char* settings =
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;"
-        "PRAGMA wal_autocheckpoint = 500; PRAGMA journal_size_limit = 2097152;"
-        "PRAGMA cache_size = -32768";
-    if (auto set = run(settings, "open the index of kept packets"); !set) return set;
-    // Who may only read could not make the files beside it anew.
-    int stays = 1;
-    sqlite3_file_control(db.get(), nullptr, SQLITE_FCNTL_PERSIST_WAL, &stays);
-  }
-  const bool is_new =
-      number("PRAGMA application_id") == 0 && number("SELECT count(*) FROM sqlite_schema") == 0;
-  if (is_new && access == Access::kWrite) return create_tables();
-  if (number("PRAGMA application_id") == kApplication && number("PRAGMA user_version") == kVersion)
-    return {};
-  return Error{.action = "use the index of kept packets",
-               .reason = "it is none, or of another version",
-               .hint = "nids-xdp pcap reindex makes it anew"};
-}
-
 Index::Index(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Index::Index(Index&&) noexcept = default;
 Index& Index::operator=(Index&&) noexcept = default;
 Index::~Index() = default;
 
-Result<Index> Index::open(int directory_fd, const std::string& path, Access access) {
-  const std::string action = "open the index " + path + "/" + kFile;
+Result<Index> Index::open(int directory_fd, const std::string& path, Access access,
+                          const char* file) {
   auto state = std::make_unique<State>();
+  state->path = path;
   state->directory = Fd{::fcntl(directory_fd, F_DUPFD_CLOEXEC, 0)};
-  if (!state->directory) return Error{.action = action, .error_number = errno};
-  const bool is_writer = access == Access::kWrite;
-  // Before SQLite would, to have the rights that the segments have.
-  if (is_writer)
-    Fd{::openat(directory_fd, kFile, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0640)};
-  int result = SQLITE_OK;
-  state->db = sqlite::open_in(state->directory.get(), kFile,
-                              is_writer ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY, result);
-  if (result != SQLITE_OK) return state->failed(action.c_str());
-  if (auto prepared = state->prepare(access); !prepared) {
-    Error error = prepared.error();
-    error.action += " " + path + "/" + kFile;
-    return error;
-  }
+  if (!state->directory) return Error{.action = "open the index in " + path, .error_number = errno};
+  auto db = open_index_file(state->directory.get(), path, access, file);
+  if (!db) return db.error();
+  state->db = std::move(*db);
   return Index(std::move(state));
-}
-
-bool Index::is_unusable(int directory_fd) {
-  struct stat status {};
-  if (::fstatat(directory_fd, kFile, &status, AT_SYMLINK_NOFOLLOW) != 0) return false;
-  if (!S_ISREG(status.st_mode)) return true;
-  const Fd fd{::openat(directory_fd, kFile, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)};
-  if (!fd) return errno == EACCES || errno == EPERM;
-  int result = SQLITE_OK;
-  const auto db = sqlite::open_in(directory_fd, kFile, SQLITE_OPEN_READWRITE, result);
-  if (result != SQLITE_OK) return false;
-  const auto is_wrong = [&](const char* pragma, std::string_view right) {
-    sqlite::Statement one(db.get(), pragma);
-    const int stepped = one ? one.step() : sqlite3_errcode(db.get());
-    if (stepped == SQLITE_ROW) return one.text(0) != right;
-    return stepped == SQLITE_CORRUPT || stepped == SQLITE_NOTADB;
-  };
-  return is_wrong("PRAGMA application_id", std::to_string(kApplication)) ||
-         is_wrong("PRAGMA user_version", std::to_string(kVersion)) ||
-         is_wrong("SELECT count(*) FROM sqlite_schema WHERE name IN ('segment', 'span', 'alert')",
-                  "3") ||
-         is_wrong("PRAGMA quick_check(1)", "ok");
 }
 
 Result<void> Index::spans(const SpanQuery& query,
@@ -279,14 +192,14 @@ Result<void> Index::spans(const SpanQuery& query,
   text += " ORDER BY first";
   sqlite::Statement rows(state_->db.get(), text.c_str());
   if (!rows) return state_->failed("ask the index of kept packets");
-  rows.bind(1, capped(query.since, 0));
-  rows.bind(2, capped(query.until, INT64_MAX));
+  rows.bind(1, query.since ? capped(*query.since) : 0);
+  rows.bind(2, capped(query.until.value_or(WallTime{~0ull})));
   rows.bind(3, std::string_view(query.community_id));
   rows.bind(4, query.flow_id.value_or(0));
   int result = 0;
   while ((result = rows.step()) == SQLITE_ROW) {
     const auto span = span_at(rows);
-    if (!span) return damaged();
+    if (!span) return state_->damaged();
     if (!on_span(*span)) return {};
   }
   if (result != SQLITE_DONE) return state_->failed("ask the index of kept packets");
@@ -299,7 +212,7 @@ Result<void> Index::alerts(const AlertQuery& query,
   // writer's log from being cut: so all of a batch is read before any of it is told.
   AlertQuery rest = query;
   for (bool is_last = false; !is_last;) {
-    auto batch = state_->alerts(rest, is_last);
+    auto batch = state_->read_alerts(rest, is_last);
     if (!batch) return batch.error();
     for (const IndexedAlert& alert : *batch)
       if (is_of_class(alert, query.classes) && !on_alert(alert)) return {};
@@ -308,8 +221,8 @@ Result<void> Index::alerts(const AlertQuery& query,
   return {};
 }
 
-Result<std::vector<IndexedAlert>> Index::State::alerts(const AlertQuery& query,
-                                                       bool& is_last) const {
+Result<std::vector<IndexedAlert>> Index::State::read_alerts(const AlertQuery& query,
+                                                            bool& is_last) const {
   std::string text = kAlerts;
   if (query.id) text += " AND alert.id = ?5";
   if (!query.community_id.empty()) text += " AND community = ?6";
@@ -317,8 +230,8 @@ Result<std::vector<IndexedAlert>> Index::State::alerts(const AlertQuery& query,
   sqlite::Statement rows(db.get(), text.c_str());
   if (!rows) return failed("ask the index of kept packets");
   rows.bind(1, query.after_id);
-  rows.bind(2, capped(query.since, 0));
-  rows.bind(3, capped(query.until, INT64_MAX));
+  rows.bind(2, query.since ? capped(*query.since) : 0);
+  rows.bind(3, capped(query.until.value_or(WallTime{~0ull})));
   rows.bind(4, static_cast<std::uint64_t>(query.lowest_severity));
   rows.bind(5, query.id.value_or(0));
   rows.bind(6, std::string_view(query.community_id));
@@ -336,20 +249,30 @@ Result<std::vector<IndexedAlert>> Index::State::alerts(const AlertQuery& query,
   return batch;
 }
 
-Result<std::map<SegmentName, std::uint64_t>> Index::segments() const {
-  std::map<SegmentName, std::uint64_t> found;
-  sqlite::Statement rows(state_->db.get(), "SELECT name, indexed FROM segment");
+Result<std::map<SegmentName, IndexedSegment>> Index::segments() const {
+  std::map<SegmentName, IndexedSegment> found;
+  sqlite::Statement rows(state_->db.get(), "SELECT name, indexed, packets, bytes FROM segment");
   int result = rows ? SQLITE_ROW : SQLITE_ERROR;
   while (result == SQLITE_ROW && (result = rows.step()) == SQLITE_ROW)
-    if (auto name = SegmentName::parse(rows.text(0))) found[*name] = rows.number(1);
+    if (auto name = SegmentName::parse(rows.text(0)))
+      found[*name] = {rows.number(1), {rows.number(2), rows.number(3)}};
   if (result != SQLITE_DONE) return state_->failed("ask the index of kept packets");
   return found;
 }
 
 Result<std::uint64_t> Index::last_alert_id() const {
-  sqlite::Statement one(state_->db.get(), "SELECT coalesce(max(id), 0) FROM alert");
+  sqlite::Statement one(state_->db.get(),
+                        "SELECT coalesce(max(id), 0) FROM alert WHERE id BETWEEN 1 AND ?1");
+  if (one) one.bind(1, kMaxFoundAlert);
   if (!one || one.step() != SQLITE_ROW) return state_->failed("ask the index of kept packets");
   return one.number(0);
+}
+
+Result<void> Index::gather() {
+  sqlite::Statement one(state_->db.get(), "PRAGMA wal_checkpoint(TRUNCATE)");
+  if (!one || one.step() != SQLITE_ROW || one.number(0) != 0)
+    return state_->failed("write the index of kept packets");
+  return {};
 }
 
 std::uint64_t Index::used_bytes() const {
@@ -362,14 +285,20 @@ Result<void> Index::add(const SegmentPiece& piece) {
   if (auto begun = state_->begin(); !begun) return begun;
   const auto id = state_->segment_id(piece.segment);
   if (!id) return id.error();
-  for (const FlowSpan& span : piece.spans)
+  nids_sum held{};
+  for (const FlowSpan& span : piece.spans) {
     if (auto added = state_->add_span(*id, span); !added) return added;
+    held.packets += span.offsets.size();
+    held.bytes += span.bytes;
+  }
   for (const IndexedAlert& alert : piece.alerts)
     if (auto added = state_->add_alert(alert, *id); !added) return added;
   sqlite::Statement* indexed = state_->statement(State::kIndexed);
   if (!indexed) return state_->failed("write the index of kept packets");
   indexed->bind(1, *id);
   indexed->bind(2, piece.end);
+  indexed->bind(3, held.packets);
+  indexed->bind(4, held.bytes);
   return state_->finish(*indexed);
 }
 

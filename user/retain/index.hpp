@@ -13,7 +13,9 @@
 #include <string>
 #include <vector>
 
+#include "nids/abi/counters.h"
 #include "nids/result.hpp"
+#include "retain/index_file.hpp"
 #include "retain/kept.hpp"
 
 namespace nids {
@@ -40,6 +42,12 @@ struct SegmentPiece {
   std::vector<SpanBefore> before{};  // in the order of the chunks; for leave_out_beyond() alone
 };
 
+// What the index has of a segment.
+struct IndexedSegment {
+  std::uint64_t end = 0;  // up to there, in bytes
+  nids_sum held{};        // captured bytes
+};
+
 // All that are given must hold; an empty query wants everything.
 struct SpanQuery {
   std::string community_id;  // empty: any
@@ -57,17 +65,14 @@ struct AlertQuery {
 
 class Index {
  public:
-  static constexpr const char* kFile = "index.sqlite";
+  using Access = IndexAccess;
 
   // Readers see what was committed, also while a writer works; they create nothing. A writer makes
   // the file where there is none, and one that is no index of this version is an error. Takes a
   // directory fd, which stays the caller's: it works for its owner also where he may not enter the
   // directories above. `path` is for messages.
-  enum class Access { kRead, kWrite };
-  static Result<Index> open(int directory_fd, const std::string& path, Access access);
-  // Whether what stands in its place is none for this user: damaged, of another version, somebody
-  // else's, or no file at all. Not where the disk is at fault. Reads all of it.
-  static bool is_unusable(int directory_fd);
+  static Result<Index> open(int directory_fd, const std::string& path, Access access,
+                            const char* file = kIndexFile);
   Index(Index&&) noexcept;
   Index& operator=(Index&&) noexcept;
   ~Index();  // what was not committed is gone
@@ -78,9 +83,8 @@ class Index {
   // By id, oldest first.
   Result<void> alerts(const AlertQuery& query,
                       const std::function<bool(const IndexedAlert&)>& on_alert) const;
-  // How much of each segment is indexed, in bytes.
-  Result<std::map<SegmentName, std::uint64_t>> segments() const;
-  Result<std::uint64_t> last_alert_id() const;  // 0: there was none yet
+  Result<std::map<SegmentName, IndexedSegment>> segments() const;
+  Result<std::uint64_t> last_alert_id() const;  // 0: there was none yet; planted ones do not count
   std::uint64_t used_bytes() const;             // of the file, without what is free in it
 
   // Changes, of which readers see nothing before commit().
@@ -89,6 +93,7 @@ class Index {
   Result<void> remove(const SegmentName& segment);         // its alerts stay, without a place
   Result<void> remove_alerts_beyond(std::uint64_t count);  // the oldest go
   Result<void> commit();
+  Result<void> gather();  // all of it into the one file; it must be committed
   void rollback();  // takes back what was not committed, as it has to be where a change failed
 
  private:

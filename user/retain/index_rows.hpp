@@ -11,7 +11,7 @@ namespace nids {
 
 // More conditions, and an order, may follow.
 inline constexpr const char* kSpans =
-    "SELECT s.name, first, last, flow, community, ends, class, bytes, offsets "
+    "SELECT s.name, first, last, flow, community, ends, class, span.bytes, offsets "
     "FROM span JOIN segment s ON s.id = segment WHERE last >= ?1 AND first <= ?2";
 inline constexpr const char* kAlerts =
     "SELECT alert.id, time, signature_id, severity, signature, flow, community, ends, class, "

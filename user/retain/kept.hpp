@@ -12,6 +12,10 @@
 
 namespace nids {
 
+// Numbers of alerts go up by one. What others wrote may have any up to kMaxAlert, but ours go on
+// behind no higher one than kMaxFoundAlert: what was planted can't use the numbers up.
+inline constexpr std::uint64_t kMaxAlert = 1ull << 53, kMaxFoundAlert = 1ull << 52;
+
 // The flow of a packet, as comments and the index name it.
 struct KeptFlow {
   std::uint64_t id = 0;      // below 2^53; 0: the packet is of no flow

@@ -22,6 +22,7 @@ namespace nids {
 namespace {
 
 constexpr std::size_t kPacketsAPiece = 4096;
+constexpr std::size_t kAskEvery_bytes = 64u << 20;
 constexpr std::size_t kBlockHead = 8;                    // type and length
 constexpr std::size_t kMaxNames = 2 * Draft::kMaxFlows;  // of flows in a file that is not ours
 
@@ -103,11 +104,15 @@ class Indexing {
 };
 
 // Up to the last byte that is not nought: after a power cut a file may have its length, and nought
-// where the last bytes should be.
-std::uint64_t written_end(const pcapng::ReadAt& read_at, std::uint64_t from, std::uint64_t size) {
+// or a hole where the last bytes should be.
+std::uint64_t written_end(int fd, const pcapng::ReadAt& read_at, std::uint64_t from,
+                          std::uint64_t size) {
   std::vector<std::byte> bytes(64u << 10);
   std::uint64_t end = from;
   for (std::uint64_t at = from; at < size;) {
+    const off_t data = ::lseek(fd, static_cast<off_t>(at), SEEK_DATA);
+    if (data < 0 && errno == ENXIO) break;
+    if (data >= 0) at = std::max(at, static_cast<std::uint64_t>(data));
     const auto part = std::span(bytes).first(std::min<std::uint64_t>(bytes.size(), size - at));
     const std::size_t got = read_at(at, part);
     if (got == 0) return size;  // it can't be known
@@ -122,9 +127,10 @@ std::uint64_t written_end(const pcapng::ReadAt& read_at, std::uint64_t from, std
 }
 
 // Whether the file ends inside a block, as a write that was broken off leaves it.
-bool ends_inside_block(const pcapng::ReadAt& read_at, std::uint64_t at, std::uint64_t size) {
+bool ends_inside_block(int fd, const pcapng::ReadAt& read_at, std::uint64_t at,
+                       std::uint64_t size) {
   // A whole block ends in its length, of which the upper bytes may be nought.
-  const std::uint64_t end = std::min(size, written_end(read_at, at, size) + 3);
+  const std::uint64_t end = std::min(size, written_end(fd, read_at, at, size) + 3);
   std::array<std::byte, kBlockHead> head;
   if (end < at + head.size() || read_at(at, head) < head.size()) return true;
   std::uint32_t length = 0;
@@ -156,6 +162,7 @@ class Repair {
   Repaired& repaired() { return repaired_; }
 
  private:
+  pcapng::ReadAt watched(int fd);
   Result<std::uint64_t> read(const SegmentName& name, std::uint64_t size, std::uint64_t from);
   Result<std::uint64_t> end(const SegmentName& name, const Fd& file, std::uint64_t end,
                             std::uint64_t size, Indexing& indexing);
@@ -175,7 +182,8 @@ Result<std::uint64_t> Repair::read(const SegmentName& name, std::uint64_t size,
     repaired_.damaged.push_back(name.file());
     return size;
   }
-  pcapng::Reader reader(pcapng::read_from(file.get()));
+  const pcapng::ReadAt read_at = watched(file.get());
+  pcapng::Reader reader(read_at);
   FlowNames names;
   Indexing indexing(index_, name, repaired_);
   repaired_.segments += 1;
@@ -189,12 +197,24 @@ Result<std::uint64_t> Repair::read(const SegmentName& name, std::uint64_t size,
     if (!is_piece) return is_piece.error();
     if (*is_piece && !goes_on()) return size;
   }
+  if (!goes_on()) return size;
   return end(name, file, reader.end(), size, indexing);
+}
+
+// Reads nothing more once it is ended.
+pcapng::ReadAt Repair::watched(int fd) {
+  return [this, read = pcapng::read_from(fd), bytes = std::size_t{0}](
+             std::uint64_t offset, std::span<std::byte> to) mutable -> std::size_t {
+    bytes += to.size();
+    if (bytes >= kAskEvery_bytes && (bytes = 0, !goes_on())) return 0;
+    return read(offset, to);
+  };
 }
 
 Result<std::uint64_t> Repair::end(const SegmentName& name, const Fd& file, std::uint64_t end,
                                   std::uint64_t size, Indexing& indexing) {
-  const bool is_torn = end < size && ends_inside_block(pcapng::read_from(file.get()), end, size);
+  const bool is_torn = end < size && ends_inside_block(file.get(), watched(file.get()), end, size);
+  if (!repaired_.is_whole) return size;
   if (is_torn && ::ftruncate(file.get(), static_cast<off_t>(end)) == 0) {
     repaired_.cut_bytes += size - end;
   } else if (end < size) {
@@ -206,14 +226,6 @@ Result<std::uint64_t> Repair::end(const SegmentName& name, const Fd& file, std::
   }
   if (auto finished = indexing.finish(is_torn ? end : size); !finished) return finished.error();
   return end;
-}
-
-void put_aside(int directory_fd) {
-  const std::string name = Index::kFile;
-  for (const char* suffix : {"", "-wal", "-shm"}) {
-    const std::string file = name + suffix;
-    ::renameat(directory_fd, file.c_str(), directory_fd, (name + ".bad" + suffix).c_str());
-  }
 }
 
 }  // namespace
@@ -228,46 +240,21 @@ Result<Repaired> repair(int directory_fd, const std::string& path, Index& index,
   Repaired& repaired = work.repaired();
   for (const auto& [name, indexed] : *known) {
     const auto there = found->find(name);
-    if (there != found->end() && indexed <= there->second) continue;
+    if (there != found->end() && indexed.end <= there->second) continue;
+    if (!work.goes_on()) return repaired;
     repaired.forgotten += there == found->end();
     if (auto removed = index.remove(name); !removed) return removed.error();
+    if (auto committed = index.commit(); !committed) return committed.error();
   }
-  if (auto committed = index.commit(); !committed) return committed.error();
   for (const auto& [name, size] : *found) {
     const auto before = known->find(name);
     const std::uint64_t indexed =
-        before == known->end() || before->second > size ? 0 : before->second;
+        before == known->end() || before->second.end > size ? 0 : before->second.end;
     if (before != known->end() && indexed == size) continue;
     if (!work.goes_on()) break;
     if (auto done = work.segment(name, size, indexed); !done) return done.error();
   }
   return repaired;
-}
-
-Result<Repaired> rebuild_index(int directory_fd, const std::string& path) {
-  put_aside(directory_fd);
-  Repaired repaired;
-  auto index = open_repaired(directory_fd, path, repaired);
-  if (!index) return index.error();
-  return repaired;
-}
-
-Result<Index> open_repaired(int directory_fd, const std::string& path, Repaired& repaired,
-                            const GoesOn& goes_on) {
-  const auto try_it = [&]() -> Result<Index> {
-    auto index = Index::open(directory_fd, path, Index::Access::kWrite);
-    if (!index) return index;
-    auto done = repair(directory_fd, path, *index, goes_on);
-    if (!done) return done.error();
-    repaired = std::move(*done);
-    return index;
-  };
-  auto index = try_it();
-  if (index || !Index::is_unusable(directory_fd)) return index;
-  put_aside(directory_fd);
-  index = try_it();
-  repaired.is_anew = true;
-  return index;
 }
 
 }  // namespace nids

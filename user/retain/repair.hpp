@@ -19,7 +19,7 @@ struct Repaired {
   std::uint64_t cut_bytes = 0;       // of blocks that were not written to their end
   std::uint64_t forgotten = 0;       // segments in the index that are gone
   std::vector<std::string> damaged;  // files whose blocks can't be followed to the end
-  bool is_anew = false;              // there was an index, which can't be used: it was put aside
+  bool is_anew = false;              // there was an index, and it was put aside
   bool is_whole = true;              // false: it was ended before
 };
 
@@ -32,14 +32,5 @@ using GoesOn = std::function<bool()>;
 // is, and is known up to there. `path` is for messages.
 Result<Repaired> repair(int directory_fd, const std::string& path, Index& index,
                         const GoesOn& goes_on = {});
-
-// The same with an index made anew, in a directory that no agent keeps packets in: the caller has
-// its lock.
-Result<Repaired> rebuild_index(int directory_fd, const std::string& path);
-
-// For who writes to a store: an index that can be used, whatever is there. One that can't be is put
-// aside as index.sqlite.bad, and made anew. What was repaired is said in `repaired`.
-Result<Index> open_repaired(int directory_fd, const std::string& path, Repaired& repaired,
-                            const GoesOn& goes_on = {});
 
 }  // namespace nids

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "retain/sqlite.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstring>
 
 namespace nids::sqlite {
@@ -15,12 +20,24 @@ int full_name_is_the_name(sqlite3_vfs*, const char* name, int size, char* out) {
   return SQLITE_OK;
 }
 
+// SQLite would wait for the other end of a pipe that somebody put in a file's place.
+int open_file(const char* path, int flags, int mode) {
+  const int fd = ::open(path, flags | O_NONBLOCK, mode);
+  struct stat status {};
+  if (fd < 0 || (::fstat(fd, &status) == 0 && (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode))))
+    return fd;
+  ::close(fd);
+  errno = EINVAL;
+  return -1;
+}
+
 // SQLite's own, but for the walk through the directories above, in which it would replace links by
 // what they point to.
 bool register_as_named() {
   static sqlite3_vfs as_named{};
-  const sqlite3_vfs* own = sqlite3_vfs_find("unix");
-  if (!own) return false;
+  sqlite3_vfs* own = sqlite3_vfs_find("unix");
+  const auto open = reinterpret_cast<sqlite3_syscall_ptr>(open_file);
+  if (!own || own->xSetSystemCall(own, "open", open) != SQLITE_OK) return false;
   as_named = *own;
   as_named.pNext = nullptr;
   as_named.zName = kName;

@@ -378,6 +378,9 @@ Result<Repaired> Store::start(const GoesOn& goes_on) {
   if (!repaired.is_whole) return repaired;  // the numbers of its alerts are not all known
   const auto last = index->last_alert_id();
   if (!last) return last.error();
+  const auto segments = index->segments();
+  if (!segments) return segments.error();
+  for (const auto& [name, known] : *segments) state_->shelf.learn(name, known.held);
   state_->next_alert = *last + 1;
   state_->index = std::make_unique<Index>(std::move(*index));
   state_->has_no_index = false;

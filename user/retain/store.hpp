@@ -20,7 +20,7 @@
 #include "retain/index.hpp"
 #include "retain/kept.hpp"
 #include "retain/pcapng.hpp"
-#include "retain/repair.hpp"
+#include "retain/rebuild.hpp"
 #include "retain/writer.hpp"
 
 namespace nids {
@@ -54,7 +54,7 @@ class Store {
   ~Store();  // finishes
 
   // Before the first packet, by the directory's owner: brings segments and index together
-  // (retain/repair.hpp). Alerts are numbered on from those in the index. Without it, or where it
+  // (retain/rebuild.hpp). Alerts are numbered on from those in the index. Without it, or where it
   // fails or is ended, packets are kept and nothing says where they lie. Starts no thread.
   Result<Repaired> start(const GoesOn& goes_on = {});
 
@@ -68,8 +68,9 @@ class Store {
   };
   // Keeps one packet. Empty where it was not kept; the counter that says why (retained,
   // not_kept_by_policy, not_kept_by_error, not_kept_by_overload) was raised either way, and its
-  // alerts were noted. Bytes counted are captured ones; deleted_by_policy knows only the file's
-  // bytes, and no packets, of a segment of an earlier run. `counters` outlive the store.
+  // alerts were noted. Bytes counted are captured ones; of a segment of an earlier run that the
+  // index does not know, deleted_by_policy has the file's bytes and no packets. `counters` outlive
+  // the store.
   std::optional<PacketPlace> keep(const Packet& packet, Facts facts, nids_agent_counters& counters);
   // Alerts whose packet is not to be kept. Those that the index will not know, these and others,
   // count as alerts_not_indexed.
