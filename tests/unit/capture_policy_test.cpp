@@ -61,8 +61,8 @@ TEST_F(CapturePolicyTest, WithoutAnAlertWhatIsLookedAtIsHeldUpToItsDepth) {
   EXPECT_EQ(fate(flow, NIDS_REASON_INSPECT, 1), Fate::kHold);
   EXPECT_EQ(fate(flow, NIDS_REASON_INSPECT), Fate::kLeave) << "500 bytes came up before";
   EXPECT_EQ(fate(flow, NIDS_REASON_INSPECT, 100, false), Fate::kHold) << "the other direction";
-  EXPECT_EQ(flow.came_up_bytes[0], 600u);
-  EXPECT_EQ(flow.came_up_bytes[1], 100u);
+  EXPECT_EQ(flow.came_up_bytes(0), 600u);
+  EXPECT_EQ(flow.came_up_bytes(1), 100u);
 }
 
 TEST_F(CapturePolicyTest, WithoutAnAlertWhatComesWithoutEndIsKeptUpToTheDepthOfAnyFlow) {

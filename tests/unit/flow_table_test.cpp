@@ -39,6 +39,27 @@ std::string community_id_of(const Packet& packet) {
   return FlowTable({}, keep_quiet).track(packet).community_id(0);
 }
 
+TEST(FlowCountsTest, CountsBeyond32BitsAreWhole) {
+  Flow flow;
+  EXPECT_FALSE(flow.has_counts());
+  flow.count(1, 0xffff'ffff, 0xffff'fffe);
+  flow.count(1, 1, 3);
+  EXPECT_TRUE(flow.has_counts()) << "the low half is 0";
+  flow.count(0, 5, 1ull << 62);
+  flow.count(0, 0, (1ull << 62) - 1);
+  EXPECT_EQ(flow.counts().packets[1], 1ull << 32);
+  EXPECT_EQ(flow.counts().bytes[1], (1ull << 32) + 1);
+  EXPECT_EQ(flow.counts().packets[0], 5u);
+  EXPECT_EQ(flow.counts().bytes[0], (1ull << 63) - 1);
+  flow.remember_counts();
+  flow.clear_counts();
+  EXPECT_FALSE(flow.has_counts());
+  flow.count(1, 2, 200);
+  EXPECT_EQ(flow.counts().packets[1], 2u);
+  EXPECT_EQ(flow.all_counts().packets[1], (1ull << 32) + 2);
+  EXPECT_EQ(flow.all_counts().bytes[1], (1ull << 32) + 201);
+}
+
 TEST(FlowTable, BothDirectionsAreOneFlowWithTheOpenerAsClient) {
   FlowTable table({}, keep_quiet);
   const Packet request = packet_from(2, 40000, kSecond);

@@ -26,9 +26,9 @@ Error refused(const char* what) {
 }
 
 // The larger, the earlier in the answer.
-std::uint64_t rank_of(const FlowTable& table, const Flow& flow, FlowOrder by) {
+std::uint64_t rank_of(const Flow& flow, FlowOrder by) {
   if (by == FlowOrder::kAge) return ~flow.start.ns;
-  const FlowCounts counts = table.counts_of(flow);
+  const FlowCounts counts = flow.all_counts();
   return by == FlowOrder::kBytes ? counts.bytes[0] + counts.bytes[1]
                                  : counts.packets[0] + counts.packets[1];
 }
@@ -88,7 +88,7 @@ FlowSelection select_flows(const FlowTable& table, const FlowQuery& query,
   table.each([&](std::uint32_t place, const Flow& flow) {
     const std::size_t index = std::min<std::size_t>(flow.class_id, class_names.size() - 1);
     if (query.wants(flow, class_names[index]))
-      wanted.push_back({rank_of(table, flow, query.by), {place, flow.id}});
+      wanted.push_back({rank_of(flow, query.by), {place, flow.id}});
   });
   FlowSelection selection{.total = wanted.size(), .flows = {}};
   const std::size_t count =

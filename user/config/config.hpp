@@ -40,7 +40,7 @@ struct Config {
     std::uint32_t slots_per_cpu = 65'536;       // IPv4, 64 bytes each; a power of two, at least 64
     std::uint32_t ipv6_slots_per_cpu = 65'536;  // 128 bytes each; likewise
     nids_interest unclassified = NIDS_INTEREST_COUNT;  // in flows of no class
-    std::uint32_t max_tracked_flows = 262'144;         // that the agent joins, some 200 bytes each
+    std::uint32_t max_tracked_flows = 262'144;         // that the agent joins, some 140 bytes each
     // Silence after which a flow is over.
     std::uint32_t tcp_new_seconds = 60;  // never answered
     std::uint32_t tcp_established_seconds = 600;

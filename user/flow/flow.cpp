@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 
 #include <cstring>
+#include <utility>
 
 #include "flow/community_id.hpp"
 #include "flow/conn_state.hpp"
@@ -46,7 +47,89 @@ FlowState state_of(const Flow& flow, const FlowRecord& record) {
   return has_answer(flow) ? FlowState::kEstablished : FlowState::kNew;
 }
 
+void add(FlowCounts& sum, const FlowCounts& more) {
+  for (int i = 0; i < 2; ++i) {
+    sum.packets[i] += more.packets[i];
+    sum.bytes[i] += more.bytes[i];
+  }
+}
+
+// Returns what is beyond the low 32 bits.
+std::uint64_t add_low(std::uint32_t& low, std::uint64_t more) {
+  const std::uint64_t sum = low + more;
+  low = static_cast<std::uint32_t>(sum);
+  return sum - low;
+}
+
 }  // namespace
+
+Flow::Rare& Flow::make_rare() {
+  if (!rare_) rare_ = std::make_unique<Rare>();
+  return *rare_;
+}
+
+Flow::Long& Flow::make_long() {
+  Rare& rare = make_rare();
+  if (!rare.longer) rare.longer = std::make_unique<Long>();
+  return *rare.longer;
+}
+
+FlowCounts Flow::counts() const {
+  FlowCounts counts{{packets_[0], packets_[1]}, {bytes_[0], bytes_[1]}};
+  if (const Long* more = find_long()) add(counts, more->high);
+  return counts;
+}
+
+bool Flow::has_counts() const {
+  const FlowCounts now = counts();
+  return now.packets[0] + now.packets[1] != 0;
+}
+
+void Flow::count(int sender, std::uint64_t packets, std::uint64_t bytes) {
+  const std::uint64_t high_packets = add_low(packets_[sender], packets);
+  const std::uint64_t high_bytes = add_low(bytes_[sender], bytes);
+  if ((high_packets | high_bytes) == 0) return;
+  FlowCounts& high = make_long().high;
+  high.packets[sender] += high_packets;
+  high.bytes[sender] += high_bytes;
+}
+
+void Flow::clear_counts() {
+  for (int i = 0; i < 2; ++i) packets_[i] = bytes_[i] = 0;
+  if (find_long()) rare_->longer->high = {};
+}
+
+void Flow::remember_counts() { add(make_long().told_counts, counts()); }
+
+FlowCounts Flow::all_counts() const {
+  FlowCounts all = counts();
+  if (const Long* more = find_long()) add(all, more->told_counts);
+  return all;
+}
+
+WallTime Flow::told() const {
+  const Long* more = find_long();
+  return more ? more->told : WallTime{};
+}
+
+void Flow::set_told(WallTime time) { make_long().told = time; }
+
+std::uint64_t Flow::came_up_bytes(int direction) const {
+  return rare_ ? rare_->came_up_bytes[direction] : 0;
+}
+
+std::uint64_t Flow::count_came_up(int direction, std::uint64_t bytes) {
+  std::uint64_t& sum = make_rare().came_up_bytes[direction];
+  return std::exchange(sum, sum + bytes);
+}
+
+void Flow::set_older(std::uint32_t place) {
+  if (place != older()) make_rare().older = place;
+}
+
+void Flow::set_newer(std::uint32_t place) {
+  if (place != newer()) make_rare().newer = place;
+}
 
 Ends Flow::ends() const {
   Ends ends;
@@ -119,13 +202,14 @@ FlowPhase Flow::phase_now() const {
   }
 }
 
-FlowRecord Flow::record(FlowReason reason, std::uint16_t community_id_seed) const {
+FlowRecord Flow::record(FlowReason reason, std::uint16_t community_id_seed,
+                        const FlowCounts& counts) const {
   FlowRecord out{.id = id, .ifindex = ifindex, .ends = ends()};
   const int client = opener_is_hi ? NIDS_FROM_HI : NIDS_FROM_LO;
   for (int i = 0; i < 2; ++i) {
     const int sender = i == 0 ? client : 1 - client;
-    out.packets[i] = packets[sender];
-    out.bytes[i] = bytes[sender];
+    out.packets[i] = counts.packets[sender];
+    out.bytes[i] = counts.bytes[sender];
     if (key.l4_proto == IPPROTO_TCP) out.tcp_flags[i] = tcp_flags[sender];
   }
   out.community_id = community_id(community_id_seed);

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -27,17 +28,23 @@ enum class FlowPhase : std::uint8_t {
 };
 inline constexpr std::size_t kFlowPhases = 7;
 
+// By enum nids_sender.
+struct FlowCounts {
+  std::uint64_t packets[2]{}, bytes[2]{};
+};
+
+// Two cache lines, of which the first is what it takes to find it and to move it in its list.
 // Arrays are by enum nids_sender where nothing else is said.
-struct Flow {
+struct alignas(64) Flow {
   nids_flow_key key{};
-  std::uint64_t id = 0;                    // below 2^53, the same in every replay
-  WallTime start, last;                    // of its first packet and its last
-  std::uint64_t packets[2]{}, bytes[2]{};  // on the wire, not told in a record yet
-  std::uint64_t came_up_bytes[2]{};        // wire bytes that came up: to server, to client
-  std::uint64_t history = 0;               // as in nids_flow_cell, without the tag
-  WallTime told;                           // of its last record; 0: none
   std::uint32_t ifindex = 0;
   std::uint32_t scan = 0;  // the last in which it grew
+  // By the table: places in its pool, in the list of its phase.
+  std::uint32_t previous = 0, next = 0;
+
+  std::uint64_t id = 0;       // below 2^53, the same in every replay
+  WallTime start, last;       // of its first packet and its last
+  std::uint64_t history = 0;  // as in nids_flow_cell, without the tag
   std::uint16_t events = 0;
   std::uint8_t tcp_flags[2]{};  // of ICMP: types
   std::uint8_t class_id = 0;
@@ -53,9 +60,29 @@ struct Flow {
   std::uint8_t severity : 2 = 0;  // the highest of its alerts, 1 to 3, news or not; 0: no alert
   std::uint8_t kept_as : 2 = 0;   // by retain: the severity whose policy it has; 0: its class's
 
-  // By the table: places in its pool.
-  std::uint32_t previous = 0, next = 0;  // in the list of its phase
-  std::uint32_t older = 0, newer = 0;    // the flow of the same ends before, and after
+  // On the wire, not told in a record yet.
+  FlowCounts counts() const;
+  bool has_counts() const;
+  void count(int sender, std::uint64_t packets, std::uint64_t bytes);
+  void clear_counts();
+  // Before a record of them is told while the flow goes on.
+  void remember_counts();
+  // With what was told while it went on.
+  FlowCounts all_counts() const;
+
+  WallTime told() const;  // of its last record; 0: none
+  void set_told(WallTime time);
+
+  // Wire bytes that came up: to server, to client.
+  std::uint64_t came_up_bytes(int direction) const;
+  // Returns what it was before.
+  std::uint64_t count_came_up(int direction, std::uint64_t bytes);
+
+  // By the table: the flow of the same ends before, and after; places in its pool.
+  std::uint32_t older() const { return rare_ ? rare_->older : 0; }
+  std::uint32_t newer() const { return rare_ ? rare_->newer : 0; }
+  void set_older(std::uint32_t place);
+  void set_newer(std::uint32_t place);
 
   Ends ends() const;
   bool has_sent(int sender) const { return (senders >> sender & 1) != 0; }
@@ -63,8 +90,30 @@ struct Flow {
   std::optional<IcmpTypes> icmp() const;
   std::string community_id(std::uint16_t seed) const;
   FlowPhase phase_now() const;  // by what was seen of it
-  // What has not been told.
-  FlowRecord record(FlowReason reason, std::uint16_t community_id_seed) const;
+  // Of these counts.
+  FlowRecord record(FlowReason reason, std::uint16_t community_id_seed,
+                    const FlowCounts& counts) const;
+
+ private:
+  // Those that go on for long, or are large.
+  struct Long {
+    WallTime told;
+    FlowCounts told_counts;
+    FlowCounts high;  // of what has not been told, the multiples of 2^32
+  };
+  // Those of which packets came up, those that replace and are replaced, and long ones.
+  struct Rare {
+    std::uint64_t came_up_bytes[2]{};
+    std::uint32_t older = 0, newer = 0;
+    std::unique_ptr<Long> longer;
+  };
+  const Long* find_long() const { return rare_ ? rare_->longer.get() : nullptr; }
+  Rare& make_rare();
+  Long& make_long();
+
+  std::uint32_t packets_[2]{}, bytes_[2]{};  // of what has not been told, the low 32 bits
+  std::unique_ptr<Rare> rare_;
 };
+static_assert(sizeof(Flow) == 128);
 
 }  // namespace nids

@@ -59,13 +59,6 @@ std::size_t secret_hash(const nids_flow_key& key, std::uint32_t ifindex) {
   return sum >> 32;  // only the upper half is universal
 }
 
-void add_counts(FlowCounts& counts, const Flow& flow) {
-  for (int i = 0; i < 2; ++i) {
-    counts.packets[i] += flow.packets[i];
-    counts.bytes[i] += flow.bytes[i];
-  }
-}
-
 }  // namespace
 
 std::size_t FlowTable::Hash::operator()(const Identity& identity) const noexcept {
@@ -121,20 +114,18 @@ void FlowTable::touch(std::uint32_t place) {
 
 void FlowTable::tell(Flow& flow, FlowReason reason) {
   // Of a flow that was told while it went on, its end is news, too.
-  const bool was_told = reason != FlowReason::kInterim && flow.told.ns != 0;
-  if (flow.packets[0] + flow.packets[1] != 0 || was_told) sink_(flow, reason);
-  flow.packets[0] = flow.packets[1] = 0;
-  flow.bytes[0] = flow.bytes[1] = 0;
+  const bool was_told = reason != FlowReason::kInterim && flow.told().ns != 0;
+  if (flow.has_counts() || was_told) sink_(flow, reason);
+  flow.clear_counts();
 }
 
 void FlowTable::forget(std::uint32_t place) {
   Flow& flow = pool_[place];
   unlink(place);
   if (flow.phase != FlowPhase::kReplaced) index_.erase(index_.find(place));
-  told_.erase(place);
-  if (flow.newer != kNone) pool_[flow.newer].older = kNone;
-  if (flow.older != kNone) pool_[flow.older].newer = flow.newer;
-  flow.id = 0;  // at() finds it no more
+  if (flow.newer() != kNone) pool_[flow.newer()].set_older(kNone);
+  if (flow.older() != kNone) pool_[flow.older()].set_newer(flow.newer());
+  flow = Flow{};  // at() finds it no more
   free_.push_back(place);
 }
 
@@ -164,7 +155,7 @@ std::uint32_t FlowTable::open(const nids_flow_key& key, std::uint32_t ifindex, W
     place = free_.back();
     free_.pop_back();
   }
-  Flow& flow = pool_[place] = Flow{};
+  Flow& flow = pool_[place];
   flow.key = key;
   flow.ifindex = ifindex;
   flow.start = flow.last = start;
@@ -182,7 +173,7 @@ std::uint32_t FlowTable::replace(std::uint32_t place, WallTime start) {
   make_room();
   const bool is_there = find(key, ifindex) == place;  // or it went to make room
   if (is_there) {
-    if (const std::uint32_t oldest = pool_[place].older; oldest != kNone) {
+    if (const std::uint32_t oldest = pool_[place].older(); oldest != kNone) {
       tell(pool_[oldest], FlowReason::kForced);
       forget(oldest);
     }
@@ -203,8 +194,8 @@ void FlowTable::move_to_replaced(std::uint32_t place) {
 }
 
 void FlowTable::link(std::uint32_t older, std::uint32_t newer) {
-  pool_[older].newer = newer;
-  pool_[newer].older = older;
+  pool_[older].set_newer(newer);
+  pool_[newer].set_older(older);
 }
 
 // The same ends have a new flow already, and nothing is left of the one that the part is of.
@@ -271,7 +262,7 @@ std::uint32_t FlowTable::flow_of(const FlowPart& part) {
   }
   const Flow& flow = pool_[place];
   if (is_of_older(part, flow)) {
-    if (flow.older != kNone) return flow.older;
+    if (flow.older() != kNone) return flow.older();
     return has_packets ? open_late(part) : kNone;
   }
   const bool is_next = flow.is_ended && part.created.ns + kCoarse_ns > flow.last.ns;
@@ -282,12 +273,11 @@ void FlowTable::add(const FlowPart& part) {
   const std::uint32_t place = flow_of(part);
   if (place == kNone) return;
   Flow& flow = pool_[place];
-  const bool is_first = flow.events == 0 && flow.packets[0] + flow.packets[1] == 0;
+  const bool is_first = flow.events == 0 && !flow.has_counts();
   const std::uint16_t events_before = flow.events;
   const FlowPhase phase_before = flow.phase;
   for (int i = 0; i < 2; ++i) {
-    flow.packets[i] += part.packets[i];
-    flow.bytes[i] += part.bytes[i];
+    flow.count(i, part.packets[i], part.bytes[i]);
     flow.tcp_flags[i] |= part.tcp_flags[i];
     if (part.packets[i] != 0) flow.senders = (flow.senders | 1u << i) & 3u;
   }
@@ -324,7 +314,9 @@ void FlowTable::set_back(WallTime now) {
   for (const List& list : lists_)
     for (std::uint32_t place = list.first; place != kNone; place = pool_[place].next) {
       Flow& flow = pool_[place];
-      for (WallTime* time : {&flow.start, &flow.last, &flow.told}) *time = std::min(*time, now);
+      flow.start = std::min(flow.start, now);
+      flow.last = std::min(flow.last, now);
+      if (flow.told() > now) flow.set_told(now);
     }
 }
 
@@ -346,13 +338,13 @@ void FlowTable::tell_long_ones(WallTime now, std::chrono::nanoseconds interval) 
   for (const List& list : lists_)
     for (std::uint32_t place = list.first; place != kNone; place = pool_[place].next) {
       Flow& flow = pool_[place];
-      if (now.ns < std::max(flow.start, flow.told).ns + length) continue;
-      if (flow.packets[0] + flow.packets[1] != 0) {
-        add_counts(told_[place], flow);
+      if (now.ns < std::max(flow.start, flow.told()).ns + length) continue;
+      if (flow.has_counts()) {
+        flow.remember_counts();
         tell(flow, FlowReason::kInterim);
         flow.is_continued = true;
       }
-      flow.told = now;
+      flow.set_told(now);
     }
 }
 
@@ -365,24 +357,12 @@ void FlowTable::end_all(FlowReason reason) {
     }
 }
 
-FlowCounts FlowTable::counts_of(const Flow& flow) const {
-  FlowCounts counts;
-  const auto told = told_.find(static_cast<std::uint32_t>(&flow - pool_.data()));
-  if (told != told_.end()) counts = told->second;
-  add_counts(counts, flow);
-  return counts;
-}
-
 FlowRecord FlowTable::live_record_of(const Flow& flow) const {
-  Flow whole = flow;
-  const FlowCounts counts = counts_of(flow);
-  std::ranges::copy(counts.packets, whole.packets);
-  std::ranges::copy(counts.bytes, whole.bytes);
-  return record_of(whole, FlowReason::kInterim);
+  return flow.record(FlowReason::kInterim, limits_.community_id_seed, flow.all_counts());
 }
 
 FlowRecord FlowTable::record_of(const Flow& flow, FlowReason reason) const {
-  return flow.record(reason, limits_.community_id_seed);
+  return flow.record(reason, limits_.community_id_seed, flow.counts());
 }
 
 }  // namespace nids

@@ -12,7 +12,6 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "decode/flow_part.hpp"
@@ -21,15 +20,10 @@
 
 namespace nids {
 
-// By enum nids_sender.
-struct FlowCounts {
-  std::uint64_t packets[2]{}, bytes[2]{};
-};
-
 class FlowTable {
  public:
   struct Limits {
-    std::size_t max_flows = 262'144;  // 200 bytes each
+    std::size_t max_flows = 262'144;  // 140 bytes each
     std::uint16_t community_id_seed = 0;
     // How long it may be silent, by FlowPhase. A replaced flow waits for parts on their way.
     std::array<std::chrono::milliseconds, kFlowPhases> timeout{
@@ -64,7 +58,6 @@ class FlowTable {
   // What has not been told; of a flow that goes on and is looked at, all.
   FlowRecord record_of(const Flow& flow, FlowReason reason) const;
   FlowRecord live_record_of(const Flow& flow) const;
-  FlowCounts counts_of(const Flow& flow) const;
 
   // Place and flow; a place is good for at() as long as the flow there has the same id.
   template <class Visitor>
@@ -134,7 +127,6 @@ class FlowTable {
   std::vector<std::uint32_t> free_;
   std::array<List, kFlowPhases> lists_;
   boost::unordered_flat_set<std::uint32_t, Hash, Equal> index_;
-  std::unordered_map<std::uint32_t, FlowCounts> told_;  // of flows that go on, by place
   std::uint32_t scan_ = 0;
   WallTime now_;  // of the last scan
   std::uint64_t evictions_ = 0;

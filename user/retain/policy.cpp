@@ -79,9 +79,8 @@ bool CapturePolicy::raise(Flow& flow, std::uint32_t signature_id, int severity) 
 
 CapturePolicy::Verdict CapturePolicy::judge(const Packet& packet, Flow& flow,
                                             bool is_evidence) const {
-  std::uint64_t& seen = flow.came_up_bytes[packet.from_opener ? 0 : 1];
-  const std::uint64_t before = seen;
-  seen += packet.wire_len;
+  const std::uint64_t before = flow.count_came_up(packet.from_opener ? 0 : 1, packet.wire_len);
+  const std::uint64_t seen = before + packet.wire_len;
   const KeptAmount amount = amount_of(flow);
   const bool is_endless = comes_without_end(packet.reason);
   if (amount.kind == Kind::kNothing && flow.severity == 0 && !is_evidence && !is_endless) {
@@ -114,7 +113,7 @@ std::uint8_t CapturePolicy::word_on(const Flow& flow, nids_sender opener) const 
     word = NIDS_INTEREST_CAPTURE;
   for (int direction = 0; direction < 2; ++direction) {
     const bool is_of_lo = (direction == 0) == (opener == NIDS_FROM_LO);
-    if (flow.came_up_bytes[direction] >= depth)
+    if (flow.came_up_bytes(direction) >= depth)
       word |= is_of_lo ? NIDS_COMMAND_STOP_LO : NIDS_COMMAND_STOP_HI;
   }
   return static_cast<std::uint8_t>(word);

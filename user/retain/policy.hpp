@@ -53,7 +53,7 @@ class CapturePolicy {
   // What holds for the flow now.
   KeptAmount amount_of(const Flow& flow) const;
 
-  // For the first pass: NIDS_COMMAND_WORD. `opener` is the end that came_up_bytes[0] is of.
+  // For the first pass: NIDS_COMMAND_WORD. `opener` is the end that came_up_bytes(0) is of.
   std::uint8_t word_on(const Flow& flow, nids_sender opener) const;
 
  private:
