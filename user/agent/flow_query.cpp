@@ -80,26 +80,29 @@ bool FlowQuery::wants(const Flow& flow, std::string_view class_name) const {
 
 FlowSelection select_flows(const FlowTable& table, const FlowQuery& query,
                            const std::vector<std::string>& class_names) {
-  struct Ranked {
-    std::uint64_t rank;
-    FlowPlace flow;
+  FlowSelection selection;
+  std::vector<FlowPlace>& flows = selection.flows;
+  // No more than are asked for: all of a million would take 24 MB of the agent.
+  const std::uint64_t most = query.top == 0 ? table.size() : query.top;
+  flows.reserve(std::min<std::uint64_t>(most, table.size()));
+  const auto is_before = [](const FlowPlace& a, const FlowPlace& b) {
+    return a.rank != b.rank ? a.rank > b.rank : a.id < b.id;
   };
-  std::vector<Ranked> wanted;
   table.each([&](std::uint32_t place, const Flow& flow) {
     const std::size_t index = std::min<std::size_t>(flow.class_id, class_names.size() - 1);
-    if (query.wants(flow, class_names[index]))
-      wanted.push_back({rank_of(flow, query.by), {place, flow.id}});
+    if (!query.wants(flow, class_names[index])) return;
+    ++selection.total;
+    const FlowPlace one{.rank = rank_of(flow, query.by), .id = flow.id, .place = place};
+    if (flows.size() < most) {
+      flows.push_back(one);
+      if (flows.size() == most) std::ranges::make_heap(flows, is_before);
+    } else if (is_before(one, flows.front())) {
+      std::ranges::pop_heap(flows, is_before);
+      flows.back() = one;
+      std::ranges::push_heap(flows, is_before);
+    }
   });
-  FlowSelection selection{.total = wanted.size(), .flows = {}};
-  const std::size_t count =
-      query.top == 0 ? wanted.size() : std::min<std::size_t>(wanted.size(), query.top);
-  const auto is_before = [](const Ranked& a, const Ranked& b) {
-    return a.rank != b.rank ? a.rank > b.rank : a.flow.id < b.flow.id;
-  };
-  std::partial_sort(wanted.begin(), wanted.begin() + static_cast<std::ptrdiff_t>(count),
-                    wanted.end(), is_before);
-  selection.flows.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) selection.flows.push_back(wanted[i].flow);
+  std::ranges::sort(flows, is_before);
   return selection;
 }
 

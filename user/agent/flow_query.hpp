@@ -33,8 +33,9 @@ struct FlowQuery {
 
 // The place of a flow in its table, and its id: a place is used again.
 struct FlowPlace {
-  std::uint32_t place = 0;
+  std::uint64_t rank = 0;  // the larger, the earlier in the answer
   std::uint64_t id = 0;
+  std::uint32_t place = 0;
 };
 
 struct FlowSelection {
