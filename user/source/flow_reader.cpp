@@ -79,35 +79,82 @@ FlowPart FlowReader::part_of(const nids_flow_key& key, const nids_flow_state& st
 }
 
 template <class Slot>
-FlowReader::Told* FlowReader::find(Table<Slot>& table, const ExportedFlow& flow) {
-  if (flow.cpu >= tables_.cpus || flow.set >= table.sets_per_cpu) return nullptr;
-  const std::uint64_t hash = nids_twin_flow_hash(&flow.key, tables_.hash_keys.data());
-  for (std::uint32_t way = 0; way < NIDS_WAYS; ++way) {
-    Told& told = table.told[table.index(flow.cpu, flow.set, way)];
-    if (told.generation == flow.state.generation && told.fingerprint == fingerprint_of(hash))
-      return &told;
-  }
-  return nullptr;
+FlowReader::Bytes FlowReader::Table<Slot>::told_bytes(std::size_t index) const {
+  const Told& one = told[index];
+  Bytes bytes{one.low_bytes[0], one.low_bytes[1]};
+  if (one.is_large)
+    for (std::size_t i = 0; i < 2; ++i) bytes[i] += high_bytes.at(index)[i];
+  return bytes;
 }
 
-void FlowReader::exported(const ExportedFlow& flow, const Sink& sink) {
+template <class Slot>
+void FlowReader::Table<Slot>::set_told(std::size_t index, std::uint32_t fingerprint,
+                                       const nids_flow_state& state) {
+  Told& one = told[index];
+  one.generation = state.generation & NIDS_GENERATION_MAX;
+  one.fingerprint = fingerprint;
+  Bytes high;
+  for (std::size_t i = 0; i < 2; ++i) {
+    one.packets[i] = state.packets[i];
+    one.low_bytes[i] = static_cast<std::uint32_t>(state.bytes[i]);
+    high[i] = state.bytes[i] - one.low_bytes[i];
+  }
+  const bool is_large = (high[0] | high[1]) != 0;
+  if (is_large)
+    high_bytes[index] = high;
+  else if (one.is_large)
+    high_bytes.erase(index);
+  one.is_large = is_large;
+}
+
+template <class Slot>
+void FlowReader::Table<Slot>::restart(std::size_t index, std::uint32_t generation) {
+  Told& one = told[index];
+  if (one.is_large) high_bytes.erase(index);
+  const std::uint32_t fingerprint = one.fingerprint;
+  one = {};
+  one.generation = generation & NIDS_GENERATION_MAX;
+  one.fingerprint = fingerprint;
+}
+
+template <class Slot>
+std::optional<std::size_t> FlowReader::find(const Table<Slot>& table,
+                                            const ExportedFlow& flow) const {
+  if (flow.cpu >= tables_.cpus || flow.set >= table.sets_per_cpu) return std::nullopt;
+  const std::uint64_t hash = nids_twin_flow_hash(&flow.key, tables_.hash_keys.data());
+  for (std::uint32_t way = 0; way < NIDS_WAYS; ++way) {
+    const std::size_t index = table.index(flow.cpu, flow.set, way);
+    const Told& told = table.told[index];
+    if (told.generation == flow.state.generation && told.fingerprint == fingerprint_of(hash))
+      return index;
+  }
+  return std::nullopt;
+}
+
+template <class Slot>
+void FlowReader::exported(Table<Slot>& table, const ExportedFlow& flow, const Sink& sink) {
   FlowPart part = part_of(flow.key, flow.state);
-  Told* told = flow.key.ip_version == 4 ? find(ipv4_, flow) : find(ipv6_, flow);
-  for (int i = 0; i < 2; ++i) {
-    part.packets[i] = flow.state.packets[i] - (told ? told->packets[i] : 0);
-    part.bytes[i] = flow.state.bytes[i] - (told ? told->bytes[i] : 0);
+  const auto index = find(table, flow);
+  const Bytes told_bytes = index ? table.told_bytes(*index) : Bytes{};
+  for (std::size_t i = 0; i < 2; ++i) {
+    part.packets[i] = flow.state.packets[i] - (index ? table.told[*index].packets[i] : 0);
+    part.bytes[i] = flow.state.bytes[i] - told_bytes[i];
   }
   part.history = flow.history;
   part.created = flow.created;
   part.last = flow.last;
   part.is_ended = flow.cause == NIDS_EXPORT_ENDED;
   part.is_continued = is_reported(flow.state);
-  if (told) {
-    const std::uint32_t generation = flow.cause == NIDS_EXPORT_FULL ? told->generation : 0;
-    *told = {.generation = generation, .fingerprint = told->fingerprint};
-  }
+  if (index) table.restart(*index, flow.cause == NIDS_EXPORT_FULL ? flow.state.generation : 0);
   // What an agent before us told of a slot that we never saw is not told again.
-  if (told || !part.is_continued) sink(part);
+  if (index || !part.is_continued) sink(part);
+}
+
+void FlowReader::exported(const ExportedFlow& flow, const Sink& sink) {
+  if (flow.key.ip_version == 4)
+    exported(ipv4_, flow, sink);
+  else
+    exported(ipv6_, flow, sink);
 }
 
 // Returns whether the slot has to wait.
@@ -115,7 +162,7 @@ template <class Slot>
 bool FlowReader::look(Table<Slot>& table, std::uint32_t cpu, std::size_t index,
                       const TickClock& clock, const Sink& sink) {
   const Slot& shared = table.slots[index];
-  Told& told = table.told[index];
+  const Told& told = table.told[index];
   const std::uint32_t generation = load(shared.state.generation);
   if (generation == told.generation && load(shared.state.packets[0]) == told.packets[0] &&
       load(shared.state.packets[1]) == told.packets[1])
@@ -133,14 +180,12 @@ bool FlowReader::look(Table<Slot>& table, std::uint32_t cpu, std::size_t index,
     return true;
   FlowPart part = part_of(key, state);
   const bool is_news = is_known || again_ || !is_reported(state);
-  for (int i = 0; i < 2; ++i) {
+  const Bytes told_bytes = table.told_bytes(index);
+  for (std::size_t i = 0; i < 2; ++i) {
     part.packets[i] = state.packets[i] - told.packets[i];
-    part.bytes[i] = state.bytes[i] - told.bytes[i];
+    part.bytes[i] = state.bytes[i] - told_bytes[i];
   }
-  told = {.generation = state.generation,
-          .fingerprint = fingerprint_of(hash),
-          .packets = {state.packets[0], state.packets[1]},
-          .bytes = {state.bytes[0], state.bytes[1]}};
+  table.set_told(index, fingerprint_of(hash), state);
   if (!is_news) return false;
   part.history = nids_twin_history(tables_.cells, tables_.cell_bits, hash);
   part.created = clock.wall(state.created_ticks);

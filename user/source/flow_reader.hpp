@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <unordered_map>
 #include <vector>
 
 #include "decode/exported_flow.hpp"
@@ -69,12 +71,14 @@ class FlowReader {
  private:
   // Of a slot as it was when it was told last.
   struct Told {
-    std::uint32_t generation = 0;   // 0: nothing of what is in the slot now
-    std::uint32_t fingerprint = 0;  // of the key
+    std::uint32_t generation : 24 = 0;  // 0: nothing of what is in the slot now
+    std::uint32_t is_large : 1 = 0;     // then `high_bytes` has the rest
+    std::uint32_t fingerprint = 0;      // of the key
     std::uint32_t packets[2]{};
-    std::uint64_t bytes[2]{};
+    std::uint32_t low_bytes[2]{};
   };
-  static_assert(sizeof(Told) == 32);
+  static_assert(sizeof(Told) == 24 && NIDS_GENERATION_MAX == (1u << 24) - 1);
+  using Bytes = std::array<std::uint64_t, 2>;  // by enum nids_sender
 
   template <class Slot>
   struct Table {
@@ -82,6 +86,12 @@ class FlowReader {
     std::uint32_t sets_per_cpu = 0;
     // Anonymous memory: pages of slots that are never used are never there.
     std::unique_ptr<Told[], void (*)(Told*)> told{nullptr, nullptr};
+    // Of the slots, by index, of which 4 GiB and more were told: multiples of that.
+    std::unordered_map<std::size_t, Bytes> high_bytes{};
+    Bytes told_bytes(std::size_t index) const;
+    void set_told(std::size_t index, std::uint32_t fingerprint, const nids_flow_state& state);
+    // What counts from now on begins at 0, and is of this generation; 0: of another flow.
+    void restart(std::size_t index, std::uint32_t generation);
     std::size_t index(std::uint32_t cpu, std::uint32_t set, std::uint32_t way) const {
       return (std::size_t{cpu} * sets_per_cpu + set) * NIDS_WAYS + way;
     }
@@ -95,7 +105,9 @@ class FlowReader {
   template <class Slot>
   std::uint64_t scan(Table<Slot>& table, const TickClock& clock, const Sink& sink);
   template <class Slot>
-  Told* find(Table<Slot>& table, const ExportedFlow& flow);
+  std::optional<std::size_t> find(const Table<Slot>& table, const ExportedFlow& flow) const;
+  template <class Slot>
+  void exported(Table<Slot>& table, const ExportedFlow& flow, const Sink& sink);
   template <class Slot>
   void mark(Table<Slot>& table, const nids_flow_key& key, std::uint64_t hash);
   FlowPart part_of(const nids_flow_key& key, const nids_flow_state& state) const;
