@@ -3,10 +3,12 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -341,6 +343,75 @@ TEST_F(EvidenceTest, ARepairThatIsEndedGoesOnAtTheNextStart) {
   std::size_t packets = 0;
   for (const auto& [key, span] : found.spans) packets += span.offsets.size();
   EXPECT_EQ(packets, 10'000u);
+}
+
+// No file may get longer in its life.
+class NoMoreBytes {
+ public:
+  explicit NoMoreBytes(rlim_t bytes) {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit less{bytes, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &less);
+    handler_ = ::signal(SIGXFSZ, SIG_IGN);
+  }
+  ~NoMoreBytes() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    ::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  rlimit before_{};
+  sighandler_t handler_ = SIG_DFL;
+};
+
+TEST_F(EvidenceTest, AnIndexThatCanNotBeMadeAnewIsNotTouched) {
+  {
+    Store store = open();
+    keep(store, 1, 1, true);
+    store.note({alert(2)}, counters_);
+    store.finish(counters_);
+  }
+  const Found before = found_in(reader());
+  {
+    const NoMoreBytes full(8192);
+    EXPECT_FALSE(rebuild_index(fd_, directory_));
+  }
+  EXPECT_EQ(found_in(reader()), before);
+  EXPECT_EQ(before.alerts.size(), 2u);
+  ASSERT_TRUE(rebuild_index(fd_, directory_));
+  EXPECT_EQ(found_in(reader()), before) << "with the alert that no segment tells of";
+  EXPECT_TRUE(fs::exists(directory_ + "/" + kIndexFile + ".bad"));
+  EXPECT_FALSE(fs::exists(directory_ + "/" + kIndexFile + ".new"));
+}
+
+TEST_F(EvidenceTest, OfASegmentOfAnEarlierRunPacketsAreCountedAsDeleted) {
+  {
+    Store store = open({.segment_bytes = 20'000, .min_free_share = 0});
+    for (int i = 0; i < 100; ++i) keep(store, 1, 0, false, 500);
+    store.finish(counters_);
+  }
+  const nids_sum kept = counters_.retained;
+  Store store = open({.budget_bytes = 60'000, .segment_bytes = 7'000, .min_free_share = 0});
+  for (int i = 0; i < 200; ++i) keep(store, 2, 0, false, 500);
+  store.finish(counters_);
+  std::size_t packets = 0;
+  for (const auto& [key, span] : found_in(reader()).spans) packets += span.offsets.size();
+  EXPECT_GT(counters_.deleted_by_policy.packets, kept.packets);
+  EXPECT_EQ(counters_.retained.packets - counters_.deleted_by_policy.packets, packets);
+}
+
+TEST_F(EvidenceTest, ASegmentThatIsMostlyAHoleIsCutAtOnce) {
+  {
+    Store store = open();
+    keep(store, 1, 1, true);
+    store.finish(counters_);
+  }
+  const std::string file = directory_ + "/" + segments().front();
+  const auto size = fs::file_size(file);
+  fs::resize_file(file, 4ull << 40);
+  { Store store = open(); }
+  EXPECT_EQ(fs::file_size(file), size);
+  EXPECT_EQ(repaired_.cut_bytes, (4ull << 40) - size);
 }
 
 TEST_F(EvidenceTest, AlertsAreNumberedOn) {

@@ -243,6 +243,56 @@ TEST_F(IndexTest, WhatIsNoIndexIsRefused) {
   EXPECT_NE(index.error().message().find(kIndexFile), std::string::npos);
 }
 
+TEST_F(IndexTest, OneWithAnythingBesideOurTablesIsNone) {
+  const Fd fd{::open(directory_.c_str(), O_RDONLY | O_DIRECTORY)};
+  for (const char* change :
+       {"CREATE VIEW more AS SELECT 1",
+        "CREATE TRIGGER gone AFTER INSERT ON span BEGIN DELETE FROM span; END",
+        "DROP TABLE alert; CREATE VIEW alert AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL "
+        "SELECT i + 1 FROM n) SELECT i AS id FROM n"}) {
+    fs::remove(directory_ + "/" + kIndexFile);
+    { Index index = open(); }
+    execute(change);
+    for (const auto access : {Index::Access::kRead, Index::Access::kWrite})
+      EXPECT_FALSE(open_index(directory_, access)) << change;
+    EXPECT_TRUE(is_index_unusable(fd.get())) << change;
+  }
+}
+
+TEST_F(IndexTest, APipeInPlaceOfAFileIsNotWaitedFor) {
+  const Fd fd{::open(directory_.c_str(), O_RDONLY | O_DIRECTORY)};
+  { Index index = open(); }
+  for (const char* beside : kBesideIndex) {
+    const std::string pipe = directory_ + "/" + kIndexFile + beside;
+    fs::remove(pipe);
+    ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+    static_cast<void>(open_index(directory_, Index::Access::kRead));
+    static_cast<void>(open_index(directory_, Index::Access::kWrite));
+    EXPECT_TRUE(is_index_unusable(fd.get())) << beside;
+    fs::remove(pipe);
+  }
+}
+
+TEST_F(IndexTest, TimesBeyondWhatARowHoldsAreFound) {
+  Index index = open();
+  FlowSpan late = span(kFirst, 7, 1, {50});
+  late.last = {~0ull};
+  IndexedAlert late_alert = alert(1);
+  late_alert.alert.time = {1ull << 63};
+  ASSERT_TRUE(index.add({kFirst, 100, {late}, {late_alert}}));
+  ASSERT_TRUE(index.commit());
+  EXPECT_EQ(spans(index).size(), 1u);
+  EXPECT_EQ(ids(index), std::vector<std::uint64_t>{1});
+}
+
+TEST_F(IndexTest, APlantedNumberUsesNoneUp) {
+  Index index = open();
+  for (const auto id : {std::uint64_t{3}, kMaxFoundAlert + 1, ~std::uint64_t{0} >> 1})
+    ASSERT_TRUE(index.add(alert(id)));
+  ASSERT_TRUE(index.commit());
+  EXPECT_EQ(*index.last_alert_id(), 3u);
+}
+
 TEST_F(IndexTest, WhatStandsInItsPlaceAndIsNoneIsKnown) {
   const std::string file = directory_ + "/" + kIndexFile;
   const Fd fd{::open(directory_.c_str(), O_RDONLY | O_DIRECTORY)};

@@ -38,9 +38,8 @@ void start_store(Store& store, ParentLink& parent, const ChildParts& parts) {
   bool is_told = false;
   const auto repaired = store.start([&] {
     if (!is_told && std::chrono::steady_clock::now() - begun > kUntoldRepair) {
-      parts.warning("reading the packets in " + store.directory() +
-                    " that its index lacks; what comes meanwhile waits, and is lost where the ring "
-                    "is full");
+      parts.warning("bringing the index in " + store.directory() +
+                    " up to date; what comes meanwhile waits, and is lost where the ring is full");
       is_told = true;
     }
     return parent.goes_on_starting();

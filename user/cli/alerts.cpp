@@ -210,7 +210,7 @@ void end_at_signals() {
 }  // namespace
 
 Exit run_alerts_list(const AlertsArguments& arguments, Io& io) {
-  ignore_broken_pipes();
+  fail_to_write_without_a_signal();
   const auto question = question_of(arguments);
   if (!question) return usage(question.error().message(), io, "alerts");
   const auto store = open_kept_store(arguments.retain, io);
@@ -221,7 +221,7 @@ Exit run_alerts_list(const AlertsArguments& arguments, Io& io) {
 }
 
 Exit run_alerts_show(const AlertsArguments& arguments, Io& io) {
-  ignore_broken_pipes();
+  fail_to_write_without_a_signal();
   const auto store = open_kept_store(arguments.retain, io);
   if (!store) return kFailed;
   const auto alert = alert_by_id(store->index, arguments.id);
@@ -237,7 +237,7 @@ Exit run_alerts_show(const AlertsArguments& arguments, Io& io) {
 }
 
 Exit run_alerts_follow(const AlertsArguments& arguments, Io& io) {
-  ignore_broken_pipes();
+  fail_to_write_without_a_signal();
   auto question = question_of(arguments);
   if (!question) return usage(question.error().message(), io, "alerts");
   auto store = open_kept_store(arguments.retain, io);

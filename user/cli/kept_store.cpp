@@ -151,6 +151,8 @@ std::vector<std::string> names_of(const std::optional<std::string>& list) {
   return names;
 }
 
-void ignore_broken_pipes() { std::signal(SIGPIPE, SIG_IGN); }
+void fail_to_write_without_a_signal() {
+  for (const int signal : {SIGPIPE, SIGXFSZ}) std::signal(signal, SIG_IGN);
+}
 
 }  // namespace nids

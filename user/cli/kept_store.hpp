@@ -52,7 +52,8 @@ Result<Period> period_of(const std::optional<std::string>& since,
 // A list of names, "ssh,telnet"; empty ones are left out.
 std::vector<std::string> names_of(const std::optional<std::string>& list);
 
-// `| head` has seen enough: the next write fails, and no signal ends us.
-void ignore_broken_pipes();
+// `| head` has seen enough, or a file may get no longer: the next write fails, and no signal ends
+// us.
+void fail_to_write_without_a_signal();
 
 }  // namespace nids

@@ -129,7 +129,7 @@ Exit write_all(KeptPackets packets, OutputFile output, const PcapExportArguments
 }  // namespace
 
 Exit run_pcap_export(const PcapExportArguments& arguments, Io& io) {
-  ignore_broken_pipes();
+  fail_to_write_without_a_signal();
   const KeptChoice& choice = arguments.choice;
   if (choice.alert.has_value() + choice.flow.has_value() + choice.filter.has_value() != 1)
     return usage("give one of --alert, --flow and --filter", io, "pcap export");

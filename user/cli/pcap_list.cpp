@@ -102,7 +102,7 @@ void print_table(const std::vector<KeptFlowRow>& rows, Io& io) {
 }  // namespace
 
 Exit run_pcap_list(const KeptChoice& choice, bool json, Io& io) {
-  ignore_broken_pipes();
+  fail_to_write_without_a_signal();
   if (choice.alert.has_value() + choice.flow.has_value() + choice.filter.has_value() > 1)
     return usage("give one of --alert, --flow and --filter", io, "pcap list");
   const auto period = period_of(choice.since, choice.until);

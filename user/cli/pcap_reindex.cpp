@@ -15,6 +15,7 @@
 namespace nids {
 
 Exit run_pcap_reindex(const std::optional<std::string>& retain, Io& io) {
+  fail_to_write_without_a_signal();
   const auto directory = kept_directory(retain, io);
   if (!directory) return kFailed;
   const Fd fd{open(directory->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
