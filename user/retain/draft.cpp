@@ -7,8 +7,8 @@
 namespace nids {
 
 Draft::Draft(SegmentName name, std::shared_ptr<SegmentFile> file, WallTime begun,
-             std::span<const std::byte> header)
-    : name_(std::move(name)), file_(std::move(file)), begun_(begun) {
+             std::span<const std::byte> header, Buffers& buffers)
+    : name_(std::move(name)), file_(std::move(file)), begun_(begun), buffers_(buffers) {
   append(header);
 }
 
@@ -17,7 +17,7 @@ bool Draft::takes(std::size_t block_bytes) const {
 }
 
 void Draft::append(std::span<const std::byte> block) {
-  if (chunk_.bytes.empty()) chunk_.bytes.reserve(kChunkBytes);
+  if (chunk_.bytes.capacity() == 0) chunk_.bytes = buffers_.take(kChunkBytes);
   chunk_.bytes.insert(chunk_.bytes.end(), block.begin(), block.end());
   size_ += block.size();
 }
@@ -43,15 +43,16 @@ PacketPlace Draft::add(const Entry& entry, const KeptFlow& flow, std::vector<Kep
   const std::uint64_t offset = size_;
   append(entry.block);
   count(entry);
-  flows_.insert(flow.id);
   const auto [place, is_new] = spans_.try_emplace(flow.id, piece_.spans.size());
-  if (is_new)
+  if (is_new) {
+    flows_.insert(flow.id);
     piece_.spans.push_back({.segment = name_,
                             .flow = flow,
                             .first = entry.time,
                             .last = entry.time,
                             .bytes = 0,
                             .offsets = {}});
+  }
   FlowSpan& span = piece_.spans[place->second];
   if (!is_new && span.offsets.back() < chunk_begin_)
     piece_.before.push_back(

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "nids/abi/counters.h"
+#include "retain/buffers.hpp"
 #include "retain/kept.hpp"
 #include "retain/pcapng.hpp"
 #include "retain/writer.hpp"
@@ -25,8 +26,9 @@ class Draft {
   static constexpr std::size_t kMaxPlaces =
       262'144;  // of packets, before the index has to take them
 
+  // `buffers` outlive it.
   Draft(SegmentName name, std::shared_ptr<SegmentFile> file, WallTime begun,
-        std::span<const std::byte> header);
+        std::span<const std::byte> header, Buffers& buffers);
 
   const SegmentName& name() const { return name_; }
   const std::shared_ptr<SegmentFile>& file() const { return file_; }
@@ -68,6 +70,7 @@ class Draft {
   SegmentName name_;
   std::shared_ptr<SegmentFile> file_;
   WallTime begun_;
+  Buffers& buffers_;
   std::uint64_t size_ = 0;
   nids_sum kept_{};
   struct OfInterface {

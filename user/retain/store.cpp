@@ -48,6 +48,7 @@ struct Store::State {
 
   int directory_fd;
   Limits limits;
+  Buffers buffers;
   DiskFloor floor;
   std::string path;
   std::map<std::uint32_t, std::uint32_t> interface_indexes;  // by ifindex
@@ -110,6 +111,7 @@ struct Store::State {
 bool Store::State::has_writer(WallTime at) {
   if (writer) return true;
   auto started = Writer::start({.directory_fd = directory_fd,
+                                .buffers = &buffers,
                                 .sync = limits.sync,
                                 .max_waiting_bytes = limits.max_waiting_bytes,
                                 .max_alerts = limits.max_alerts,
@@ -251,7 +253,8 @@ bool Store::State::create(std::optional<Draft>& draft, std::uint8_t severity) {
     SegmentName name = SegmentName::of(now, next_sequence++, severity);
     auto file = SegmentFile::create(directory_fd, name);
     if (file) {
-      draft.emplace(std::move(name), std::make_shared<SegmentFile>(std::move(*file)), now, header);
+      draft.emplace(std::move(name), std::make_shared<SegmentFile>(std::move(*file)), now, header,
+                    buffers);
       return true;
     }
     if (file.error().error_number != EEXIST) return false;

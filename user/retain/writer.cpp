@@ -182,15 +182,16 @@ void Writer::Thread::operator()(Chunk& chunk) {
     for (const Share& share : chunk.shares) share.end_waiting();
     if (settings_.sync == Sync::kSecond) sync(*chunk.file);
   }
+  const std::uint64_t left = chunk.file->size() - before, bytes = chunk.bytes.size();
+  if (settings_.buffers) settings_.buffers->give(std::move(chunk.bytes));
   const std::lock_guard lock(mutex_);
   if (is_written) {
     done_.has_written = true;
     return;
   }
   has_bad_news_.store(true, std::memory_order_relaxed);
-  const std::uint64_t left = chunk.file->size() - before;
-  done_.lost.push_back({std::move(chunk.file), std::move(chunk.segment), chunk.bytes.size() - left,
-                        std::move(chunk.shares)});
+  done_.lost.push_back(
+      {std::move(chunk.file), std::move(chunk.segment), bytes - left, std::move(chunk.shares)});
 }
 
 void Writer::Thread::operator()(Close& close) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "nids/abi/counters.h"
+#include "retain/buffers.hpp"
 #include "retain/index.hpp"
 #include "retain/index_queue.hpp"
 #include "retain/segment.hpp"
@@ -65,7 +66,8 @@ std::size_t weight_of(std::size_t bytes, const SegmentPiece* piece);
 class Writer {
  public:
   struct Settings {
-    int directory_fd = -1;  // stays the caller's
+    int directory_fd = -1;       // stays the caller's
+    Buffers* buffers = nullptr;  // to give back to what was written; they outlive the writer
     Sync sync = Sync::kNever;
     std::uint64_t max_waiting_bytes = 16u << 20;  // and as much again that waits for the index
     std::uint64_t max_alerts = 100'000;           // in the index; the oldest go
