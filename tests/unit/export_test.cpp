@@ -64,6 +64,10 @@ TEST_F(Export, ExportWantsOneChoiceThatMeansSomething) {
   EXPECT_SAYS(err.str(), "names are not looked up");
   choice = {.filter = "tcp", .since = "tomorrow", .retain = kept.path};
   EXPECT_EQ(run_export(), kUsage);
+  choice = {.filter = "tcp", .since = "1h", .until = "2h", .retain = kept.path};
+  EXPECT_EQ(run_export(), kUsage);
+  EXPECT_SAYS(err.str(), "--since is later than --until");
+  EXPECT_EQ(run_pcap_list(choice, false, io), kUsage);
   choice = {.alert = 99, .retain = kept.path};
   EXPECT_EQ(run_export(), kFailed);
   choice.alert = 2;

@@ -28,13 +28,13 @@ TEST(When, TakesIso8601WithAZone) {
   EXPECT_EQ(seconds("1970-01-01Z"), 0u);
 }
 
-TEST(When, WithoutAZoneItIsLocalTime) {
+TEST(When, WithoutAZoneItIsUtcWhateverTheZoneOfTheCaller) {
   const char* before = std::getenv("TZ");
   const std::string old = before == nullptr ? "" : before;
   ::setenv("TZ", "XXX-2", 1);  // two hours east
   ::tzset();
-  EXPECT_EQ(seconds("2026-11-22T12:00:00"), 1'795'341'600u);
-  EXPECT_EQ(seconds("2026-11-22"), 1'795'341'600u - 12 * 3600);
+  EXPECT_EQ(seconds("2026-11-22T10:00:00"), 1'795'341'600u);
+  EXPECT_EQ(seconds("2026-11-22"), 1'795'341'600u - 10 * 3600);
   before == nullptr ? ::unsetenv("TZ") : ::setenv("TZ", old.c_str(), 1);
   ::tzset();
 }
@@ -46,6 +46,14 @@ TEST(When, TakesHowLongAgo) {
   EXPECT_EQ(seconds("2d"), 1'795'341'600u - 2 * 86'400);
   EXPECT_EQ(parse_when("500ms", kNow)->ns, kNow.ns - 500'000'000);
   EXPECT_EQ(seconds("900000d"), 0u) << "before any time is the beginning";
+}
+
+TEST(When, SinceIsNotLaterThanUntil) {
+  EXPECT_TRUE(in_order({}, {}));
+  EXPECT_TRUE(in_order(kNow, {}));
+  EXPECT_TRUE(in_order({}, kNow));
+  EXPECT_TRUE(in_order(kNow, kNow));
+  EXPECT_FALSE(in_order(WallTime{kNow.ns + 1}, kNow));
 }
 
 TEST(When, RefusesWhatIsNoTime) {

@@ -154,7 +154,7 @@ void add_choice(CLI::App* sub, KeptChoice& choice) {
   sub->add_option("--flow", choice.flow, "of this flow")->type_name("COMMUNITY_ID");
   sub->add_option("--filter", choice.filter, "what matches, see pcap-filter(7)")->type_name("EXPR");
   sub->add_option("--since", choice.since,
-                  "not older: 2026-11-22T10:00:00, with Z for UTC, or 10m, 1h, 2d ago")
+                  "not older: 2026-11-22T10:00:00, UTC or with +0100 behind it, or 10m, 1h, 2d ago")
       ->type_name("T");
   sub->add_option("--until", choice.until, "not newer")->type_name("T");
   add_retain(sub, choice.retain);
@@ -205,8 +205,9 @@ void add_alerts(CLI::App& app) {
   alerts->require_subcommand(0, 1);
   alerts->add_flag("--json", a.json, "for scripts");
   alerts
-      ->add_option("--since", a.since,
-                   "not older: 2026-11-22T10:00:00, with Z for UTC, or 10m, 1h, 2d ago")
+      ->add_option(
+          "--since", a.since,
+          "not older: 2026-11-22T10:00:00, UTC or with +0100 behind it, or 10m, 1h, 2d ago")
       ->type_name("T");
   alerts->add_option("--severity", a.severity, "as severe at least: 1 high to 3 low")
       ->type_name("N")

@@ -9,6 +9,7 @@
 #include "cli/kept_store.hpp"
 #include "cli/output_file.hpp"
 #include "cli/short_text.hpp"
+#include "cli/when.hpp"
 #include "decode/printable.hpp"
 #include "retain/capture_writer.hpp"
 #include "retain/kept_packets.hpp"
@@ -135,6 +136,8 @@ Exit run_pcap_export(const PcapExportArguments& arguments, Io& io) {
     return usage("give one of --alert, --flow and --filter", io, "pcap export");
   const auto period = period_of(choice.since, choice.until);
   if (!period) return usage(period.error().message(), io, "pcap export");
+  if (auto ordered = in_order(period->since, period->until); !ordered)
+    return usage(ordered.error().message(), io, "pcap export");
   std::optional<KeptFilter> filter;
   if (choice.filter) {
     auto compiled = KeptFilter::compile(*choice.filter, Services::load());

@@ -11,6 +11,7 @@
 #include "cli/filter_expression.hpp"
 #include "cli/kept_store.hpp"
 #include "cli/short_text.hpp"
+#include "cli/when.hpp"
 #include "decode/printable.hpp"
 #include "log/eve_json.hpp"
 
@@ -107,6 +108,8 @@ Exit run_pcap_list(const KeptChoice& choice, bool json, Io& io) {
     return usage("give one of --alert, --flow and --filter", io, "pcap list");
   const auto period = period_of(choice.since, choice.until);
   if (!period) return usage(period.error().message(), io, "pcap list");
+  if (auto ordered = in_order(period->since, period->until); !ordered)
+    return usage(ordered.error().message(), io, "pcap list");
   std::optional<FlowFilter> filter;
   if (choice.filter) {
     auto compiled = compile_flow_filter(*choice.filter, Services::load());

@@ -84,17 +84,15 @@ std::optional<WallTime> absolute(std::string_view text) {
   if ((scanner.take('T') || scanner.take(' ')) && !read_clock(scanner, tm, ns)) return std::nullopt;
   tm.tm_year -= 1900;
   tm.tm_mon -= 1;
-  tm.tm_isdst = -1;  // local time knows by itself
   const std::tm typed = tm;
-  std::int64_t seconds = 0;
-  if (scanner.at_end()) {
-    seconds = std::mktime(&tm);
-  } else {
-    const auto east = zone(scanner);
-    if (!east || !scanner.at_end()) return std::nullopt;
-    seconds = ::timegm(&tm) - *east;
+  std::int64_t east = 0;
+  if (!scanner.at_end()) {
+    const auto told = zone(scanner);
+    if (!told || !scanner.at_end()) return std::nullopt;
+    east = *told;
   }
-  // Both take the 31st of June for the 1st of July. A second 60 may lead to the next day.
+  const std::int64_t seconds = ::timegm(&tm) - east;
+  // It takes the 31st of June for the 1st of July. A second 60 may lead to the next day.
   const bool is_a_day = tm.tm_mon == typed.tm_mon && tm.tm_mday == typed.tm_mday;
   if ((!is_a_day && typed.tm_sec != 60) || typed.tm_mon < 0 || typed.tm_mon > 11 || seconds < 0)
     return std::nullopt;
@@ -121,10 +119,17 @@ Result<WallTime> parse_when(std::string_view text, WallTime now) {
   if (const auto time = absolute(text)) return *time;
   const auto ago_ms = milliseconds(text.starts_with('-') ? text.substr(1) : text);
   if (!ago_ms)
-    return Error{.action = "take \"" + printable(text) + "\" for a time",
-                 .reason = "2026-11-22T10:00:00, with Z for UTC, or how long ago: 10m, 1h, 2d"};
+    return Error{
+        .action = "take \"" + printable(text) + "\" for a time",
+        .reason = "2026-11-22T10:00:00, UTC or with +0100 behind it, or how long ago: 10m, 1h, 2d"};
   if (*ago_ms > now.ns / 1'000'000) return WallTime{};
   return WallTime{now.ns - *ago_ms * 1'000'000};
+}
+
+Result<void> in_order(const std::optional<WallTime>& since, const std::optional<WallTime>& until) {
+  if (!since || !until || *since <= *until) return {};
+  return Error{.action = "choose by time",
+               .reason = "--since is later than --until, and nothing is between them"};
 }
 
 }  // namespace nids
