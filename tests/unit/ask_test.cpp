@@ -93,6 +93,7 @@ TEST_F(Ask, AnAlertIsShownWithAllThatIsKnown) {
   alerts.id = 2;
   ASSERT_EQ(run_alerts_show(alerts, io), kOk);
   EXPECT_SAYS(out.str(), "land: sent from its own destination");
+  EXPECT_EQ(out.str().find("its own  "), std::string::npos) << "said of all packets already";
   EXPECT_SAYS(out.str(), "none, or they had to make room");
   EXPECT_EQ(out.str().find('\x1b'), std::string::npos);
   out.str("");
@@ -105,6 +106,49 @@ TEST_F(Ask, AnAlertIsShownWithAllThatIsKnown) {
   EXPECT_EQ(json["kept"]["segments"].size(), 2u);
   alerts.id = 3;
   EXPECT_EQ(run_alerts_show(alerts, io), kFailed);
+}
+
+TEST_F(Ask, AnAlertWhosePacketIsGoneSaysSo) {
+  kept.alerts = {{kept.alert(1, seven), std::nullopt}};
+  std::erase_if(kept.spans, [](const auto& one) { return one.first.first.sequence == 2; });
+  kept.files.erase(KeptDirectory::name_of(2));
+  std::filesystem::remove_all(kept.path);
+  std::filesystem::create_directories(kept.path);
+  kept.write();
+  alerts.id = 1;
+  ASSERT_EQ(run_alerts_show(alerts, io), kOk) << err.str();
+  EXPECT_SAYS(out.str(), "its own       not kept, or it had to make room for others\n");
+  EXPECT_SAYS(out.str(), ", in 1 segment\n");
+}
+
+TEST_F(Ask, CountersThatWereNotReadYetAreNotCalledNone) {
+  KeptAlert early = kept.alert(3, seven);
+  early.record = R"({"alert": {}, "flow": {"flow_id": 7, "flow": {"pkts_toserver": 0,
+    "bytes_toserver": 0, "pkts_toclient": 0, "bytes_toclient": 0, "state": "new", "age": 0}}})";
+  kept.alerts = {{early, std::nullopt}};
+  kept.write_index();
+  alerts.id = 3;
+  ASSERT_EQ(run_alerts_show(alerts, io), kOk) << err.str();
+  EXPECT_SAYS(out.str(), "not read yet");
+  for (const char* part : {"0 packets", "0 bytes", "0 s", "new"})
+    EXPECT_EQ(out.str().find(part), std::string::npos) << out.str();
+  alerts.json = true;
+  out.str("");
+  ASSERT_EQ(run_alerts_show(alerts, io), kOk);
+  EXPECT_EQ(Json::parse(out.str())["flow"]["flow"]["pkts_toserver"], 0);
+}
+
+TEST_F(Ask, WhatWasFoundIsSaidOnce) {
+  KeptAlert land = kept.alert(3, {});
+  land.signature_id = 2001;
+  land.record = R"({"alert": {"alert": {"context": {"observed":
+    "sent from its own destination, address and port"}}}, "flow": null})";
+  kept.alerts = {{land, std::nullopt}};
+  kept.write_index();
+  alerts.id = 3;
+  ASSERT_EQ(run_alerts_show(alerts, io), kOk) << err.str();
+  EXPECT_SAYS(out.str(), "land: sent from its own destination");
+  EXPECT_EQ(out.str().find("observed"), std::string::npos) << out.str();
 }
 
 TEST_F(Ask, ARecordThatIsNestedWithoutEndIsNotFollowed) {

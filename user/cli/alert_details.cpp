@@ -130,8 +130,10 @@ void add_alert(Lines& lines, const KeptAlert& alert, const Json& eve) {
   lines.add("interface", text_at(eve, {"in_iface"}));
   lines.add("direction", text_at(eve, {"direction"}));
   lines.add("community", printable(alert.flow.community_id));
-  lines.add("finding", finding_text(alert.signature_id));
-  lines.add("observed", text_at(eve, {"alert", "context", "observed"}));
+  const std::string finding = finding_text(alert.signature_id);
+  const std::string observed = text_at(eve, {"alert", "context", "observed"});
+  lines.add("finding", finding);
+  if (!finding.ends_with(": " + observed)) lines.add("observed", observed);
   lines.add("expected", text_at(eve, {"alert", "context", "expected"}));
   lines.add("threshold", text_at(eve, {"alert", "context", "threshold"}));
 }
@@ -142,8 +144,13 @@ void add_flow(Lines& lines, const Json& flow) {
     const std::string sent = text_at(flow, {"flow", packets});
     return sent.empty() ? "" : sent + " packets, " + text_at(flow, {"flow", bytes}) + " bytes";
   };
-  lines.title("flow, at that moment");
+  lines.title("flow, as last read, up to a second before");
   lines.add("id", text_at(flow, {"flow_id"}));
+  if (text_at(flow, {"flow", "pkts_toserver"}) == "0" &&
+      text_at(flow, {"flow", "pkts_toclient"}) == "0") {
+    lines.add("counters", "not read yet from the kernel's table");
+    return;
+  }
   std::string state = text_at(flow, {"flow", "state"});
   if (const std::string tcp = text_at(flow, {"tcp", "state"}); !tcp.empty())
     state += ", TCP " + tcp;
@@ -167,6 +174,8 @@ void add_packets(Lines& lines, const IndexedAlert& alert, const AlertPackets& pa
     lines.add("its own", "number " + std::to_string(alert.place->number) + " of " +
                              alert.place->segment.file() + ", at byte " +
                              std::to_string(alert.place->offset));
+  else if (packets.packets != 0)
+    lines.add("its own", "not kept, or it had to make room for others");
   if (packets.packets != 0)
     lines.add("of its flow", count_text(packets.packets, "packet") + ", " +
                                  count_text(packets.bytes, "byte") + ", in " +
