@@ -289,6 +289,20 @@ TEST(Summary, SaysWhatWasLeftOut) {
   EXPECT_EQ(stats_json(report).at("retained").at("not_analysed"), 2);
 }
 
+TEST(Summary, SaysWhatWasDeletedOfThatWhichWasKept) {
+  StatsReport report = classes_report();
+  report.agent_counters.retained = {3899, 400'000};
+  EXPECT_EQ(summary_text(report).find("deleted"), std::string::npos);
+  report.agent_counters.deleted_by_policy = {0, 4096};  // a file of an earlier run
+  EXPECT_NE(
+      summary_text(report).find("\ndeleted 4096 bytes by the budget, earlier runs' included\n"),
+      std::string::npos);
+  report.agent_counters.deleted_by_policy = {3186, 300'000};
+  const std::string text = summary_text(report);
+  EXPECT_NE(text.find("\nkept    3899 packets, 400000 bytes; "), std::string::npos) << text;
+  EXPECT_NE(text.find("\ndeleted 3186 packets, 300000 bytes by the budget, "), std::string::npos);
+}
+
 TEST(Summary, SaysThatRetentionIsOff) {
   StatsReport report = classes_report();
   EXPECT_NE(summary_text(report).find("kept    0 packets"), std::string::npos);

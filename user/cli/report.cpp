@@ -88,6 +88,15 @@ std::string retained_text(const StatsReport& report) {
                      not_kept_by_policy(report), report.keeps_packets ? "" : "; retention off");
 }
 
+// May be more than was kept: of files of earlier runs, too, whose packets nobody has counted.
+std::string deleted_text(const nids_agent_counters& a) {
+  const nids_sum& deleted = a.deleted_by_policy;
+  if (deleted.packets == 0 && deleted.bytes == 0) return {};
+  return fmt::format("deleted {}{} by the budget, earlier runs' included\n",
+                     deleted.packets == 0 ? "" : counted(deleted.packets, "packet") + ", ",
+                     counted(deleted.bytes, "byte"));
+}
+
 std::string left_out_text(const nids_agent_counters& a) {
   if (a.not_analysed.packets == 0) return {};
   return fmt::format("left    {}, {} out of the analysis by --filter or --count\n",
@@ -100,7 +109,7 @@ std::string kept_text(const StatsReport& report) {
   const auto* by = a.alerts_by_severity;
   return fmt::format("alerts  {} (severity 1: {}, 2: {}, 3: {}), {} suppressed\n",
                      by[1] + by[2] + by[3], by[1], by[2], by[3], a.alerts_suppressed) +
-         retained_text(report) + left_out_text(a);
+         retained_text(report) + deleted_text(a) + left_out_text(a);
 }
 
 // Records that nobody took and nobody will.
