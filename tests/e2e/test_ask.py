@@ -92,6 +92,15 @@ class Ask(SinkCase):
                          lab.tshark_fields(old, "frame.time_epoch", "udp.srcport"))
         self.assertEqual(lab.read_pcap(old), lab.tshark_pcap(new))
 
+    def test_an_export_without_packets_is_a_capture_file(self):
+        self.kept(1)
+        for form in ("pcapng", "pcap"):
+            path, done = self.export("--filter", "tcp", "--format", form, name=f"none.{form}")
+            self.assertIn("0 packets, ", done.stderr)
+            self.assertEqual(self.ask("pcap", "summary", path).stdout, "")
+            self.assertEqual(json.loads(self.ask("replay", "--json", path).stdout)["packets"], 0)
+            self.assertEqual(lab.tshark_pcap(path), [])
+
     def test_a_pipe_may_take_all_or_only_the_beginning(self):
         self.kept()
         command = self.lab.command("pcap", "export", "--filter", "udp", "-o", "-")

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // `pcap export` over a directory of kept packets.
+#include <pcap/pcap.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <csignal>
 
 #include "cli/output_file.hpp"
+#include "kernel/handle.hpp"
 #include "support/ask_case.hpp"
 
 namespace nids {
@@ -170,6 +172,20 @@ TEST_F(Export, AReaderThatHasGoneIsNoFailure) {
   ::close(ends[1]);
   EXPECT_EQ(code, kOk);
   EXPECT_EQ(err.str(), "");
+}
+
+TEST_F(Export, AFileWithoutPacketsIsOneThatLibpcapTakes) {
+  choice.filter = "udp";
+  for (const char* format : {"pcapng", "pcap"}) {
+    ASSERT_EQ(run_export(format), kOk) << err.str();
+    char why[PCAP_ERRBUF_SIZE] = "";
+    const Handle<pcap_t, pcap_close> pcap(pcap_open_offline(file.c_str(), why));
+    ASSERT_TRUE(pcap) << format << ": " << why;
+    pcap_pkthdr* header = nullptr;
+    const u_char* data = nullptr;
+    EXPECT_EQ(pcap_next_ex(pcap.get(), &header, &data), PCAP_ERROR_BREAK) << format;
+    EXPECT_EQ(pcap_datalink(pcap.get()), DLT_EN10MB);
+  }
 }
 
 TEST_F(Export, PcapHasOneLinkTypeAndSaysSo) {

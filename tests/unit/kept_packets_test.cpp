@@ -206,6 +206,19 @@ TEST(CaptureWriter, PcapKeepsNanosecondsAndTakesOneLinkType) {
   EXPECT_NE(result.error().message().find("--format pcapng"), std::string::npos);
 }
 
+TEST(CaptureWriter, PcapEndsIn2106AndSaysSo) {
+  const auto added = [](CaptureFormat format, std::uint64_t seconds) {
+    CaptureWriter writer(format, [](auto) { return Result<void>{}; });
+    const pcapng::PacketBlock packet{.time = {seconds * 1'000'000'000}};
+    return writer.add(packet, {.name = "eth0"});
+  };
+  EXPECT_TRUE(added(CaptureFormat::kPcap, 0xffff'ffff));
+  EXPECT_TRUE(added(CaptureFormat::kPcapng, 0x1'0000'0000));
+  const auto refused = added(CaptureFormat::kPcap, 0x1'0000'0000);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message().find("--format pcapng"), std::string::npos);
+}
+
 TEST(CaptureWriter, AFileWithoutPacketsIsOneAllTheSame) {
   EXPECT_EQ(written(CaptureFormat::kPcap, {}).size(), 24u);
   const pcapng::Bytes file = written(CaptureFormat::kPcapng, {});

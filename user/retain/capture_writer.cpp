@@ -2,6 +2,7 @@
 #include "retain/capture_writer.hpp"
 
 #include <array>
+#include <cstdint>
 
 namespace nids {
 namespace {
@@ -60,7 +61,12 @@ Result<void> CaptureWriter::add_pcap(const pcapng::PacketBlock& packet,
                            " and " + std::to_string(interface.link_type) +
                            ", and a pcap file has one",
                  .hint = "--format pcapng"};
-  append(buffer_, std::array{static_cast<std::uint32_t>(packet.time.ns / 1'000'000'000),
+  const std::uint64_t seconds = packet.time.ns / 1'000'000'000;
+  if (seconds > UINT32_MAX)
+    return Error{.action = "write pcap",
+                 .reason = "a packet is of 2106 or later, and pcap has no such times",
+                 .hint = "--format pcapng"};
+  append(buffer_, std::array{static_cast<std::uint32_t>(seconds),
                              static_cast<std::uint32_t>(packet.time.ns % 1'000'000'000),
                              static_cast<std::uint32_t>(packet.data.size()), packet.original_len});
   buffer_.insert(buffer_.end(), packet.data.begin(), packet.data.end());
@@ -86,7 +92,12 @@ Result<void> CaptureWriter::flush() {
 }
 
 Result<void> CaptureWriter::finish() {
-  if (!has_begun_) begin(kEthernet);
+  if (!has_begun_) {
+    begin(kEthernet);
+    // libpcap takes no pcapng without an interface.
+    if (format_ == CaptureFormat::kPcapng)
+      pcapng::append_interface(buffer_, {.name = {}, .link_type = kEthernet});
+  }
   return buffer_.empty() ? Result<void>() : flush();
 }
 

@@ -27,8 +27,8 @@ class CaptureWriter {
   CaptureWriter(CaptureFormat format, Sink sink);
 
   // Comments and directions are kept in pcapng, whose interfaces of one name and link type become
-  // one; pcap has neither, but times to the nanosecond too. An error: the sink's, or a second link
-  // type in pcap.
+  // one; pcap has neither, but times to the nanosecond too. An error: the sink's, or what pcap has
+  // no room for: a second link type, a time of 2106 or later.
   Result<void> add(const pcapng::PacketBlock& packet, const pcapng::Interface& interface);
   // What is left, and the head of a file without packets. Once, at the end.
   Result<void> finish();
