@@ -155,6 +155,38 @@ TEST_F(Export, APlaceThatIsAPipeIsWrittenToAsItIs) {
   ::close(reading);
 }
 
+TEST_F(Export, APipeThatSomebodyElseHasMadeGetsNothing) {
+  ASSERT_EQ(::mkfifo(file.c_str(), 0666), 0);
+  if (::chown(file.c_str(), 12'345, 12'345) != 0) GTEST_SKIP() << "only root gives files away";
+  choice.alert = 1;
+  EXPECT_EQ(run_export(), kFailed) << "and does not wait for a reader";
+  EXPECT_SAYS(err.str(), "it is a pipe of another user's");
+}
+
+TEST_F(Export, APathIsLookedUpOnce) {
+  const std::string folder = kept.path + "/folder";
+  std::filesystem::create_directories(folder);
+  auto output = OutputFile::create(folder + "/out");
+  ASSERT_TRUE(output);
+  ASSERT_TRUE(output->write(std::as_bytes(std::span("packets"))));
+  std::filesystem::rename(folder, kept.path + "/moved");
+  std::filesystem::create_directories(kept.path + "/elsewhere");
+  std::filesystem::create_directory_symlink("elsewhere", folder);
+  ASSERT_TRUE(output->keep());
+  EXPECT_EQ(std::filesystem::file_size(kept.path + "/moved/out"), 8u);
+  EXPECT_TRUE(std::filesystem::is_empty(kept.path + "/elsewhere"));
+}
+
+TEST_F(Export, ADirectoryIsNoPlaceForAFile) {
+  choice.alert = 1;
+  for (const char* name : {"/", "/.", "", "/absent/"}) {
+    err.str("");
+    EXPECT_EQ(run_pcap_export({.choice = choice, .output = kept.path + name}, io), kFailed);
+    EXPECT_SAYS(err.str(),
+                name == std::string_view("/absent/") ? "No such file" : "Is a directory");
+  }
+}
+
 TEST_F(Export, AReaderThatHasGoneIsNoFailure) {
   std::signal(SIGPIPE, SIG_IGN);
   int ends[2]{};

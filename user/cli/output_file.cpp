@@ -21,17 +21,28 @@ Error cannot_write(const std::string& path, int error) {
   return {.action = "write " + (path == "-" ? "to standard output" : path), .error_number = error};
 }
 
-// "directory/.name.PID-N.part", in the directory of the place itself: a rename then does it.
-std::string beside(const std::string& path, int attempt) {
-  const std::size_t slash = path.rfind('/');
-  const std::size_t name = slash == path.npos ? 0 : slash + 1;
-  return path.substr(0, name) + "." + path.substr(name).substr(0, 200) + "." +
-         std::to_string(getpid()) + "-" + std::to_string(attempt) + ".part";
+// ".name.PID-N.part", in the directory of the place itself: a rename then does it.
+std::string beside(const std::string& name, int attempt) {
+  return "." + name.substr(0, 200) + "." + std::to_string(getpid()) + "-" +
+         std::to_string(attempt) + ".part";
 }
 
-std::string directory_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == path.npos ? "." : path.substr(0, slash + 1);
+// A path of what is open, whatever else has come to stand in its place since.
+std::string link_to(const Fd& fd) { return "/proc/self/fd/" + std::to_string(fd.get()); }
+
+// What is neither a file nor to be one. The maker of a pipe reads what is written to it: one that
+// waits in a directory of all, under a name that root may give, would get his packets.
+Result<void> may_be_written(const std::string& path, const struct stat& status) {
+  if (S_ISLNK(status.st_mode))
+    return Error{.action = "write " + path,
+                 .reason = "it is a symbolic link",
+                 .hint = "name the file that it points to; - is standard output"};
+  if (S_ISFIFO(status.st_mode) && status.st_uid != geteuid() && status.st_uid != 0)
+    return Error{
+        .action = "write " + path,
+        .reason = "it is a pipe of another user's, of uid " + std::to_string(status.st_uid),
+        .hint = "-o - > " + path + " writes there all the same"};
+  return {};
 }
 
 }  // namespace
@@ -42,24 +53,41 @@ Result<OutputFile> OutputFile::create(const std::string& path) {
     if (!fd) return cannot_write(path, errno);
     return OutputFile(std::move(fd), path, Kind::kAsItIs);
   }
+  const std::size_t slash = path.rfind('/');
+  const std::string name = path.substr(slash == path.npos ? 0 : slash + 1);
+  const std::string folder = slash == path.npos ? "." : path.substr(0, slash + 1);
+  Fd directory{open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+  if (!directory) return cannot_write(path, errno);
+  if (name.empty()) return cannot_write(path, EISDIR);
+  const Fd there{openat(directory.get(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC)};
+  if (!there && errno != ENOENT) return cannot_write(path, errno);
   struct stat status {};
-  const bool is_there = lstat(path.c_str(), &status) == 0;
-  if (is_there && S_ISLNK(status.st_mode))
-    return Error{.action = "write " + path,
-                 .reason = "it is a symbolic link",
-                 .hint = "name the file that it points to; - is standard output"};
-  if (is_there && !S_ISREG(status.st_mode)) {
-    Fd fd{open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY)};
+  if (there && fstat(there.get(), &status) != 0) return cannot_write(path, errno);
+  if (there && !S_ISREG(status.st_mode)) {
+    if (auto allowed = may_be_written(path, status); !allowed) return allowed.error();
+    Fd fd{open(link_to(there).c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY)};
     if (!fd) return cannot_write(path, errno);
     return OutputFile(std::move(fd), path, Kind::kAsItIs);
   }
-  Fd nameless{open(directory_of(path).c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600)};
-  if (nameless) return OutputFile(std::move(nameless), path, Kind::kNameless);
+  return to_be_placed(std::move(directory), name, path);
+}
+
+Result<OutputFile> OutputFile::to_be_placed(Fd directory, const std::string& name,
+                                            const std::string& path) {
+  Fd nameless{openat(directory.get(), ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600)};
+  OutputFile output(std::move(nameless), path, Kind::kNameless);
+  output.directory_ = std::move(directory);
+  output.name_ = name;
+  if (output.fd_) return output;
+  output.kind_ = Kind::kNamed;
   for (int attempt = 0;; ++attempt) {
-    const std::string temporary = beside(path, attempt);
+    const std::string temporary = beside(name, attempt);
     constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY;
-    Fd fd{open(temporary.c_str(), kFlags, 0600)};
-    if (fd) return OutputFile(std::move(fd), path, Kind::kNamed, temporary);
+    output.fd_ = Fd{openat(output.directory_.get(), temporary.c_str(), kFlags, 0600)};
+    if (output.fd_) {
+      output.temporary_ = temporary;
+      return output;
+    }
     if (errno != EEXIST || attempt == kMostAttempts) return cannot_write(path, errno);
   }
 }
@@ -67,6 +95,8 @@ Result<OutputFile> OutputFile::create(const std::string& path) {
 OutputFile::OutputFile(OutputFile&& other) noexcept
     : fd_(std::move(other.fd_)),
       path_(std::move(other.path_)),
+      directory_(std::move(other.directory_)),
+      name_(std::move(other.name_)),
       kind_(other.kind_),
       temporary_(std::exchange(other.temporary_, {})),
       is_unwanted_(other.is_unwanted_),
@@ -84,8 +114,10 @@ OutputFile::Keeper::~Keeper() {
   if (pid > 0) waitpid(pid, nullptr, 0);
 }
 
-OutputFile::~OutputFile() {
-  if (!temporary_.empty()) unlink(temporary_.c_str());
+OutputFile::~OutputFile() { remove_temporary(); }
+
+void OutputFile::remove_temporary() {
+  if (!temporary_.empty()) unlinkat(directory_.get(), temporary_.c_str(), 0);
 }
 
 Result<void> OutputFile::write(std::span<const std::byte> bytes) {
@@ -103,10 +135,10 @@ Result<void> OutputFile::write(std::span<const std::byte> bytes) {
 
 // What has none gets a name beside its place: only a rename replaces what stands there.
 Result<void> OutputFile::name() {
-  const std::string self = "/proc/self/fd/" + std::to_string(fd_.get());
   for (int attempt = 0; temporary_.empty(); ++attempt) {
-    const std::string temporary = beside(path_, attempt);
-    if (linkat(AT_FDCWD, self.c_str(), AT_FDCWD, temporary.c_str(), AT_SYMLINK_FOLLOW) == 0)
+    const std::string temporary = beside(name_, attempt);
+    if (linkat(AT_FDCWD, link_to(fd_).c_str(), directory_.get(), temporary.c_str(),
+               AT_SYMLINK_FOLLOW) == 0)
       temporary_ = temporary;
     else if (errno != EEXIST || attempt == kMostAttempts)
       return cannot_write(path_, errno);
@@ -125,7 +157,8 @@ Result<void> OutputFile::place() {
   if (auto named = name(); !named) return named;
   // Some file systems tell only now that there was no room.
   if (close(fd_.release()) != 0) return cannot_write(path_, errno);
-  if (rename(temporary_.c_str(), path_.c_str()) != 0) return cannot_write(path_, errno);
+  if (renameat(directory_.get(), temporary_.c_str(), directory_.get(), name_.c_str()) != 0)
+    return cannot_write(path_, errno);
   temporary_.clear();
   return {};
 }
@@ -145,6 +178,7 @@ Result<void> OutputFile::lend_rights() {
   keeper_.link = std::move(ours);
   keeper_.pid = pid;
   temporary_.clear();  // the child's to remove
+  directory_ = Fd{};
   return {};
 }
 
@@ -156,7 +190,7 @@ void OutputFile::be_keeper(Fd link) {
     error = placed ? 0 : placed.error().error_number;
     send(link.get(), &error, sizeof(error), MSG_NOSIGNAL);
   }
-  if (!temporary_.empty()) unlink(temporary_.c_str());
+  remove_temporary();
   _exit(0);  // nothing else here is its own
 }
 

@@ -15,8 +15,9 @@ class OutputFile {
  public:
   // "-" is standard output. A regular file is made beside its place, without a name where the file
   // system can do that, so that not even a kill leaves anything. It has rights for its owner only,
-  // and takes its place in keep(); what stood there until then stays as it was. Pipes and devices
-  // are written to as they are. Links are refused.
+  // and takes its place in keep(); what stood there until then stays as it was. The path is looked
+  // up once, here. Pipes and devices are written to as they are: a pipe of this user's or root's is
+  // waited for until somebody reads it, one of anybody else's is refused. So are links.
   static Result<OutputFile> create(const std::string& path);
   OutputFile(OutputFile&& other) noexcept;
   OutputFile& operator=(OutputFile&&) = delete;
@@ -35,11 +36,14 @@ class OutputFile {
 
  private:
   enum class Kind { kAsItIs, kNameless, kNamed };
-  OutputFile(Fd fd, std::string path, Kind kind, std::string temporary = {})
-      : fd_(std::move(fd)), path_(std::move(path)), kind_(kind), temporary_(std::move(temporary)) {}
+  OutputFile(Fd fd, std::string path, Kind kind)
+      : fd_(std::move(fd)), path_(std::move(path)), kind_(kind) {}
+  static Result<OutputFile> to_be_placed(Fd directory, const std::string& name,
+                                         const std::string& path);
   Result<void> name();
   Result<void> place();
   Result<void> ask_keeper();
+  void remove_temporary();
   [[noreturn]] void be_keeper(Fd link);
 
   // The child; it ends with its link.
@@ -53,9 +57,11 @@ class OutputFile {
   };
 
   Fd fd_;
-  std::string path_;
+  std::string path_;  // for messages
+  Fd directory_;      // in which its place is
+  std::string name_;  // of its place
   Kind kind_;
-  std::string temporary_;  // empty: there is no name that would have to go
+  std::string temporary_;  // beside it; empty: there is no name that would have to go
   bool is_unwanted_ = false;
   Keeper keeper_;
 };
