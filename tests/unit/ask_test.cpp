@@ -2,6 +2,7 @@
 // `alerts`, `pcap list` and `pcap summary` over a directory of kept packets.
 #include <sys/wait.h>
 
+#include "cli/short_text.hpp"
 #include "support/ask_case.hpp"
 
 namespace nids {
@@ -47,6 +48,56 @@ TEST_F(Ask, TheTableFitsItsTerminal) {
     EXPECT_EQ(out.str().find("1:flow7=") != std::string::npos, width == 160);
     EXPECT_SAYS(out.str(), "10.0.0.2:40007");
   }
+}
+
+TEST_F(Ask, TheLongestAddressesStandBelowEachOther) {
+  KeptFlow longest = KeptDirectory::flow(9, 50'009);
+  longest.ends = sample_ends("192.168.100.200", 50'009, "192.168.100.201", 53'413);
+  KeptFlow ipv6 = KeptDirectory::flow(10);
+  ipv6.ends.ip_version = 6;
+  for (std::uint8_t& byte : ipv6.ends.client) byte = 0xfd;
+  for (std::uint8_t& byte : ipv6.ends.server) byte = 0xfe;
+  kept.add(3, longest, 6);
+  kept.add(3, ipv6, 7);
+  kept.alerts.push_back({kept.alert(3, longest), std::nullopt});
+  kept.alerts.push_back({kept.alert(4, ipv6), std::nullopt});
+  kept.alerts.back().alert.signature = "IPv6 with a routing header of type 0";
+  kept.alerts.back().alert.time.ns -= 2 * 365 * 86'400'000'000'000;
+  std::filesystem::remove(kept.path + "/" + Index::kFile);
+  kept.write();
+  for (const std::size_t width : {80, 100, 110, 120, 160, 300}) {
+    for (const bool is_list : {true, false}) {
+      out.str("");
+      io.width = width;
+      ASSERT_EQ(is_list ? run_pcap_list(choice, false, io) : run_alerts_list(alerts, io), kOk);
+      std::istringstream lines(out.str());
+      std::string header;
+      std::getline(lines, header);
+      const std::size_t server = header.find("SERVER");
+      for (std::string line; std::getline(lines, line) && line.find("UTC") == line.npos;) {
+        EXPECT_LE(columns_of(line), width) << line;
+        if (line.find("fdfd") == line.npos) {
+          EXPECT_EQ(line[server - 1], ' ') << out.str();
+          EXPECT_NE(line[server], ' ') << out.str();
+        }
+      }
+      EXPECT_TRUE(width < 300 || out.str().find("\u2026") == std::string::npos) << out.str();
+      EXPECT_SAYS(out.str(), "192.168.100.200:50009 ");
+      EXPECT_SAYS(out.str(), "192.168.100.201:53413 ");
+    }
+    EXPECT_SAYS(out.str(), "2024-11-22 10:00");
+  }
+}
+
+TEST_F(Ask, AFlowHasTheColourOfItsWorstAlert) {
+  kept.alerts.push_back({kept.alert(3, eight), std::nullopt});
+  kept.alerts.back().alert.severity = 3;
+  kept.write_index();
+  io.colour = true;
+  ASSERT_EQ(run_pcap_list(choice, false, io), kOk);
+  EXPECT_SAYS(out.str(), "\n\x1b[33m");  // severity 2
+  EXPECT_SAYS(out.str(), "\n\x1b[2m");   // 3
+  EXPECT_EQ(out.str().find("\x1b[31m"), std::string::npos);
 }
 
 TEST_F(Ask, AlertsAreListedWithTheirPlace) {

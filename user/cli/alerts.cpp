@@ -15,6 +15,7 @@
 #include "cli/filter_expression.hpp"
 #include "cli/kept_store.hpp"
 #include "cli/short_text.hpp"
+#include "cli/wall_clock.hpp"
 #include "decode/printable.hpp"
 #include "log/alert_line.hpp"
 
@@ -26,11 +27,6 @@ using Json = nlohmann::ordered_json;
 constexpr std::size_t kNarrow = 110;  // columns, below which what is long is left out
 constexpr int kPoll_ms = 250;
 constexpr int kMostTroubles = 40;  // looks in a row that find no index that can be read
-
-const char* colour_of(int severity) {
-  if (severity <= 1) return "\x1b[31m";
-  return severity == 2 ? "\x1b[33m" : "\x1b[2m";
-}
 
 struct Question {
   AlertQuery query;
@@ -95,11 +91,12 @@ Result<void> print_table(const Question& question, const KeptStore& store, Io& i
   TextTable table({{.header = "ID", .is_right = true},
                    {.header = "TIME"},
                    {.header = "SEV", .is_right = true},
-                   {.header = "KEPT", .is_right = true},
-                   {.header = "CLIENT", .widest = is_narrow ? 18u : 47u},
-                   {.header = "SERVER", .widest = is_narrow ? 18u : 47u},
-                   {.header = "CLASS", .least_width = kNarrow},
-                   {.header = "SIGNATURE"}});
+                   {.header = "KEPT", .is_right = true, .sacrifice = 2},
+                   {.header = "CLIENT", .is_address = true},
+                   {.header = "SERVER", .is_address = true},
+                   {.header = "CLASS", .least_width = kNarrow, .sacrifice = 1},
+                   {.header = "SIGNATURE", .may_end_at = 20}});
+  const WallTime now = wall_now();
   KeptCounts counts(store.index);
   std::uint64_t alerts = 0;
   Result<void> counted;
@@ -110,19 +107,22 @@ Result<void> print_table(const Question& question, const KeptStore& store, Io& i
       return false;
     }
     const KeptAlert& alert = one.alert;
-    table.add({std::to_string(alert.id), moment_text(alert.time, is_narrow),
+    table.add({std::to_string(alert.id),
+               is_narrow ? short_moment_text(alert.time, now) : moment_text(alert.time),
                std::to_string(alert.severity), *kept == 0 ? "-" : short_count(*kept),
                client_text(alert.flow.ends), server_text(alert.flow.ends),
                alert.flow.class_name.empty() ? "-" : printable(alert.flow.class_name),
                signature_text(alert, is_narrow)},
-              colour_of(alert.severity));
+              severity_colour(alert.severity));
     ++alerts;
     return true;
   });
   if (!asked) return asked;
   if (!counted) return counted;
-  io.out << table.text(io.width, io.colour) << grouped(alerts)
-         << (alerts == 1 ? " alert" : " alerts") << ", times in UTC; KEPT: packets of its flow\n";
+  const std::string text = table.text(io.width, io.colour);
+  const bool has_kept = text.substr(0, text.find('\n')).find(" KEPT ") != text.npos;
+  io.out << text << grouped(alerts) << (alerts == 1 ? " alert" : " alerts") << ", times in UTC"
+         << (has_kept ? "; KEPT: packets of its flow\n" : "\n");
   return {};
 }
 

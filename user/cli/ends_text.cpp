@@ -33,13 +33,21 @@ std::string protocol_text(const Ends& ends) {
   return text;
 }
 
-std::string moment_text(WallTime time, bool is_short) {
+std::string moment_text(WallTime time) {
   std::string text = eve_timestamp(time);
   const std::size_t date = text.find('T');
   if (date == text.npos) return text;
   text[date] = ' ';
   text.resize(std::min(text.size(), date + 9));
-  return is_short ? text.substr(date - 5) : text;
+  return text;
+}
+
+std::string short_moment_text(WallTime time, WallTime now) {
+  const std::string text = moment_text(time);
+  const std::size_t year = text.find('-');
+  if (year == text.npos) return text;
+  const bool is_this_year = moment_text(now).starts_with(text.substr(0, year + 1));
+  return is_this_year ? text.substr(year + 1) : text.substr(0, text.rfind(':'));
 }
 
 }  // namespace nids

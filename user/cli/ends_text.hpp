@@ -16,7 +16,9 @@ std::string server_text(const Ends& ends);
 // "tcp", "icmp6", "-"
 std::string protocol_text(const Ends& ends);
 
-// "2026-11-22 10:00:00", UTC; without the year where `is_short`.
-std::string moment_text(WallTime time, bool is_short);
+// "2026-11-22 10:00:00", UTC.
+std::string moment_text(WallTime time);
+// The same in few columns: "11-22 10:00:00" in the year of `now`, else "2025-11-22 10:00".
+std::string short_moment_text(WallTime time, WallTime now);
 
 }  // namespace nids

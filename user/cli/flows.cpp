@@ -23,6 +23,7 @@
 #include "cli/readings.hpp"
 #include "cli/resolver.hpp"
 #include "cli/totals.hpp"
+#include "cli/wall_clock.hpp"
 #include "decode/printable.hpp"
 #include "kernel/flow_maps.hpp"
 #include "log/flow_json.hpp"
@@ -40,13 +41,6 @@ struct Answer {
   std::uint64_t total = 0;
   std::vector<Json> flows;
 };
-
-WallTime wall_now() {
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  return {static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
-          static_cast<std::uint64_t>(now.tv_nsec)};
-}
 
 // Lines of an agent's control socket.
 class Conversation {

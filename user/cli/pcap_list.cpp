@@ -11,6 +11,7 @@
 #include "cli/filter_expression.hpp"
 #include "cli/kept_store.hpp"
 #include "cli/short_text.hpp"
+#include "cli/wall_clock.hpp"
 #include "cli/when.hpp"
 #include "decode/printable.hpp"
 #include "log/eve_json.hpp"
@@ -22,12 +23,12 @@ using Json = nlohmann::ordered_json;
 using FlowKey = std::pair<std::uint64_t, std::string>;  // id and community_id
 
 constexpr std::size_t kNarrow = 110;  // columns, below which what is long is left out
-constexpr const char* kRed = "\x1b[31m";
 
 struct KeptFlowRow {
   KeptFlow flow;
   WallTime first, last;
   std::uint64_t packets = 0, bytes = 0, alerts = 0;
+  int severity = 0;  // the highest of its alerts, which is the lowest number; 0: it has none
 
   void add(const FlowSpan& span) {
     if (packets == 0 || span.first < first) first = span.first;
@@ -35,6 +36,10 @@ struct KeptFlowRow {
     packets += span.offsets.size();
     bytes += span.bytes;
     if (flow.class_name.empty()) flow.class_name = span.flow.class_name;
+  }
+  void add(const KeptAlert& alert) {
+    severity = alerts == 0 ? alert.severity : std::min<int>(severity, alert.severity);
+    ++alerts;
   }
 };
 
@@ -52,7 +57,7 @@ Result<std::vector<KeptFlowRow>> collect(const Index& index, const SpanQuery& qu
   if (!asked) return asked.error();
   auto alerts = index.alerts({}, [&](const IndexedAlert& one) {
     const auto row = flows.find({one.alert.flow.id, one.alert.flow.community_id});
-    if (row != flows.end()) ++row->second.alerts;
+    if (row != flows.end()) row->second.add(one.alert);
     return true;
   });
   if (!alerts) return alerts.error();
@@ -79,23 +84,25 @@ Json json_of(const KeptFlowRow& row) {
 void print_table(const std::vector<KeptFlowRow>& rows, Io& io) {
   const bool is_narrow = io.width != 0 && io.width < kNarrow;
   TextTable table({{.header = "START"},
-                   {.header = "TIME", .is_right = true},
+                   {.header = "TIME", .is_right = true, .sacrifice = 3},
                    {.header = "PRO"},
-                   {.header = "CLIENT", .widest = is_narrow ? 18u : 47u},
-                   {.header = "SERVER", .widest = is_narrow ? 18u : 47u},
+                   {.header = "CLIENT", .is_address = true},
+                   {.header = "SERVER", .is_address = true},
                    {.header = "PKT", .is_right = true},
-                   {.header = "BYT", .is_right = true},
-                   {.header = "CLASS"},
-                   {.header = "ALERTS", .is_right = true, .least_width = 80},
+                   {.header = "BYT", .is_right = true, .sacrifice = 2},
+                   {.header = "CLASS", .may_end_at = 5},
+                   {.header = "ALERTS", .is_right = true, .least_width = 80, .sacrifice = 1},
                    {.header = "COMMUNITY_ID", .least_width = 120}});
+  const WallTime now = wall_now();
   for (const KeptFlowRow& row : rows)
-    table.add({moment_text(row.first, is_narrow), short_age(row.last.ns - row.first.ns),
-               protocol_text(row.flow.ends), client_text(row.flow.ends), server_text(row.flow.ends),
-               short_count(row.packets), short_bytes(row.bytes),
-               row.flow.class_name.empty() ? "-" : printable(row.flow.class_name),
-               short_count(row.alerts),
-               row.flow.community_id.empty() ? "-" : printable(row.flow.community_id)},
-              row.alerts != 0 ? kRed : "");
+    table.add(
+        {is_narrow ? short_moment_text(row.first, now) : moment_text(row.first),
+         short_age(row.last.ns - row.first.ns), protocol_text(row.flow.ends),
+         client_text(row.flow.ends), server_text(row.flow.ends), short_count(row.packets),
+         short_bytes(row.bytes), row.flow.class_name.empty() ? "-" : printable(row.flow.class_name),
+         short_count(row.alerts),
+         row.flow.community_id.empty() ? "-" : printable(row.flow.community_id)},
+        row.alerts != 0 ? severity_colour(row.severity) : "");
   io.out << table.text(io.width, io.colour) << grouped(rows.size())
          << (rows.size() == 1 ? " flow" : " flows") << ", times in UTC\n";
 }
