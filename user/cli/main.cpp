@@ -147,16 +147,16 @@ void add_retain(CLI::App* sub, std::optional<std::string>& directory) {
       ->type_name("DIR");
 }
 
-void add_choice(CLI::App* sub, KeptChoice& choice) {
+void add_choice(CLI::App* sub, KeptChoice& choice, const char* filter_help) {
   sub->add_option("--alert", choice.alert, "of this alert's flow")
       ->type_name("ID")
       ->check(alert_id());
   sub->add_option("--flow", choice.flow, "of this flow")->type_name("COMMUNITY_ID");
-  sub->add_option("--filter", choice.filter, "what matches, see pcap-filter(7)")->type_name("EXPR");
+  sub->add_option("--filter", choice.filter, filter_help)->type_name("EXPR");
   sub->add_option("--since", choice.since,
                   "not older: 2026-11-22T10:00:00, UTC or with +0100 behind it, or 10m, 1h, 2d ago")
       ->type_name("T");
-  sub->add_option("--until", choice.until, "not newer")->type_name("T");
+  sub->add_option("--until", choice.until, "not newer; not before --since")->type_name("T");
   add_retain(sub, choice.retain);
 }
 
@@ -165,7 +165,7 @@ void add_pcap_list(CLI::App* pcap) {
   static bool json = false;
   auto* sub = pcap->add_subcommand("list", "a line a flow of which packets are kept, oldest first");
   sub->add_flag("--json", json, "for scripts");
-  add_choice(sub, choice);
+  add_choice(sub, choice, "flows by VLAN, protocol, addresses and ports: pcap-filter(7)");
   sub->callback([] { g_command = [](Io& io) { return run_pcap_list(choice, json, io); }; });
 }
 
@@ -173,7 +173,7 @@ void add_pcap_export(CLI::App* pcap) {
   static PcapExportArguments a;
   auto* sub = pcap->add_subcommand("export", "kept packets as a capture file, by their times");
   sub->footer("One of --alert, --flow and --filter says which.");
-  add_choice(sub, a.choice);
+  add_choice(sub, a.choice, "packets by all that they hold: pcap-filter(7)");
   sub->add_option("--format", a.format, "pcapng (with comments and interfaces), or pcap")
       ->check(CLI::IsMember({"pcapng", "pcap"}));
   sub->add_option("-o,--output", a.output, "written whole or not at all; - is standard output")
@@ -189,6 +189,7 @@ void add_pcap(CLI::App& app) {
   pcap->require_subcommand(1);
   add_pcap_list(pcap);
   auto* sub = pcap->add_subcommand("summary", "a line a packet of a capture file");
+  sub->footer("Comments are shown of pcapng files that are neither compressed nor standard input.");
   sub->add_option("FILE", file, "capture file; - is standard input")->required();
   sub->add_option("--config", config, "configuration file")->type_name("FILE");
   sub->callback([] { g_command = [](Io& io) { return run_pcap_summary(file, config, io); }; });

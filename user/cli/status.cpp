@@ -6,6 +6,7 @@
 #include <ostream>
 
 #include "cli/command.hpp"
+#include "cli/ends_text.hpp"
 #include "cli/readings.hpp"
 #include "cli/wrapped.hpp"
 #include "config/config.hpp"
@@ -90,7 +91,7 @@ std::string store_text(const nids_agent_counters& a) {
   std::string text = fmt::format("  packets  {} of {} used, index {}\n", about(a.store_bytes),
                                  size_text(a.store_budget_bytes), about(a.store_index_bytes));
   if (a.store_oldest_wall_ns != 0)
-    text += fmt::format("  oldest   {}\n", eve_timestamp(WallTime{a.store_oldest_wall_ns}));
+    text += fmt::format("  oldest   {} UTC\n", moment_text(WallTime{a.store_oldest_wall_ns}));
   return text;
 }
 
@@ -111,11 +112,11 @@ nlohmann::ordered_json status_json(const Status& status) {
 
 std::string status_text(const Status& status, std::size_t width) {
   constexpr std::size_t kTextColumn = 11;
-  std::string text = fmt::format("{}  {} mode, egress {}\n  reason   {}\n  since    {}\n",
+  std::string text = fmt::format("{}  {} mode, egress {}\n  reason   {}\n  since    {} UTC\n",
                                  printable(status.report.interface), status.report.mode,
                                  status.egress ? "watched" : "not watched",
                                  wrapped(printable(status.reason), kTextColumn, width),
-                                 eve_timestamp(WallTime{status.report.since_ns}));
+                                 moment_text(WallTime{status.report.since_ns}));
   text += status.report.agent ? fmt::format("  agent    process {}\n", status.agent_pid)
                               : std::string("  agent    not running\n");
   text += fmt::format("  budget   {} flow slots, {}\n", status.report.slots,

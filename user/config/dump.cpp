@@ -130,9 +130,11 @@ void dump_retain(const Config::Retain& retain, Writer& w) {
   w.flag("enabled", retain.enabled);
   w.comment("Where; empty: /var/lib/nids-xdp/pcap, below NIDS_XDP_ROOT where that is set.");
   w.key("directory", basic_string(retain.directory));
-  w.comment("Size of all files of this agent together; beyond it the oldest goes.");
+  w.comment(
+      "Size of all files of this agent together; beyond it what is worth least goes first: old");
+  w.comment("files before new ones, and files without alerts before those with severe ones.");
   w.key("budget", size_value(retain.budget_bytes));
-  w.comment("Size of one file, at most the budget.");
+  w.comment("Size of one file; at most an eighth of the budget is used.");
   w.key("segment", size_value(retain.segment_bytes));
   w.comment("Percent of the disk that stays free; below it nothing is kept. 0: no floor.");
   w.number("min_free_percent", retain.min_free_percent);
