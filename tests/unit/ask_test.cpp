@@ -89,6 +89,15 @@ TEST_F(Ask, TheLongestAddressesStandBelowEachOther) {
   }
 }
 
+TEST_F(Ask, WhereNothingIsFoundTheDirectoryIsNamed) {
+  choice.filter = "udp";
+  ASSERT_EQ(run_pcap_list(choice, false, io), kOk);
+  EXPECT_SAYS(out.str(), "0 flows of those in " + kept.path + ", ");
+  alerts.class_list = "telnet";
+  ASSERT_EQ(run_alerts_list(alerts, io), kOk);
+  EXPECT_SAYS(out.str(), "0 alerts of those in " + kept.path + ", ");
+}
+
 TEST_F(Ask, AFlowHasTheColourOfItsWorstAlert) {
   kept.alerts.push_back({kept.alert(3, eight), std::nullopt});
   kept.alerts.back().alert.severity = 3;
@@ -231,6 +240,27 @@ TEST_F(Ask, WithoutRetainTheConfiguredDirectoryIsAsked) {
   io.paths.config = config;
   alerts.retain.reset();
   EXPECT_EQ(listed_alerts().size(), 2u);
+}
+
+TEST_F(Ask, AFileThatIsNamedSaysWhichDirectoryUnlessRetainDoes) {
+  const std::string config = kept.path + "/c.toml";
+  std::ofstream(config) << "[retain]\ndirectory = \"" << kept.path << "\"\n";
+  alerts.retain.reset();
+  alerts.config = config;
+  EXPECT_EQ(listed_alerts().size(), 2u);
+  alerts.json = false;
+  alerts.id = 1;
+  ASSERT_EQ(run_alerts_show(alerts, io), kOk);
+  EXPECT_SAYS(out.str(), "export --alert 1 --retain " + kept.path + " -o") << "it works by itself";
+  choice = {.alert = 1, .retain = {}, .config = config};
+  EXPECT_EQ(list().size(), 1u);
+  EXPECT_EQ(run_export(), kOk) << err.str();
+  alerts.retain = kept.path + "/absent";
+  EXPECT_EQ(run_alerts_list(alerts, io), kFailed);
+  alerts.retain.reset();
+  alerts.config = kept.path + "/absent.toml";
+  EXPECT_EQ(run_alerts_list(alerts, io), kFailed);
+  EXPECT_SAYS(err.str(), "absent.toml");
 }
 
 TEST_F(Ask, SummaryShowsWhatPeopleWroteBesideAPacket) {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "cli/alert_details.hpp"
+#include "cli/asked_directory.hpp"
 #include "cli/columns.hpp"
 #include "cli/command.hpp"
 #include "cli/ends_text.hpp"
@@ -27,6 +28,7 @@ using Json = nlohmann::ordered_json;
 constexpr std::size_t kNarrow = 110;  // columns, below which what is long is left out
 constexpr int kPoll_ms = 250;
 constexpr int kMostTroubles = 40;  // looks in a row that find no index that can be read
+constexpr std::size_t kMaxPath = 4096;
 
 struct Question {
   AlertQuery query;
@@ -121,8 +123,9 @@ Result<void> print_table(const Question& question, const KeptStore& store, Io& i
   if (!counted) return counted;
   const std::string text = table.text(io.width, io.colour);
   const bool has_kept = text.substr(0, text.find('\n')).find(" KEPT ") != text.npos;
-  io.out << text << grouped(alerts) << (alerts == 1 ? " alert" : " alerts") << ", times in UTC"
-         << (has_kept ? "; KEPT: packets of its flow\n" : "\n");
+  io.out << text << grouped(alerts) << (alerts == 1 ? " alert" : " alerts")
+         << (alerts == 0 ? " of those in " + printable(store.directory, kMaxPath) : "")
+         << ", times in UTC" << (has_kept ? "; KEPT: packets of its flow\n" : "\n");
   return {};
 }
 
@@ -213,7 +216,9 @@ Exit run_alerts_list(const AlertsArguments& arguments, Io& io) {
   fail_to_write_without_a_signal();
   const auto question = question_of(arguments);
   if (!question) return usage(question.error().message(), io, "alerts");
-  const auto store = open_kept_store(arguments.retain, io);
+  auto retain = arguments.retain;
+  if (!take_directory(arguments.config, retain, io)) return kFailed;
+  const auto store = open_kept_store(retain, io);
   if (!store) return kFailed;
   const auto printed =
       arguments.json ? print_json(*question, *store, io) : print_table(*question, *store, io);
@@ -222,12 +227,14 @@ Exit run_alerts_list(const AlertsArguments& arguments, Io& io) {
 
 Exit run_alerts_show(const AlertsArguments& arguments, Io& io) {
   fail_to_write_without_a_signal();
-  const auto store = open_kept_store(arguments.retain, io);
+  auto retain = arguments.retain;
+  if (!take_directory(arguments.config, retain, io)) return kFailed;
+  const auto store = open_kept_store(retain, io);
   if (!store) return kFailed;
   const auto alert = alert_by_id(store->index, arguments.id);
   if (!alert) return fail(alert.error(), io);
   if (!*alert) return fail(no_such_alert(arguments.id), io);
-  const auto packets = packets_of(*store, **alert, arguments.retain);
+  const auto packets = packets_of(*store, **alert, retain);
   if (!packets) return fail(packets.error(), io);
   if (arguments.json)
     io.out << alert_details_json(**alert, *packets).dump(2) << '\n';
@@ -240,7 +247,9 @@ Exit run_alerts_follow(const AlertsArguments& arguments, Io& io) {
   fail_to_write_without_a_signal();
   auto question = question_of(arguments);
   if (!question) return usage(question.error().message(), io, "alerts");
-  auto store = open_kept_store(arguments.retain, io);
+  auto retain = arguments.retain;
+  if (!take_directory(arguments.config, retain, io)) return kFailed;
+  auto store = open_kept_store(retain, io);
   if (!store) return kFailed;
   g_is_over = 0;
   end_at_signals();

@@ -89,6 +89,7 @@ struct KeptChoice {
   std::optional<std::string> filter;   // pcap-filter expression
   std::optional<std::string> since, until;
   std::optional<std::string> retain;  // the directory
+  std::optional<std::string> config;  // the file that says which, where `retain` does not
 };
 Exit run_pcap_list(const KeptChoice&, bool json, Io&);
 
@@ -104,7 +105,7 @@ struct AlertsArguments {
   std::uint64_t id = 0;  // of the one to show
   bool json = false;
   int severity = 3;  // the lowest that is wanted
-  std::optional<std::string> since, class_list, filter, retain;
+  std::optional<std::string> since, class_list, filter, retain, config;
 };
 Exit run_alerts_list(const AlertsArguments&, Io&);
 Exit run_alerts_show(const AlertsArguments&, Io&);

@@ -147,6 +147,12 @@ void add_retain(CLI::App* sub, std::optional<std::string>& directory) {
       ->type_name("DIR");
 }
 
+void add_config_of_attach(CLI::App* sub, std::optional<std::string>& config) {
+  sub->add_option("--config", config,
+                  "the file that attach was given; it says where packets are kept")
+      ->type_name("FILE");
+}
+
 void add_choice(CLI::App* sub, KeptChoice& choice, const char* filter_help) {
   sub->add_option("--alert", choice.alert, "of this alert's flow")
       ->type_name("ID")
@@ -158,6 +164,7 @@ void add_choice(CLI::App* sub, KeptChoice& choice, const char* filter_help) {
       ->type_name("T");
   sub->add_option("--until", choice.until, "not newer; not before --since")->type_name("T");
   add_retain(sub, choice.retain);
+  add_config_of_attach(sub, choice.config);
 }
 
 void add_pcap_list(CLI::App* pcap) {
@@ -217,9 +224,10 @@ void add_alerts(CLI::App& app) {
       ->type_name("LIST");
   alerts
       ->add_option("--filter", a.filter,
-                   "only those whose flow a packet of would match, see pcap-filter(7)")
+                   "of flows by VLAN, protocol, addresses and ports: pcap-filter(7)")
       ->type_name("EXPR");
   add_retain(alerts, a.retain);
+  add_config_of_attach(alerts, a.config);
   alerts->add_subcommand("list", "a line an alert, oldest first")->callback([] {
     run_alerts = run_alerts_list;
   });

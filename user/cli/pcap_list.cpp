@@ -5,6 +5,7 @@
 #include <ostream>
 #include <utility>
 
+#include "cli/asked_directory.hpp"
 #include "cli/columns.hpp"
 #include "cli/command.hpp"
 #include "cli/ends_text.hpp"
@@ -22,6 +23,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 using FlowKey = std::pair<std::uint64_t, std::string>;  // id and community_id
 
+constexpr std::size_t kMaxPath = 4096;
 constexpr std::size_t kNarrow = 110;  // columns, below which what is long is left out
 
 struct KeptFlowRow {
@@ -81,7 +83,7 @@ Json json_of(const KeptFlowRow& row) {
   return json;
 }
 
-void print_table(const std::vector<KeptFlowRow>& rows, Io& io) {
+void print_table(const std::vector<KeptFlowRow>& rows, const std::string& directory, Io& io) {
   const bool is_narrow = io.width != 0 && io.width < kNarrow;
   TextTable table({{.header = "START"},
                    {.header = "TIME", .is_right = true, .sacrifice = 3},
@@ -104,7 +106,9 @@ void print_table(const std::vector<KeptFlowRow>& rows, Io& io) {
          row.flow.community_id.empty() ? "-" : printable(row.flow.community_id)},
         row.alerts != 0 ? severity_colour(row.severity) : "");
   io.out << table.text(io.width, io.colour) << grouped(rows.size())
-         << (rows.size() == 1 ? " flow" : " flows") << ", times in UTC\n";
+         << (rows.size() == 1 ? " flow" : " flows")
+         << (rows.empty() ? " of those in " + printable(directory, kMaxPath) : "")
+         << ", times in UTC\n";
 }
 
 }  // namespace
@@ -123,7 +127,9 @@ Exit run_pcap_list(const KeptChoice& choice, bool json, Io& io) {
     if (!compiled) return usage(compiled.error().message(), io, "pcap list");
     filter = std::move(*compiled);
   }
-  const auto store = open_kept_store(choice.retain, io);
+  auto retain = choice.retain;
+  if (!take_directory(choice.config, retain, io)) return kFailed;
+  const auto store = open_kept_store(retain, io);
   if (!store) return kFailed;
   SpanQuery query{.community_id = choice.flow.value_or(""),
                   .flow_id = {},
@@ -139,7 +145,7 @@ Exit run_pcap_list(const KeptChoice& choice, bool json, Io& io) {
   const auto rows = collect(store->index, query, filter);
   if (!rows) return fail(rows.error(), io);
   if (!json) {
-    print_table(*rows, io);
+    print_table(*rows, store->directory, io);
     return kOk;
   }
   Json array = Json::array();
