@@ -148,7 +148,7 @@ void add_flow(Lines& lines, const Json& flow) {
   lines.add("id", text_at(flow, {"flow_id"}));
   if (text_at(flow, {"flow", "pkts_toserver"}) == "0" &&
       text_at(flow, {"flow", "pkts_toclient"}) == "0") {
-    lines.add("counters", "not read yet from the kernel's table");
+    lines.add("counters", "not read yet from the flow table");
     return;
   }
   std::string state = text_at(flow, {"flow", "state"});

@@ -41,7 +41,7 @@ Result<void> may_be_written(const std::string& path, const struct stat& status) 
     return Error{
         .action = "write " + path,
         .reason = "it is a pipe of another user's, of uid " + std::to_string(status.st_uid),
-        .hint = "-o - > " + path + " writes there all the same"};
+        .hint = "where it is yours and this runs by sudo: -o - > " + path};
   return {};
 }
 
