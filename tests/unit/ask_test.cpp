@@ -63,7 +63,7 @@ TEST_F(Ask, TheLongestAddressesStandBelowEachOther) {
   kept.alerts.push_back({kept.alert(4, ipv6), std::nullopt});
   kept.alerts.back().alert.signature = "IPv6 with a routing header of type 0";
   kept.alerts.back().alert.time.ns -= 2 * 365 * 86'400'000'000'000;
-  std::filesystem::remove(kept.path + "/" + Index::kFile);
+  std::filesystem::remove(kept.path + "/" + kIndexFile);
   kept.write();
   for (const std::size_t width : {80, 100, 110, 120, 160, 300}) {
     for (const bool is_list : {true, false}) {

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "cli/alert_details.hpp"
-#include "cli/asked_directory.hpp"
 #include "cli/columns.hpp"
 #include "cli/command.hpp"
 #include "cli/ends_text.hpp"
@@ -152,7 +151,7 @@ std::string quoted(const std::string& word) {
 }
 
 Result<AlertPackets> packets_of(const KeptStore& store, const IndexedAlert& alert,
-                                const std::optional<std::string>& retain) {
+                                const AlertsArguments& arguments) {
   AlertPackets packets;
   const auto kept = kept_of_flow(store.index, alert.alert.flow, [&](const FlowSpan& span) {
     packets.segments[span.segment] += span.offsets.size();
@@ -162,9 +161,10 @@ Result<AlertPackets> packets_of(const KeptStore& store, const IndexedAlert& aler
   packets.bytes = kept->bytes;
   packets.directory = store.directory;
   const std::string id = std::to_string(alert.alert.id);
+  const bool is_named = arguments.retain || arguments.config;
   packets.export_command = "nids-xdp pcap export --alert " + id +
-                           (retain ? " --retain " + quoted(*retain) : "") + " -o alert-" + id +
-                           ".pcapng";
+                           (is_named ? " --retain " + quoted(store.directory) : "") + " -o alert-" +
+                           id + ".pcapng";
   return packets;
 }
 
@@ -216,9 +216,7 @@ Exit run_alerts_list(const AlertsArguments& arguments, Io& io) {
   fail_to_write_without_a_signal();
   const auto question = question_of(arguments);
   if (!question) return usage(question.error().message(), io, "alerts");
-  auto retain = arguments.retain;
-  if (!take_directory(arguments.config, retain, io)) return kFailed;
-  const auto store = open_kept_store(retain, io);
+  const auto store = open_kept_store(arguments.retain, arguments.config, io);
   if (!store) return kFailed;
   const auto printed =
       arguments.json ? print_json(*question, *store, io) : print_table(*question, *store, io);
@@ -227,14 +225,12 @@ Exit run_alerts_list(const AlertsArguments& arguments, Io& io) {
 
 Exit run_alerts_show(const AlertsArguments& arguments, Io& io) {
   fail_to_write_without_a_signal();
-  auto retain = arguments.retain;
-  if (!take_directory(arguments.config, retain, io)) return kFailed;
-  const auto store = open_kept_store(retain, io);
+  const auto store = open_kept_store(arguments.retain, arguments.config, io);
   if (!store) return kFailed;
   const auto alert = alert_by_id(store->index, arguments.id);
   if (!alert) return fail(alert.error(), io);
   if (!*alert) return fail(no_such_alert(arguments.id), io);
-  const auto packets = packets_of(*store, **alert, retain);
+  const auto packets = packets_of(*store, **alert, arguments);
   if (!packets) return fail(packets.error(), io);
   if (arguments.json)
     io.out << alert_details_json(**alert, *packets).dump(2) << '\n';
@@ -247,9 +243,7 @@ Exit run_alerts_follow(const AlertsArguments& arguments, Io& io) {
   fail_to_write_without_a_signal();
   auto question = question_of(arguments);
   if (!question) return usage(question.error().message(), io, "alerts");
-  auto retain = arguments.retain;
-  if (!take_directory(arguments.config, retain, io)) return kFailed;
-  auto store = open_kept_store(retain, io);
+  auto store = open_kept_store(arguments.retain, arguments.config, io);
   if (!store) return kFailed;
   g_is_over = 0;
   end_at_signals();

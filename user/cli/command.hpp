@@ -99,7 +99,8 @@ struct PcapExportArguments {
   std::string output;  // "-" is standard output
 };
 Exit run_pcap_export(const PcapExportArguments&, Io&);
-Exit run_pcap_reindex(const std::optional<std::string>& retain, Io&);
+Exit run_pcap_reindex(const std::optional<std::string>& retain,
+                      const std::optional<std::string>& config, Io&);
 
 struct AlertsArguments {
   std::uint64_t id = 0;  // of the one to show

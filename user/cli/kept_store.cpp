@@ -10,6 +10,7 @@
 #include <ctime>
 
 #include "agent/privileges.hpp"
+#include "cli/wall_clock.hpp"
 #include "cli/when.hpp"
 #include "decode/printable.hpp"
 
@@ -17,7 +18,7 @@ namespace nids {
 namespace {
 
 constexpr const char* kNoDirectory =
-    "packets are kept by sudo nids-xdp attach; --retain DIR names another place";
+    "packets are kept by sudo nids-xdp attach; --retain DIR or --config FILE names another place";
 constexpr const char* kNoRight = "run it with sudo";
 
 Error cannot_ask(const std::string& directory, int error, const std::string& hint) {
@@ -46,15 +47,17 @@ std::uint64_t index_inode(int directory_fd) {
 
 }  // namespace
 
-std::optional<std::string> kept_directory(const std::optional<std::string>& retain, Io& io) {
+std::optional<std::string> kept_directory(const std::optional<std::string>& retain,
+                                          const std::optional<std::string>& file, Io& io) {
   if (retain) return retain;
-  const auto config = effective_config({}, io);
+  const auto config = effective_config(file, io);
   if (!config) return std::nullopt;
   return config->retain.directory.empty() ? io.paths.packets : config->retain.directory;
 }
 
-std::optional<KeptStore> open_kept_store(const std::optional<std::string>& retain, Io& io) {
-  const auto directory = kept_directory(retain, io);
+std::optional<KeptStore> open_kept_store(const std::optional<std::string>& retain,
+                                         const std::optional<std::string>& config, Io& io) {
+  const auto directory = kept_directory(retain, config, io);
   if (!directory) return std::nullopt;
   Fd fd{open(directory->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (!fd) {
@@ -122,10 +125,7 @@ Error no_such_alert(std::uint64_t id) {
 
 Result<Period> period_of(const std::optional<std::string>& since,
                          const std::optional<std::string>& until) {
-  timespec clock{};
-  clock_gettime(CLOCK_REALTIME, &clock);
-  const WallTime now{static_cast<std::uint64_t>(clock.tv_sec) * 1'000'000'000 +
-                     static_cast<std::uint64_t>(clock.tv_nsec)};
+  const WallTime now = wall_now();
   Period period;
   if (since) {
     auto time = parse_when(*since, now);

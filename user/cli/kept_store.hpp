@@ -15,9 +15,11 @@
 
 namespace nids {
 
-// What `--retain` says, else what the configuration in force does, else where an agent would keep
-// packets. Says what is wrong with the configuration, and returns nothing then.
-std::optional<std::string> kept_directory(const std::optional<std::string>& retain, Io&);
+// What `--retain` says, else what the configuration does, that of `--config` or the one in force,
+// else where an agent would keep packets. Says what is wrong with the configuration, and returns
+// nothing then.
+std::optional<std::string> kept_directory(const std::optional<std::string>& retain,
+                                          const std::optional<std::string>& config, Io&);
 
 struct KeptStore {
   std::string directory;
@@ -27,7 +29,8 @@ struct KeptStore {
 };
 // Becomes the directory's owner where this is root: what stands there is only as good as the agent
 // that wrote it. Says why there is none, and what to do, and returns nothing then.
-std::optional<KeptStore> open_kept_store(const std::optional<std::string>& retain, Io&);
+std::optional<KeptStore> open_kept_store(const std::optional<std::string>& retain,
+                                         const std::optional<std::string>& config, Io&);
 
 // Opens the index that was made anew since, if there is one.
 Result<void> follow_index(KeptStore& store);

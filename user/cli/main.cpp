@@ -203,7 +203,9 @@ void add_pcap(CLI::App& app) {
   add_pcap_export(pcap);
   auto* reindex = pcap->add_subcommand("reindex", "make the index of kept packets anew from them");
   add_retain(reindex, retain);
-  reindex->callback([] { g_command = [](Io& io) { return run_pcap_reindex(retain, io); }; });
+  add_config_of_attach(reindex, config);
+  reindex->callback(
+      [] { g_command = [](Io& io) { return run_pcap_reindex(retain, config, io); }; });
 }
 
 void add_alerts(CLI::App& app) {

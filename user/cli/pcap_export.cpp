@@ -4,7 +4,6 @@
 #include <ostream>
 #include <utility>
 
-#include "cli/asked_directory.hpp"
 #include "cli/command.hpp"
 #include "cli/kept_filter.hpp"
 #include "cli/kept_store.hpp"
@@ -148,14 +147,12 @@ Exit run_pcap_export(const PcapExportArguments& arguments, Io& io) {
   if (arguments.output == "-" && isatty(STDOUT_FILENO) != 0)
     return usage("packets are not written to a terminal: -o FILE, or | wireshark -k -i -", io,
                  "pcap export");
-  auto retain = choice.retain;
-  if (!take_directory(choice.config, retain, io)) return kFailed;
   auto output = OutputFile::create(arguments.output);
   if (!output) return fail(output.error(), io);
   if (output->is_terminal())
     return usage("packets are not written to a terminal", io, "pcap export");
   if (auto lent = output->lend_rights(); !lent) return fail(lent.error(), io);
-  const auto store = open_kept_store(retain, io);
+  const auto store = open_kept_store(choice.retain, choice.config, io);
   if (!store) return kFailed;
   auto parts = parts_of(*store, choice, *period);
   if (!parts) return fail(parts.error(), io);

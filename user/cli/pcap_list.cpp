@@ -5,7 +5,6 @@
 #include <ostream>
 #include <utility>
 
-#include "cli/asked_directory.hpp"
 #include "cli/columns.hpp"
 #include "cli/command.hpp"
 #include "cli/ends_text.hpp"
@@ -127,9 +126,7 @@ Exit run_pcap_list(const KeptChoice& choice, bool json, Io& io) {
     if (!compiled) return usage(compiled.error().message(), io, "pcap list");
     filter = std::move(*compiled);
   }
-  auto retain = choice.retain;
-  if (!take_directory(choice.config, retain, io)) return kFailed;
-  const auto store = open_kept_store(retain, io);
+  const auto store = open_kept_store(choice.retain, choice.config, io);
   if (!store) return kFailed;
   SpanQuery query{.community_id = choice.flow.value_or(""),
                   .flow_id = {},

@@ -14,9 +14,10 @@
 
 namespace nids {
 
-Exit run_pcap_reindex(const std::optional<std::string>& retain, Io& io) {
+Exit run_pcap_reindex(const std::optional<std::string>& retain,
+                      const std::optional<std::string>& config, Io& io) {
   fail_to_write_without_a_signal();
-  const auto directory = kept_directory(retain, io);
+  const auto directory = kept_directory(retain, config, io);
   if (!directory) return kFailed;
   const Fd fd{open(directory->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (!fd) return fail({.action = "open the directory " + *directory, .error_number = errno}, io);
@@ -31,7 +32,8 @@ Exit run_pcap_reindex(const std::optional<std::string>& retain, Io& io) {
   if (!io.is_quiet) {
     io.err << "nids-xdp: the index of " << printable(*directory, 4096)
            << " was made anew: " << grouped(made->packets) << " packets and "
-           << grouped(made->alerts) << " alerts in " << grouped(made->segments) << " segments\n";
+           << grouped(made->alerts) << " alerts in " << grouped(made->segments)
+           << (made->segments == 1 ? " segment\n" : " segments\n");
     if (made->cut_bytes != 0)
       io.err << "nids-xdp: " << grouped(made->cut_bytes)
              << " bytes of blocks that were not written to their end were cut off\n";
