@@ -120,8 +120,10 @@ class Replayed:
         self.code, self.err, self.out = done.returncode, done.stderr, done.stdout
         self.json = json.loads(done.stdout) if done.stdout else {}
         self.json.pop("wall_s", None)
+        # SQLite's shared memory holds numbers drawn at random.
         self.files = {str(file.relative_to(place)): file.read_bytes()
-                      for file in sorted(place.rglob("*")) if file.is_file()}
+                      for file in sorted(place.rglob("*"))
+                      if file.is_file() and file.suffix != ".sqlite-shm"}
         shutil.rmtree(place)
 
 
