@@ -12,6 +12,7 @@
 #include "decode/segment.hpp"
 #include "firstpass/twin.h"
 #include "log/eve_flow.hpp"
+#include "nids/sum.hpp"
 
 namespace nids {
 
@@ -34,16 +35,6 @@ auto timeouts(const Config::Flow& config) {
       std::chrono::seconds(config.icmp_seconds),
       std::chrono::seconds(config.other_seconds),
       FlowTable::Limits{}.timeout[std::size_t{kFlowPhases - 1}]};
-}
-
-void add(nids_sum& sum, const nids_sum& more) {
-  sum.packets += more.packets;
-  sum.bytes += more.bytes;
-}
-
-void count(nids_sum& sum, const Packet& packet) {
-  sum.packets += 1;
-  sum.bytes += packet.bytes.size();
 }
 
 }  // namespace
@@ -101,8 +92,8 @@ void Pipeline::packet(const Packet& packet, nids_agent_counters& counters) {
   counters.flows_evicted += flows_.evictions() - std::exchange(flow_evictions_, flows_.evictions());
 
   if (!is_selected(packet)) {
-    count(counters.not_analysed, packet);
-    count(counters.not_kept_by_policy, packet);
+    counters.not_analysed += one_packet(packet.bytes.size());
+    counters.not_kept_by_policy += one_packet(packet.bytes.size());
     return;
   }
 
@@ -160,7 +151,8 @@ std::optional<Evidence> Pipeline::retain(const Packet& packet, const std::vector
   if (verdict.is_to_be_told && sinks_.store) steer(packet, flow, counters);
   if (!sinks_.store) {
     const bool is_lost = sinks_.store_is_missing && selection_.max_kept != 0;
-    count(is_lost ? counters.not_kept_by_error : counters.not_kept_by_policy, packet);
+    (is_lost ? counters.not_kept_by_error : counters.not_kept_by_policy) +=
+        one_packet(packet.bytes.size());
     return std::nullopt;
   }
   // Packets of no flow have none in common that an alert could be about.
@@ -183,7 +175,7 @@ std::optional<Evidence> Pipeline::retain(const Packet& packet, const std::vector
 // Alerts can be asked for without their packet, too.
 void Pipeline::leave(const Packet& packet, const std::vector<Alert>& alerts, const Flow& flow,
                      nids_agent_counters& counters) {
-  count(counters.not_kept_by_policy, packet);
+  counters.not_kept_by_policy += one_packet(packet.bytes.size());
   if (alerts.empty()) return;
   const bool has_flow = (packet.headers.flags & NIDS_PACKET_IS_FLOW) != 0;
   sinks_.store->note(kept_alerts(alerts, has_flow ? &flow : nullptr), counters);
@@ -248,11 +240,10 @@ void Pipeline::watch(const FlowTables& tables, nids_agent_counters& counters) {
   tables_.try_emplace(tables.ifindex, Table{FlowReader(tables), counters});
   // Of an agent that died.
   const nids_sum held = std::exchange(counters.held, {});
-  add(counters.not_kept_by_policy, held);
+  counters.not_kept_by_policy += held;
   const nids_sum unwritten = std::exchange(counters.waiting, {});
-  counters.retained.packets -= unwritten.packets;
-  counters.retained.bytes -= unwritten.bytes;
-  add(counters.not_kept_by_error, unwritten);
+  counters.retained -= unwritten;
+  counters.not_kept_by_error += unwritten;
 }
 
 void Pipeline::scan(const TickClock& clock) {

@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdint>
 
+#include "nids/sum.hpp"
+
 namespace nids {
 namespace {
 
@@ -80,8 +82,7 @@ Result<void> CaptureWriter::add(const pcapng::PacketBlock& packet,
     add_pcapng(packet, interface);
   else if (auto added = add_pcap(packet, interface); !added)
     return added;
-  written_.packets += 1;
-  written_.bytes += packet.data.size();
+  written_ += one_packet(packet.data.size());
   return buffer_.size() < kPieceBytes ? Result<void>() : flush();
 }
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "nids/sum.hpp"
+
 namespace nids {
 
 Draft::Draft(SegmentName name, std::shared_ptr<SegmentFile> file, WallTime begun,
@@ -26,17 +28,16 @@ void Draft::count(const Entry& entry) {
   const auto own = std::ranges::find(chunk_.shares, entry.counters, &Share::counters);
   Share& share = own != chunk_.shares.end() ? *own : chunk_.shares.emplace_back();
   share.counters = entry.counters;
-  share.begin_waiting({1, entry.captured_bytes});
+  const nids_sum one = one_packet(entry.captured_bytes);
+  share.begin_waiting(one);
   if (of_interface_.size() <= entry.interface) of_interface_.resize(entry.interface + 1);
   OfInterface& interface = of_interface_[entry.interface];
   if (interface.kept++ == 0) {
     interface.counters = entry.counters;
     interface.lost_before = entry.counters->not_kept_by_overload.packets;
   }
-  for (nids_sum* sum : {&share.kept, &kept_}) {
-    sum->packets += 1;
-    sum->bytes += entry.captured_bytes;
-  }
+  share.kept += one;
+  kept_ += one;
 }
 
 PacketPlace Draft::add(const Entry& entry, const KeptFlow& flow, std::vector<KeptAlert> alerts) {

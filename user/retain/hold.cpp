@@ -3,6 +3,8 @@
 
 #include <random>
 
+#include "nids/sum.hpp"
+
 namespace nids {
 namespace {
 
@@ -11,11 +13,6 @@ namespace {
 // Flows are counted as if each packet were of its own: a bound that no choice of flows passes.
 constexpr std::uint64_t kPacketOverhead_bytes = 2 * sizeof(void*) + 16 + 16;
 constexpr std::uint64_t kFlowOverhead_bytes = 4 * sizeof(void*) + 16;
-
-void count(nids_sum& sum, std::uint64_t bytes) {
-  sum.packets += 1;
-  sum.bytes += bytes;
-}
 
 std::uint64_t distance(WallTime a, WallTime b) { return a.ns > b.ns ? a.ns - b.ns : b.ns - a.ns; }
 
@@ -45,7 +42,7 @@ void Hold::add(const Packet& packet, std::uint64_t flow_id, nids_agent_counters&
   expire(packet.time);
   const std::uint64_t cost = cost_of(packet);
   if (cost > limits_.budget_bytes) {
-    count(counters.not_kept_by_policy, packet.bytes.size());
+    counters.not_kept_by_policy += one_packet(packet.bytes.size());
     return;
   }
   while (used_bytes_ > limits_.budget_bytes - cost) drop_oldest();
@@ -57,7 +54,7 @@ void Hold::add(const Packet& packet, std::uint64_t flow_id, nids_agent_counters&
     queue->second.last = place;
   }
   used_bytes_ += cost;
-  count(counters.held, packet.bytes.size());
+  counters.held += one_packet(packet.bytes.size());
 }
 
 // Of the packets of a flow always the first one goes.
@@ -67,9 +64,7 @@ void Hold::take_out(Place place) {
     flows_.erase(queue);
   else
     queue->second.first = place->next;
-  nids_sum& held = place->counters->held;
-  held.packets -= 1;
-  held.bytes -= place->packet.bytes.size();
+  place->counters->held -= one_packet(place->packet.bytes.size());
   used_bytes_ -= cost_of(place->packet);
 }
 
@@ -86,7 +81,7 @@ void Hold::release(std::uint64_t flow_id, const Taker& take) {
 void Hold::drop_oldest() {
   const Place oldest = held_.begin();
   take_out(oldest);
-  count(oldest->counters->not_kept_by_policy, oldest->packet.bytes.size());
+  oldest->counters->not_kept_by_policy += one_packet(oldest->packet.bytes.size());
   held_.erase(oldest);
 }
 

@@ -10,6 +10,7 @@
 #include <iterator>
 #include <utility>
 
+#include "nids/sum.hpp"
 #include "retain/comments.hpp"
 #include "retain/disk_floor.hpp"
 #include "retain/draft.hpp"
@@ -24,16 +25,6 @@ constexpr std::uint64_t kRetryAfterNs = 1'000'000'000;
 constexpr std::uint64_t kSegmentShare = 8;  // of the budget, at least so many segments
 
 enum class Refusal { kNone, kPolicy, kError, kOverload };
-
-void count(nids_sum& sum, const nids_sum& more) {
-  sum.packets += more.packets;
-  sum.bytes += more.bytes;
-}
-
-void take_back(nids_sum& sum, const nids_sum& less) {
-  sum.packets -= less.packets;
-  sum.bytes -= less.bytes;
-}
 
 }  // namespace
 
@@ -292,9 +283,9 @@ void Store::State::lose(const LostChunk& chunk) {
   nids_sum all{};
   for (const Share& share : chunk.shares) {
     share.end_waiting();
-    take_back(share.counters->retained, share.kept);
-    count(share.counters->not_kept_by_error, share.kept);
-    count(all, share.kept);
+    share.counters->retained -= share.kept;
+    share.counters->not_kept_by_error += share.kept;
+    all += share.kept;
   }
   auto& draft = drafts[chunk.segment.severity & 3u];
   if (draft && draft->file() == chunk.file) {
@@ -327,7 +318,7 @@ void Store::State::learn(nids_agent_counters& counters) {
   for (const LostChunk& chunk : done.lost) lose(chunk);
   for (const Removal& gone : done.removed) {
     const nids_sum kept = shelf.remove(gone.name);
-    if (gone.was_there) count(gone.counters->deleted_by_policy, kept);
+    if (gone.was_there) gone.counters->deleted_by_policy += kept;
   }
   for (const Removal& left : done.not_removed) shelf.put_aside(left.name);
   if (done.has_written) is_degraded = false;
@@ -393,14 +384,13 @@ Result<Repaired> Store::start(const GoesOn& goes_on) {
 std::optional<PacketPlace> Store::keep(const Packet& packet, Facts facts,
                                        nids_agent_counters& counters) {
   State& store = *state_;
-  const nids_sum one{1, packet.bytes.size()};
+  const nids_sum one = one_packet(packet.bytes.size());
   store.number(facts.alerts);
   store.has_news = true;
   const auto refuse = [&](Refusal why) -> std::optional<PacketPlace> {
-    count(why == Refusal::kPolicy     ? counters.not_kept_by_policy
-          : why == Refusal::kOverload ? counters.not_kept_by_overload
-                                      : counters.not_kept_by_error,
-          one);
+    (why == Refusal::kPolicy     ? counters.not_kept_by_policy
+     : why == Refusal::kOverload ? counters.not_kept_by_overload
+                                 : counters.not_kept_by_error) += one;
     note(std::move(facts.alerts), counters);
     return std::nullopt;
   };
@@ -425,7 +415,7 @@ std::optional<PacketPlace> Store::keep(const Packet& packet, Facts facts,
   const bool is_new = !draft->has_span(facts.flow_id);
   KeptFlow flow = is_new && facts.flow ? facts.flow() : KeptFlow{};
   flow.id = facts.flow_id;
-  count(counters.retained, one);
+  counters.retained += one;
   return draft->add({store.block, packet.time, packet.bytes.size(), &counters, interface->second},
                     flow, std::move(facts.alerts));
 }
