@@ -25,6 +25,8 @@ class PacketDirectory(SinkCase):
         self.lab.wait_degraded("can't be kept")
         self.assertEqual(watch.stop(), 4, watch.err)
         self.assertRegex(watch.out, r"lost +.*disk")
+        self.assertRegex(watch.err, r"cannot write packets that are to be kept: No space left|"
+                                    r"cannot make a file for packets in .*: No space left")
         self.assertEqual(len(self.lab.alerts()), 900)
         self.check_whole_pcapng(stats, folder)
 
@@ -58,6 +60,7 @@ class PacketDirectory(SinkCase):
         self.assertGreater(stats["retained"]["lost_by_error"], 0, "a disk that fills is no policy")
         disk = os.statvfs(folder)
         self.assertGreaterEqual(disk.f_bavail, disk.f_blocks * 0.1)
+        self.assertEqual(watch.err.count("retain.min_free_percent"), 1, "why, and once")
         self.assertGreater(stats["retained"]["packets"], 0)
         self.assertEqual(watch.stop(), 4, watch.err)
         self.check_whole_pcapng(stats, folder)

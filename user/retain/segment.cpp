@@ -154,6 +154,7 @@ bool SegmentFile::append(std::span<const std::byte> blocks) {
     size_ += done;
     return true;
   }
+  error_ = errno;
   // Where not even that is possible, readers stop at the last whole block.
   if (::ftruncate(fd_, static_cast<off_t>(size_)) != 0) size_ += done;
   return false;

@@ -47,6 +47,7 @@ class SegmentFile {
   // False: the disk refused, and the file ends where it ended before.
   bool append(std::span<const std::byte> blocks);
   bool sync();
+  int error() const { return error_; }  // of the last append() that failed, errno
   std::uint64_t size() const { return size_; }
 
  private:
@@ -54,6 +55,7 @@ class SegmentFile {
 
   int fd_ = -1;
   std::uint64_t size_ = 0;
+  int error_ = 0;
 };
 
 }  // namespace nids

@@ -8,6 +8,8 @@
 #include <array>
 #include <cerrno>
 #include <iterator>
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include "nids/sum.hpp"
@@ -23,6 +25,9 @@ namespace {
 constexpr std::uint64_t kMaxSequence = 900'000'000'000'000;
 constexpr std::uint64_t kRetryAfterNs = 1'000'000'000;
 constexpr std::uint64_t kSegmentShare = 8;  // of the budget, at least so many segments
+
+constexpr std::string_view kTooFull =
+    "packets can't be kept: no more of the disk is free than retain.min_free_percent wants";
 
 enum class Refusal { kNone, kPolicy, kError, kOverload };
 
@@ -58,6 +63,7 @@ struct Store::State {
   bool has_no_index = false;     // it could not be opened
   bool index_is_behind = false;  // the writer says so
   std::vector<std::string> warnings;
+  std::set<std::string> warned;
   bool has_news = false;  // that the writer was not given yet
 
   // After a refusal the disk is left alone for a second of packet time.
@@ -73,6 +79,11 @@ struct Store::State {
     is_degraded = true;
     return Refusal::kError;
   }
+  // The same, with a reason for people, who hear it once.
+  Refusal hold(WallTime at, const std::string& why) {
+    if (warned.insert(why).second) warnings.push_back(why);
+    return hold(at);
+  }
 
   bool has_writer(WallTime at);
   bool takes(const IndexedAlert& alert);
@@ -87,7 +98,7 @@ struct Store::State {
   bool make_room(std::uint64_t needed, nids_agent_counters& counters);
   void remove_again(nids_agent_counters& counters);
   std::uint64_t unwritten_bytes() const;
-  bool create(std::optional<Draft>& draft, std::uint8_t severity);
+  Result<void> create(std::optional<Draft>& draft, std::uint8_t severity);
   Refusal prepare(std::optional<Draft>& draft, std::uint8_t severity,
                   nids_agent_counters& counters);
   void lose(const LostChunk& chunk);
@@ -112,8 +123,7 @@ bool Store::State::has_writer(WallTime at) {
     writer.emplace(std::move(*started));
     return true;
   }
-  if (!is_degraded) warnings.push_back(started.error().message());
-  hold(at);
+  hold(at, started.error().message());
   return false;
 }
 
@@ -238,7 +248,8 @@ std::uint64_t Store::State::unwritten_bytes() const {
   return bytes;
 }
 
-bool Store::State::create(std::optional<Draft>& draft, std::uint8_t severity) {
+Result<void> Store::State::create(std::optional<Draft>& draft, std::uint8_t severity) {
+  int error_number = 0;
   // Sequences continue after those found, so a collision means that someone else writes here too.
   for (int attempt = 0; attempt < 16; ++attempt) {
     SegmentName name = SegmentName::of(now, next_sequence++, severity);
@@ -246,11 +257,12 @@ bool Store::State::create(std::optional<Draft>& draft, std::uint8_t severity) {
     if (file) {
       draft.emplace(std::move(name), std::make_shared<SegmentFile>(std::move(*file)), now, header,
                     buffers);
-      return true;
+      return {};
     }
-    if (file.error().error_number != EEXIST) return false;
+    error_number = file.error().error_number;
+    if (error_number != EEXIST) break;
   }
-  return false;
+  return Error{.action = "make a file for packets in " + path, .error_number = error_number};
 }
 
 Refusal Store::State::prepare(std::optional<Draft>& draft, std::uint8_t severity,
@@ -268,10 +280,12 @@ Refusal Store::State::prepare(std::optional<Draft>& draft, std::uint8_t severity
     writer->write(has_piece ? draft->take_with_piece() : draft->take());
   }
   if (!floor.takes(index_bytes + (draft ? block.size() : alone), unwritten_bytes()))
-    return hold(now);
+    return hold(now, std::string(kTooFull));
   if (!make_room(draft ? block.size() : alone, counters)) return hold(now);
   if (!draft) {  // to make room it may have been completed
-    if (!make_room(alone, counters) || !create(draft, severity)) return hold(now);
+    if (!make_room(alone, counters)) return hold(now);
+    if (auto created = create(draft, severity); !created)
+      return hold(now, created.error().message());
     remove_again(counters);
   }
   refused_at.reset();

@@ -165,7 +165,10 @@ void Writer::Thread::run() {
 // False: it is not in the file, where nothing may follow then.
 bool Writer::Thread::append(Chunk& chunk) {
   const std::uint64_t before = chunk.file->size();
-  if (!broken_.contains(chunk.file.get()) && chunk.file->append(chunk.bytes)) return true;
+  if (!broken_.contains(chunk.file.get())) {
+    if (chunk.file->append(chunk.bytes)) return true;
+    warn({.action = "write packets that are to be kept", .error_number = chunk.file->error()});
+  }
   broken_.try_emplace(chunk.file.get(), before);
   return false;
 }
