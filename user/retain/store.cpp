@@ -411,7 +411,7 @@ std::optional<PacketPlace> Store::keep(const Packet& packet, Facts facts,
   const auto interface = store.interface_indexes.find(packet.ifindex);
   if (interface == store.interface_indexes.end()) return refuse(Refusal::kError);
   store.now = packet.time;
-  if (store.writer && store.writer->has_bad_news()) store.collect(counters);
+  if (store.writer && store.writer->has_urgent_news()) store.collect(counters);
   if (store.is_on_hold(store.now)) return refuse(Refusal::kError);
 
   auto& draft = store.drafts[facts.severity & 3u];

@@ -99,10 +99,10 @@ class Writer::Thread {
     has_work_.notify_one();
   }
 
-  bool has_bad_news() const { return has_bad_news_.load(std::memory_order_relaxed); }
+  bool has_urgent_news() const { return has_urgent_news_.load(std::memory_order_relaxed); }
   Done collect() {
     const std::lock_guard lock(mutex_);
-    has_bad_news_.store(false, std::memory_order_relaxed);
+    has_urgent_news_.store(false, std::memory_order_relaxed);
     Done now{.is_index_behind = done_.is_index_behind, .index_bytes = done_.index_bytes};
     return std::exchange(done_, std::move(now));
   }
@@ -132,7 +132,7 @@ class Writer::Thread {
   std::map<SegmentFile*, std::uint64_t> broken_;  // a write failed: nothing may follow; its end
   std::set<std::string> warned_;
 
-  std::atomic<bool> has_bad_news_ = false;
+  std::atomic<bool> has_urgent_news_ = false;
   mutable std::mutex mutex_;  // of all below
   std::condition_variable has_work_;
   mutable std::condition_variable is_done_;
@@ -192,7 +192,7 @@ void Writer::Thread::operator()(Chunk& chunk) {
     done_.has_written = true;
     return;
   }
-  has_bad_news_.store(true, std::memory_order_relaxed);
+  has_urgent_news_.store(true, std::memory_order_relaxed);
   done_.lost.push_back(
       {std::move(chunk.file), std::move(chunk.segment), bytes - left, std::move(chunk.shares)});
 }
@@ -216,7 +216,7 @@ void Writer::Thread::operator()(Removal& removal) {
           .error_number = errno,
           .hint = "it stays, and counts"});
   const std::lock_guard lock(mutex_);
-  if (!is_gone) has_bad_news_.store(true, std::memory_order_relaxed);
+  has_urgent_news_.store(true, std::memory_order_relaxed);
   (is_gone ? done_.removed : done_.not_removed).push_back(std::move(removal));
 }
 
@@ -282,7 +282,7 @@ void Writer::note(IndexedAlert alert) { thread_->tell(std::move(alert)); }
 void Writer::commit() { thread_->tell(Commit{}); }
 void Writer::end() { thread_->tell(Commit{.is_last = true}); }
 void Writer::wait() const { thread_->wait(); }
-bool Writer::has_bad_news() const { return thread_->has_bad_news(); }
+bool Writer::has_urgent_news() const { return thread_->has_urgent_news(); }
 Writer::Done Writer::collect() { return thread_->collect(); }
 
 }  // namespace nids

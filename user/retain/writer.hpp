@@ -104,7 +104,7 @@ class Writer {
   void commit();                  // what was told so far is to be found in the index
   void end();                     // the same for the last time
   void wait() const;              // until all that was told is done
-  bool has_bad_news() const;      // collect() would tell of something that failed
+  bool has_urgent_news() const;   // what failed or is gone: before a kill it should be counted
   Done collect();
 
  private:
