@@ -20,6 +20,17 @@ inline nids_sum& operator-=(nids_sum& sum, const nids_sum& less) {
   return sum;
 }
 
+// Of a sum that two threads change; each of its two numbers by itself.
+inline void add_atomically(nids_sum& sum, const nids_sum& more) {
+  __atomic_fetch_add(&sum.packets, more.packets, __ATOMIC_RELAXED);
+  __atomic_fetch_add(&sum.bytes, more.bytes, __ATOMIC_RELAXED);
+}
+
+inline void take_atomically(nids_sum& sum, const nids_sum& less) {
+  __atomic_fetch_sub(&sum.packets, less.packets, __ATOMIC_RELAXED);
+  __atomic_fetch_sub(&sum.bytes, less.bytes, __ATOMIC_RELAXED);
+}
+
 inline nids_sum one_packet(std::uint64_t bytes) { return {1, bytes}; }
 
 }  // namespace nids

@@ -73,6 +73,12 @@ std::optional<SegmentName> Shelf::take_least(std::uint64_t now) {
   return name;
 }
 
+nids_sum Shelf::held(const SegmentName& name) const {
+  if (const auto taken = taken_.find(name); taken != taken_.end()) return taken->second.sum;
+  const auto aside = aside_.find(name);
+  return aside == aside_.end() ? nids_sum{} : aside->second.sum;
+}
+
 nids_sum Shelf::remove(const SegmentName& name) {
   if (const auto taken = taken_.extract(name)) return taken.mapped().sum;
   const auto aside = aside_.extract(name);

@@ -34,6 +34,7 @@ class Shelf {
   // that no clock that steps makes an old one young. `now`: the number of the next segment.
   // It no longer counts, and remove() or put_aside() has to follow.
   std::optional<SegmentName> take_least(std::uint64_t now);
+  nids_sum held(const SegmentName& name) const;  // of one that was taken or put aside
   nids_sum remove(const SegmentName& name);  // returns what it held; nothing where it is not known
   void put_aside(const SegmentName& name);   // it stays and counts, and is not taken again
   std::vector<SegmentName> aside() const;

@@ -96,6 +96,7 @@ struct Store::State {
   void wait(nids_agent_counters& counters);
   void complete(std::optional<Draft>& draft);
   bool make_room(std::uint64_t needed, nids_agent_counters& counters);
+  void remove(SegmentName name, nids_agent_counters& counters);
   void remove_again(nids_agent_counters& counters);
   std::uint64_t unwritten_bytes() const;
   Result<void> create(std::optional<Draft>& draft, std::uint8_t severity);
@@ -221,7 +222,7 @@ void Store::State::complete(std::optional<Draft>& draft) {
 bool Store::State::make_room(std::uint64_t needed, nids_agent_counters& counters) {
   while (total_bytes() + needed > limits.budget_bytes) {
     if (auto least = shelf.take_least(next_sequence)) {
-      writer->remove({std::move(*least), &counters});
+      remove(std::move(*least), counters);
       continue;
     }
     const auto largest = std::ranges::max_element(
@@ -235,10 +236,15 @@ bool Store::State::make_room(std::uint64_t needed, nids_agent_counters& counters
   return true;
 }
 
+void Store::State::remove(SegmentName name, nids_agent_counters& counters) {
+  const nids_sum kept = shelf.held(name);
+  writer->remove({.name = std::move(name), .counters = &counters, .kept = kept});
+}
+
 // What could not be removed before. Not often: with each new segment, or when nothing else is left
 // and the disk is left alone afterwards.
 void Store::State::remove_again(nids_agent_counters& counters) {
-  for (SegmentName& name : shelf.aside()) writer->remove({std::move(name), &counters});
+  for (SegmentName& name : shelf.aside()) remove(std::move(name), counters);
 }
 
 std::uint64_t Store::State::unwritten_bytes() const {
@@ -332,7 +338,7 @@ void Store::State::learn(nids_agent_counters& counters) {
   for (const LostChunk& chunk : done.lost) lose(chunk);
   for (const Removal& gone : done.removed) {
     const nids_sum kept = shelf.remove(gone.name);
-    if (gone.was_there) gone.counters->deleted_by_policy += kept;
+    if (gone.was_there && !gone.is_counted) add_atomically(gone.counters->deleted_by_policy, kept);
   }
   for (const Removal& left : done.not_removed) shelf.put_aside(left.name);
   if (done.has_written) is_degraded = false;
@@ -411,7 +417,7 @@ std::optional<PacketPlace> Store::keep(const Packet& packet, Facts facts,
   const auto interface = store.interface_indexes.find(packet.ifindex);
   if (interface == store.interface_indexes.end()) return refuse(Refusal::kError);
   store.now = packet.time;
-  if (store.writer && store.writer->has_urgent_news()) store.collect(counters);
+  if (store.writer && store.writer->has_bad_news()) store.collect(counters);
   if (store.is_on_hold(store.now)) return refuse(Refusal::kError);
 
   auto& draft = store.drafts[facts.severity & 3u];

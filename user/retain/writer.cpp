@@ -42,16 +42,6 @@ std::size_t weight_of(std::size_t bytes, const SegmentPiece* piece) {
   return kJobBytes + bytes + (piece ? weight_of(*piece) : 0);
 }
 
-void Share::begin_waiting(const nids_sum& more) const {
-  __atomic_fetch_add(&counters->waiting.packets, more.packets, __ATOMIC_RELAXED);
-  __atomic_fetch_add(&counters->waiting.bytes, more.bytes, __ATOMIC_RELAXED);
-}
-
-void Share::end_waiting() const {
-  __atomic_fetch_sub(&counters->waiting.packets, kept.packets, __ATOMIC_RELAXED);
-  __atomic_fetch_sub(&counters->waiting.bytes, kept.bytes, __ATOMIC_RELAXED);
-}
-
 class Writer::Thread {
  public:
   // Throws std::system_error where there is no thread to be had, and leaves the index alone.
@@ -99,10 +89,10 @@ class Writer::Thread {
     has_work_.notify_one();
   }
 
-  bool has_urgent_news() const { return has_urgent_news_.load(std::memory_order_relaxed); }
+  bool has_bad_news() const { return has_bad_news_.load(std::memory_order_relaxed); }
   Done collect() {
     const std::lock_guard lock(mutex_);
-    has_urgent_news_.store(false, std::memory_order_relaxed);
+    has_bad_news_.store(false, std::memory_order_relaxed);
     Done now{.is_index_behind = done_.is_index_behind, .index_bytes = done_.index_bytes};
     return std::exchange(done_, std::move(now));
   }
@@ -130,9 +120,10 @@ class Writer::Thread {
   const Settings settings_;
   IndexQueue index_;
   std::map<SegmentFile*, std::uint64_t> broken_;  // a write failed: nothing may follow; its end
+  std::set<SegmentName> lossy_;                   // a chunk of theirs was lost
   std::set<std::string> warned_;
 
-  std::atomic<bool> has_urgent_news_ = false;
+  std::atomic<bool> has_bad_news_ = false;
   mutable std::mutex mutex_;  // of all below
   std::condition_variable has_work_;
   mutable std::condition_variable is_done_;
@@ -170,6 +161,7 @@ bool Writer::Thread::append(Chunk& chunk) {
     warn({.action = "write packets that are to be kept", .error_number = chunk.file->error()});
   }
   broken_.try_emplace(chunk.file.get(), before);
+  lossy_.insert(chunk.segment);
   return false;
 }
 
@@ -192,7 +184,7 @@ void Writer::Thread::operator()(Chunk& chunk) {
     done_.has_written = true;
     return;
   }
-  has_urgent_news_.store(true, std::memory_order_relaxed);
+  has_bad_news_.store(true, std::memory_order_relaxed);
   done_.lost.push_back(
       {std::move(chunk.file), std::move(chunk.segment), bytes - left, std::move(chunk.shares)});
 }
@@ -208,15 +200,20 @@ void Writer::Thread::operator()(Close& close) {
 
 void Writer::Thread::operator()(Removal& removal) {
   removal.was_there = ::unlinkat(settings_.directory_fd, removal.name.file().c_str(), 0) == 0;
-  const bool is_gone = removal.was_there || errno == ENOENT;
+  const int error = errno;
+  const bool is_gone = removal.was_there || error == ENOENT;
+  if (removal.was_there && !lossy_.erase(removal.name)) {
+    add_atomically(removal.counters->deleted_by_policy, removal.kept);
+    removal.is_counted = true;
+  }
   if (is_gone)
     index_.remove(removal.name);
   else
     warn({.action = "remove what the budget of packets has no room for",
-          .error_number = errno,
+          .error_number = error,
           .hint = "it stays, and counts"});
   const std::lock_guard lock(mutex_);
-  has_urgent_news_.store(true, std::memory_order_relaxed);
+  if (!is_gone) has_bad_news_.store(true, std::memory_order_relaxed);
   (is_gone ? done_.removed : done_.not_removed).push_back(std::move(removal));
 }
 
@@ -282,7 +279,7 @@ void Writer::note(IndexedAlert alert) { thread_->tell(std::move(alert)); }
 void Writer::commit() { thread_->tell(Commit{}); }
 void Writer::end() { thread_->tell(Commit{.is_last = true}); }
 void Writer::wait() const { thread_->wait(); }
-bool Writer::has_urgent_news() const { return thread_->has_urgent_news(); }
+bool Writer::has_bad_news() const { return thread_->has_bad_news(); }
 Writer::Done Writer::collect() { return thread_->collect(); }
 
 }  // namespace nids

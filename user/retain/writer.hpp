@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "nids/abi/counters.h"
+#include "nids/sum.hpp"
 #include "retain/buffers.hpp"
 #include "retain/index.hpp"
 #include "retain/index_queue.hpp"
@@ -32,8 +33,8 @@ struct Share {
   nids_agent_counters* counters = nullptr;
   nids_sum kept{};
   // The gauge of what is not on the disk yet, which two threads change.
-  void begin_waiting(const nids_sum& more) const;
-  void end_waiting() const;  // of all that is kept here
+  void begin_waiting(const nids_sum& more) const { add_atomically(counters->waiting, more); }
+  void end_waiting() const { take_atomically(counters->waiting, kept); }  // of all kept here
 };
 
 // Blocks to append to a segment, and what they hold.
@@ -57,7 +58,11 @@ struct LostChunk {
 struct Removal {
   SegmentName name;
   nids_agent_counters* counters = nullptr;  // who counts what is deleted
+  nids_sum kept{};                          // in it, as far as is known
   bool was_there = true;                    // else it is gone by somebody else's doing
+  // In deleted_by_policy, in the moment after it went: a killed process has no later one. Not where
+  // a chunk of it was lost, since `kept` may not know.
+  bool is_counted = false;
 };
 
 // What a chunk takes in memory while it waits, about; `piece`: null where it has none.
@@ -104,7 +109,7 @@ class Writer {
   void commit();                  // what was told so far is to be found in the index
   void end();                     // the same for the last time
   void wait() const;              // until all that was told is done
-  bool has_urgent_news() const;   // what failed or is gone: before a kill it should be counted
+  bool has_bad_news() const;      // collect() would tell of something that failed
   Done collect();
 
  private:
