@@ -193,6 +193,31 @@ class Ask(SinkCase):
         return [os.path.join(folder, name) for name in os.listdir(folder)
                 if os.path.lexists(os.path.join(folder, name))]
 
+    def test_a_replay_that_is_ended_has_kept_what_it_read(self):
+        frames = [netis(10000 + i, bytes(1000)) for i in range(500)]
+        capture = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1) + b"".join(
+            struct.pack("<IIII", 1_700_000_000 + i, 0, len(frame), len(frame)) + frame
+            for i, frame in enumerate(frames))
+        folder = self.lab.path("replayed")
+        with open(self.lab.path("replay.err"), "wb") as err:
+            replay = self.lab.start(*self.lab.command("replay", "--retain", folder, "--json", "-"),
+                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=err)
+        replay.stdin.write(capture)
+        replay.stdin.flush()  # and no end of the file
+        wait_for("kept packets", lambda: any(
+            file.stat().st_size > 100_000 for file in folder.glob("*.pcapng")) if folder.exists()
+            else False)
+        replay.send_signal(signal.SIGINT)
+        self.assertEqual(replay.wait(10), 4)
+        told = json.loads(replay.stdout.read())
+        replay.stdin.close()
+        replay.stdout.close()
+        kept = told["stats"]["retained"]["packets"]
+        self.assertGreater(kept, 100)
+        listed = json.loads(self.ask("alerts", "--json", "--retain", folder).stdout)
+        self.assertEqual(len(listed), told["alerts"])
+        self.assertEqual(sum(len(lab.tshark_pcap(file)) for file in folder.glob("*.pcapng")), kept)
+
     def test_times_choose_and_show_tells_the_export(self):
         self.kept(2)
         self.assertEqual(len(self.alerts("--since", "1h")), 2)

@@ -345,6 +345,58 @@ TEST_F(EvidenceTest, ARepairThatIsEndedGoesOnAtTheNextStart) {
   EXPECT_EQ(packets, 10'000u);
 }
 
+TEST_F(EvidenceTest, ASegmentWhoseHeadIsDamagedAfterwardsStaysThere) {
+  {
+    Store store = open();
+    for (int i = 0; i < 100; ++i) keep(store, 1, 1, false);
+    store.settle(counters_);
+  }
+  const std::string file = directory_ + "/" + segments().front();
+  {  // It has grown since, as a kill leaves it, and its first block lies.
+    std::fstream segment(file, std::ios::in | std::ios::out | std::ios::binary);
+    segment.seekp(4);
+    segment.write("\x01\x00\x00\x00", 4);
+    segment.seekp(0, std::ios::end);
+    segment.write("more", 4);
+  }
+  const auto size = fs::file_size(file);
+  { Store store = open(); }
+  ASSERT_TRUE(fs::exists(file));
+  EXPECT_EQ(fs::file_size(file), size);
+  EXPECT_EQ(repaired_.damaged, std::vector<std::string>{segments().front()});
+}
+
+TEST_F(EvidenceTest, WhatARepairCutsNoLongerCounts) {
+  {
+    Store store = open();
+    keep(store, 1, 1, false);
+    store.finish(counters_);
+  }
+  const std::string file = directory_ + "/" + segments().front();
+  const auto size = fs::file_size(file);
+  fs::resize_file(file, size + 1'000'000);
+  Store store = open();
+  store.flush(counters_);
+  EXPECT_EQ(counters_.store_bytes, size);
+}
+
+TEST_F(EvidenceTest, ANewIndexThatIsDamagedIsBegunAgain) {
+  {
+    Store store = open();
+    keep(store, 1, 1, true);
+    store.finish(counters_);
+  }
+  const Found before = found_in(reader());
+  const std::string index = directory_ + "/" + kIndexFile;
+  fs::rename(index, index + ".new");
+  std::fstream(index + ".new", std::ios::in | std::ios::out | std::ios::binary)
+      .seekp(4096)
+      .write(std::string(8192, 'x').data(), 8192);
+  for (const char* beside : kBesideIndex) fs::remove(index + beside);
+  { Store store = open(); }
+  EXPECT_EQ(found_in(reader()), before);
+}
+
 // No file may get longer in its life.
 class NoMoreBytes {
  public:

@@ -285,6 +285,16 @@ TEST_F(IndexTest, TimesBeyondWhatARowHoldsAreFound) {
   EXPECT_EQ(ids(index), std::vector<std::uint64_t>{1});
 }
 
+TEST_F(IndexTest, PlantedAlertsGoBeforeOurs) {
+  Index index = open();
+  for (std::uint64_t id = 0; id < 100; ++id) ASSERT_TRUE(index.add(alert(kMaxAlert - id)));
+  ASSERT_TRUE(index.add(alert(1)));
+  ASSERT_TRUE(index.add(alert(2)));
+  ASSERT_TRUE(index.remove_alerts_beyond(50));
+  ASSERT_TRUE(index.commit());
+  EXPECT_EQ(ids(index), (std::vector<std::uint64_t>{1, 2}));
+}
+
 TEST_F(IndexTest, APlantedNumberUsesNoneUp) {
   Index index = open();
   for (const auto id : {std::uint64_t{3}, kMaxFoundAlert + 1, ~std::uint64_t{0} >> 1})

@@ -65,24 +65,15 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
                        Pipeline& pipeline, Control* control, ParentLink& parent) {
   RingReader rings;
   ClockOffset clock = read_clock_offset();
-  using Counters = Mapped<nids_agent_counters>;
-  std::vector<Counters> counters;
-  for (const Watched& one : interfaces) {
-    counters.emplace_back(one.attachment->maps.fd("nids_agent"));
-    if (!counters.back())
-      return Error{.action = "map the counters of " + one.attachment->ifname,
-                   .error_number = errno};
-  }
-  for (std::size_t i = 0; i < interfaces.size(); ++i)
-    pipeline.watch(tables_of(interfaces[i].tables), *counters[i].get());
+  for (const Watched& one : interfaces) pipeline.watch(tables_of(one.tables), *one.counters.get());
   FlowScans scans(pipeline, ticks);
   const auto each = [&](void (Pipeline::*what)(nids_agent_counters&)) {
-    for (Counters& one : counters) (pipeline.*what)(*one.get());
+    for (const Watched& one : interfaces) (pipeline.*what)(*one.counters.get());
   };
-  for (std::size_t i = 0; i < interfaces.size(); ++i)
-    for (const Fd& ring : interfaces[i].rings) {
-      auto added = rings.add(ring.get(), [&, own = &counters[i]](auto record) {
-        pipeline.record(record, clock, *own->get());
+  for (const Watched& one : interfaces)
+    for (const Fd& ring : one.rings) {
+      auto added = rings.add(ring.get(), [&, own = one.counters.get()](auto record) {
+        pipeline.record(record, clock, *own);
       });
       if (!added) return added;
     }

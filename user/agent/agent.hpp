@@ -8,16 +8,15 @@
 #include "agent/control.hpp"
 #include "agent/parent_link.hpp"
 #include "agent/pipeline.hpp"
-#include "kernel/attachment.hpp"
 #include "kernel/flow_maps.hpp"
 
 namespace nids {
 
-// An interface with its rings, opened while that was still allowed.
+// An interface with its rings, opened while that was still allowed. Outlives the pipeline.
 struct Watched {
-  const Attachment* attachment;
   std::vector<Fd> rings;
   FlowMaps tables;
+  Mapped<nids_agent_counters> counters;
 };
 
 // Runs until the parent says so or is gone; then takes what is left in the rings and tells all

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <map>
 #include <optional>
@@ -48,8 +49,7 @@ void start_store(Store& store, ParentLink& parent, const ChildParts& parts) {
     return parts.error(repaired.error().message() + "; packets are kept, but can't be asked for");
   if (repaired->is_anew)
     parts.warning("the index in " + store.directory() +
-                  " could not be used: it is called index.sqlite.bad now, and was made anew from "
-                  "the packets");
+                  " could not be used: it was put aside as .bad, and made anew from the packets");
   if (repaired->cut_bytes != 0)
     parts.warning(std::to_string(repaired->cut_bytes) +
                   " bytes of a packet that was not written to its end were cut off");
@@ -76,8 +76,12 @@ void run_child(ChildParts parts) {
     // A program without the feature does not read them.
     if (tables && (abi_features(parts.config) & NIDS_FEATURE_COMMANDS) != 0)
       commands.emplace(static_cast<std::uint32_t>(one.ifindex), FlowCommands(tables_of(*tables)));
-    if (rings && tables) watched.push_back({&one, std::move(*rings), std::move(*tables)});
-    one.maps.keep_only({"nids_agent"});
+    Mapped<nids_agent_counters> counters{one.maps.fd("nids_agent")};
+    if (!counters)
+      result = Error{.action = "map the counters of " + one.ifname, .error_number = errno};
+    if (rings && tables && counters)
+      watched.push_back({std::move(*rings), std::move(*tables), std::move(counters)});
+    one.maps.keep_only({});
   }
   parts.sinks.steer = [&](std::uint32_t ifindex, const nids_flow_key& key, nids_slot_address slot,
                           std::uint8_t word) {

@@ -122,11 +122,16 @@ class FlowScans {
 
 // Every frame of the file, until its end, its damage, or enough of it.
 Result<void> take_frames(CaptureFile& file, RecordSource& source, const Pipeline& pipeline,
-                         FlowScans& scans, ReplayOutcome& outcome) {
+                         FlowScans& scans, const std::function<bool()>& is_to_end,
+                         ReplayOutcome& outcome) {
   const int dlt = file.link_type();
   std::uint64_t first_ns = 0, last_ns = 0;
   for (;;) {
     auto frame = file.next();
+    if (is_to_end && is_to_end()) {  // which may have interrupted the reading
+      outcome.damage = Error{.action = "read the file to its end", .reason = "a signal came"};
+      break;
+    }
     if (!frame) {
       outcome.damage = frame.error();
       break;
@@ -197,7 +202,7 @@ Result<ReplayOutcome> replay(ReplayRequest request) {
                    std::move(request.selection));
   pipeline->watch(source->tables(), outcome.agent);
   FlowScans scans(*pipeline, first_pass_setup(request.config).tick_ns, outcome.agent);
-  if (auto done = take_frames(*file, *source, *pipeline, scans, outcome); !done)
+  if (auto done = take_frames(*file, *source, *pipeline, scans, request.is_to_end, outcome); !done)
     return done.error();
   scans.end();
   pipeline->finish(outcome.agent);

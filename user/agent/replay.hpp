@@ -24,6 +24,7 @@ struct ReplayRequest {
   std::optional<std::string> retain;  // a directory; none: nothing is kept
   std::function<void(const Alert&)> on_alert;
   std::function<void(const std::string&)> warning;  // what failed on the way
+  std::function<bool()> is_to_end;                  // asked before each packet; may be empty
   // Gives the filter of `selection` for the file, once that is open; none: it stays as it is. An
   // error ends the replay.
   std::function<Result<PacketFilter>(pcap*)> filter;
@@ -41,8 +42,9 @@ struct ReplayOutcome {
   nids_agent_counters agent{};
   std::vector<nids_class> classes;
   std::uint64_t slots = 0;
-  bool scan_agrees = true;      // the slots add up to counters.live
-  std::optional<Error> damage;  // the file ended inside a packet, or is corrupt from there on
+  bool scan_agrees = true;  // the slots add up to counters.live
+  // Why it was not read to its end: it ends inside a packet, is corrupt, or it was to end before.
+  std::optional<Error> damage;
 };
 
 // An error: nothing was read.

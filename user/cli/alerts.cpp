@@ -2,7 +2,6 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <csignal>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -11,6 +10,7 @@
 #include "cli/alert_details.hpp"
 #include "cli/columns.hpp"
 #include "cli/command.hpp"
+#include "cli/ending.hpp"
 #include "cli/ends_text.hpp"
 #include "cli/filter_expression.hpp"
 #include "cli/kept_store.hpp"
@@ -186,28 +186,19 @@ void print_new(const IndexedAlert& one, const AlertsArguments& arguments, Io& io
          << std::endl;
 }
 
-volatile std::sig_atomic_t g_is_over = 0;
-
 // Those behind `seen`. Returns the last one's id, which may have been committed only now.
 Result<std::uint64_t> tell_new(const Index& index, Question& question, std::uint64_t seen,
                                const AlertsArguments& arguments, Io& io) {
   question.query.after_id = seen;
   std::uint64_t last = seen;
   auto asked = question.ask(index, [&](const IndexedAlert& alert) {
+    if (alert.alert.id > kMaxFoundAlert) return false;  // planted, and so are all behind it
     print_new(alert, arguments, io);
     last = alert.alert.id;
-    return g_is_over == 0 && io.out;
+    return !is_to_end() && io.out;
   });
   if (!asked) return asked.error();
   return last;
-}
-
-// Waits are interrupted, not begun again.
-void end_at_signals() {
-  struct sigaction action {};
-  action.sa_handler = [](int) { g_is_over = 1; };
-  action.sa_flags = SA_RESETHAND;  // a second one ends at once
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
 }
 
 }  // namespace
@@ -245,11 +236,10 @@ Exit run_alerts_follow(const AlertsArguments& arguments, Io& io) {
   if (!question) return usage(question.error().message(), io, "alerts");
   auto store = open_kept_store(arguments.retain, arguments.config, io);
   if (!store) return kFailed;
-  g_is_over = 0;
   end_at_signals();
   std::optional<std::uint64_t> seen;
   int troubles = 0;
-  while (g_is_over == 0 && io.out) {
+  while (!is_to_end() && io.out) {
     // One that is made at this moment is no index yet.
     const auto followed = follow_index(*store);
     troubles = followed ? 0 : troubles + 1;

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <utility>
 
@@ -183,6 +184,8 @@ Result<void> OutputFile::lend_rights() {
 }
 
 void OutputFile::be_keeper(Fd link) {
+  // It ends with its link, and cleans up then.
+  for (const int ends : {SIGINT, SIGTERM, SIGHUP}) std::signal(ends, SIG_IGN);
   std::byte asked{};
   int error = 0;
   if (recv(link.get(), &asked, sizeof(asked), MSG_WAITALL) == sizeof(asked)) {

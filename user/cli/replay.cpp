@@ -5,6 +5,7 @@
 #include <ostream>
 
 #include "cli/command.hpp"
+#include "cli/ending.hpp"
 #include "cli/filter_expression.hpp"
 #include "cli/report.hpp"
 #include "cli/selection.hpp"
@@ -83,6 +84,8 @@ Exit run_replay(const ReplayArguments& arguments, Io& io) {
       is_filter_wrong = !filter;
       return filter;
     };
+  end_at_signals();
+  request.is_to_end = is_to_end;
   const bool keeps_packets = request.retain.has_value();
   auto outcome = replay(std::move(request));
   if (is_filter_wrong) return usage(outcome.error().message(), io, "replay");

@@ -331,6 +331,13 @@ Result<void> Index::remove_alerts_beyond(std::uint64_t count) {
   }
   if (*state_->alerts <= count) return {};
   if (auto begun = state_->begin(); !begun) return begun;
+  // What was planted goes before ours.
+  auto planted =
+      state_->run("DELETE FROM alert WHERE id NOT BETWEEN 1 AND " + std::to_string(kMaxFoundAlert),
+                  "write the index of kept packets");
+  if (!planted) return planted;
+  *state_->alerts -= static_cast<std::uint64_t>(sqlite3_changes(state_->db.get()));
+  if (*state_->alerts <= count) return {};
   auto removed =
       state_->run("DELETE FROM alert WHERE id IN (SELECT id FROM alert ORDER BY id LIMIT " +
                       std::to_string(*state_->alerts - count) + ")",

@@ -46,8 +46,7 @@ Result<void> take_alerts(const Index& from, Index& to, Repaired& repaired) {
     repaired.alerts += static_cast<bool>(result);
     return static_cast<bool>(result);
   });
-  // As much of the old one as can be read: it is what is in doubt.
-  if (!asked) return result;
+  if (!asked) repaired.damaged.push_back(kIndexFile);  // as much of it as can be read
   return result;
 }
 
@@ -55,10 +54,6 @@ Result<void> take_alerts(const Index& from, Index& to, Repaired& repaired) {
 Result<void> make_new(int directory_fd, const std::string& path, Repaired& repaired,
                       const GoesOn& goes_on) {
   auto index = Index::open(directory_fd, path, IndexAccess::kWrite, kNew);
-  if (!index) {  // what is left there of another try may be anything
-    remove_new(directory_fd);
-    index = Index::open(directory_fd, path, IndexAccess::kWrite, kNew);
-  }
   if (!index) return index.error();
   auto done = repair(directory_fd, path, *index, goes_on);
   if (!done) return done.error();
@@ -73,7 +68,12 @@ Result<void> make_new(int directory_fd, const std::string& path, Repaired& repai
 Result<void> make_anew(int directory_fd, const std::string& path, Repaired& repaired,
                        const GoesOn& goes_on) {
   const bool was_there = is_there(directory_fd, kIndexFile);
-  if (auto made = make_new(directory_fd, path, repaired, goes_on); !made) return made;
+  auto made = make_new(directory_fd, path, repaired, goes_on);
+  if (!made) {  // what is left there of another try may be anything
+    remove_new(directory_fd);
+    made = make_new(directory_fd, path, repaired, goes_on);
+  }
+  if (!made) return made;
   if (!repaired.is_whole) return {};
   remove_beside(directory_fd, kNew);
   if (auto aside = put_index_aside(directory_fd); !aside) return aside;

@@ -2,6 +2,7 @@
 #include "retain/repair.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -104,9 +105,9 @@ class Indexing {
 };
 
 // Up to the last byte that is not nought: after a power cut a file may have its length, and nought
-// or a hole where the last bytes should be.
-std::uint64_t written_end(int fd, const pcapng::ReadAt& read_at, std::uint64_t from,
-                          std::uint64_t size) {
+// or a hole where the last bytes should be. Nothing where the disk does not tell.
+std::optional<std::uint64_t> written_end(int fd, const pcapng::ReadAt& read_at, std::uint64_t from,
+                                         std::uint64_t size) {
   std::vector<std::byte> bytes(64u << 10);
   std::uint64_t end = from;
   for (std::uint64_t at = from; at < size;) {
@@ -115,7 +116,7 @@ std::uint64_t written_end(int fd, const pcapng::ReadAt& read_at, std::uint64_t f
     if (data >= 0) at = std::max(at, static_cast<std::uint64_t>(data));
     const auto part = std::span(bytes).first(std::min<std::uint64_t>(bytes.size(), size - at));
     const std::size_t got = read_at(at, part);
-    if (got == 0) return size;  // it can't be known
+    if (got == 0) return std::nullopt;
     for (std::size_t i = got; i-- > 0;)
       if (part[i] != std::byte{}) {
         end = at + i + 1;
@@ -126,13 +127,17 @@ std::uint64_t written_end(int fd, const pcapng::ReadAt& read_at, std::uint64_t f
   return end;
 }
 
-// Whether the file ends inside a block, as a write that was broken off leaves it.
+// Whether the file ends inside a block, as a write that was broken off leaves it. What can't be
+// read is no end.
 bool ends_inside_block(int fd, const pcapng::ReadAt& read_at, std::uint64_t at,
                        std::uint64_t size) {
   // A whole block ends in its length, of which the upper bytes may be nought.
-  const std::uint64_t end = std::min(size, written_end(fd, read_at, at, size) + 3);
+  const auto written = written_end(fd, read_at, at, size);
+  if (!written) return false;
+  const std::uint64_t end = std::min(size, *written + 3);
   std::array<std::byte, kBlockHead> head;
-  if (end < at + head.size() || read_at(at, head) < head.size()) return true;
+  if (end < at + head.size()) return true;
+  if (read_at(at, head) < head.size()) return false;
   std::uint32_t length = 0;
   std::memcpy(&length, head.data() + sizeof(std::uint32_t), sizeof(length));
   return length > end - at && length <= pcapng::Reader::kMaxBlock;
@@ -150,7 +155,7 @@ class Repair {
     auto end = read(name, size, indexed);
     if (end && *end < indexed) {
       if (auto removed = index_.remove(name); !removed) return removed;
-      end = read(name, *end, 0);
+      if (const auto left = size_of(name)) end = read(name, *left, 0);
     }
     if (!end) return end.error();
     return index_.commit();
@@ -162,6 +167,16 @@ class Repair {
   Repaired& repaired() { return repaired_; }
 
  private:
+  std::optional<std::uint64_t> size_of(const SegmentName& name) const {  // none: it is gone
+    struct stat status {};
+    if (::fstatat(directory_fd_, name.file().c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
+      return std::nullopt;
+    return static_cast<std::uint64_t>(status.st_size);
+  }
+  void complain(const SegmentName& name) {
+    auto& damaged = repaired_.damaged;
+    if (damaged.empty() || damaged.back() != name.file()) damaged.push_back(name.file());
+  }
   pcapng::ReadAt watched(int fd);
   Result<std::uint64_t> read(const SegmentName& name, std::uint64_t size, std::uint64_t from);
   Result<std::uint64_t> end(const SegmentName& name, const Fd& file, std::uint64_t end,
@@ -179,7 +194,7 @@ Result<std::uint64_t> Repair::read(const SegmentName& name, std::uint64_t size,
   const Fd file{
       ::openat(directory_fd_, name.file().c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)};
   if (!file) {
-    repaired_.damaged.push_back(name.file());
+    complain(name);
     return size;
   }
   const pcapng::ReadAt read_at = watched(file.get());
@@ -218,7 +233,7 @@ Result<std::uint64_t> Repair::end(const SegmentName& name, const Fd& file, std::
   if (is_torn && ::ftruncate(file.get(), static_cast<off_t>(end)) == 0) {
     repaired_.cut_bytes += size - end;
   } else if (end < size) {
-    repaired_.damaged.push_back(name.file());
+    complain(name);
   }
   if (end == 0 && (is_torn || size == 0)) {  // not even its header was written
     ::unlinkat(directory_fd_, name.file().c_str(), 0);

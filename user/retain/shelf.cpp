@@ -16,22 +16,11 @@ void Shelf::add(const SegmentName& name, std::uint64_t file_bytes, const nids_su
   bytes_ += file_bytes;
 }
 
-Shelf::Segments::iterator Shelf::find(const SegmentName& name) {
+void Shelf::take_back(const SegmentName& name, std::uint64_t file_bytes, const nids_sum& sum) {
   Segments& segments = by_severity_[name.severity & 3u];
   const auto [first, last] = segments.equal_range(name.sequence);
   const auto found =
       std::find_if(first, last, [&](const auto& one) { return one.second.time == name.time; });
-  return found == last ? segments.end() : found;
-}
-
-void Shelf::learn(const SegmentName& name, const nids_sum& sum) {
-  const auto found = find(name);
-  if (found != by_severity_[name.severity & 3u].end()) found->second.sum = sum;
-}
-
-void Shelf::take_back(const SegmentName& name, std::uint64_t file_bytes, const nids_sum& sum) {
-  Segments& segments = by_severity_[name.severity & 3u];
-  const auto found = find(name);
   const auto aside = aside_.find(name), taken = taken_.find(name);
   const auto lessen = [&](Kept& kept) {
     const std::uint64_t less = std::min(file_bytes, kept.file_bytes);
@@ -40,7 +29,7 @@ void Shelf::take_back(const SegmentName& name, std::uint64_t file_bytes, const n
     kept.sum.bytes -= std::min(sum.bytes, kept.sum.bytes);
     return less;
   };
-  if (found != segments.end()) {
+  if (found != last) {
     bytes_ -= lessen(found->second);
     if (found->second.file_bytes == 0) segments.erase(found);
   } else if (taken != taken_.end()) {

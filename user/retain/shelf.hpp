@@ -19,14 +19,12 @@ class Shelf {
   struct Kept {
     std::string time;
     std::uint64_t file_bytes = 0;
-    nids_sum
-        sum{};  // captured bytes; of an earlier run, until it is learnt: the file's, no packets
+    nids_sum sum{};  // captured bytes; where they are not known the file's, and no packets
   };
 
   void add(const SegmentName& name, std::uint64_t file_bytes, const nids_sum& sum);
   // Of a segment that was added: what turned out not to be there. Without a byte left it is gone.
   void take_back(const SegmentName& name, std::uint64_t file_bytes, const nids_sum& sum);
-  void learn(const SegmentName& name, const nids_sum& sum);  // of one that was added
   std::uint64_t bytes() const { return bytes_; }
 
   // Takes the one worth least: the oldest, where one without an alert ages 8 times as fast as one
@@ -43,7 +41,6 @@ class Shelf {
 
  private:
   using Segments = std::multimap<std::uint64_t, Kept>;  // by sequence
-  Segments::iterator find(const SegmentName& name);
 
   std::array<Segments, 4> by_severity_;
   std::map<SegmentName, Kept> taken_, aside_;

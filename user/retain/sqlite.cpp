@@ -24,8 +24,7 @@ int full_name_is_the_name(sqlite3_vfs*, const char* name, int size, char* out) {
 int open_file(const char* path, int flags, int mode) {
   const int fd = ::open(path, flags | O_NONBLOCK, mode);
   struct stat status {};
-  if (fd < 0 || (::fstat(fd, &status) == 0 && (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode))))
-    return fd;
+  if (fd < 0 || (::fstat(fd, &status) == 0 && !S_ISFIFO(status.st_mode))) return fd;
   ::close(fd);
   errno = EINVAL;
   return -1;

@@ -91,6 +91,7 @@ struct Store::State {
   std::uint64_t total_bytes() const;
   void make_block(const Packet& packet, std::uint32_t interface, const Facts& facts, bool is_named);
   bool is_complete(const Draft& draft) const;
+  bool has_room_for(const Draft& draft, bool with_piece = true);
   void give(Draft& draft);
   void give_all();
   void wait(nids_agent_counters& counters);
@@ -173,6 +174,14 @@ bool Store::State::is_complete(const Draft& draft) const {
   const auto age = std::chrono::nanoseconds(now > draft.begun() ? now.ns - draft.begun().ns : 0);
   return draft.size() + block.size() + trailer_bytes > segment_limit() ||
          draft.is_full_of_flows() || age >= limits.segment_time;
+}
+
+// Waits for it where it is told to.
+bool Store::State::has_room_for(const Draft& draft, bool with_piece) {
+  const std::size_t weight =
+      weight_of(draft.waiting_bytes(), with_piece ? &draft.piece() : nullptr);
+  if (limits.when_behind == WhenBehind::kWait) writer->wait_for_room(weight);
+  return writer->has_room(weight);
 }
 
 void Store::State::give(Draft& draft) {
@@ -279,10 +288,7 @@ Refusal Store::State::prepare(std::optional<Draft>& draft, std::uint8_t severity
   if (draft && !draft->takes(block.size())) {
     // The index is told of many packets at once: a row a flow, not a row a flow and chunk.
     const bool has_piece = draft->has_large_piece();
-    const std::size_t weight =
-        weight_of(draft->waiting_bytes(), has_piece ? &draft->piece() : nullptr);
-    if (limits.when_behind == WhenBehind::kWait) writer->wait_for_room(weight);
-    if (!writer->has_room(weight)) return Refusal::kOverload;
+    if (!has_room_for(*draft, has_piece)) return Refusal::kOverload;
     writer->write(has_piece ? draft->take_with_piece() : draft->take());
   }
   if (!floor.takes(index_bytes + (draft ? block.size() : alone), unwritten_bytes()))
@@ -394,7 +400,16 @@ Result<Repaired> Store::start(const GoesOn& goes_on) {
   if (!last) return last.error();
   const auto segments = index->segments();
   if (!segments) return segments.error();
-  for (const auto& [name, known] : *segments) state_->shelf.learn(name, known.held);
+  // As they are now, cut and removed where that had to be.
+  const auto found = list_segments(state_->directory_fd, state_->path);
+  if (!found) return found.error();
+  state_->shelf = {};
+  for (const auto& [name, bytes] : *found) {
+    const auto known = segments->find(name);
+    const bool is_true = known != segments->end() && known->second.held.bytes <= bytes &&
+                         known->second.held.packets <= bytes;
+    state_->shelf.add(name, bytes, is_true ? known->second.held : nids_sum{0, bytes});
+  }
   state_->next_alert = *last + 1;
   state_->index = std::make_unique<Index>(std::move(*index));
   state_->has_no_index = false;
@@ -423,7 +438,10 @@ std::optional<PacketPlace> Store::keep(const Packet& packet, Facts facts,
   auto& draft = store.drafts[facts.severity & 3u];
   const bool is_named = draft && draft->names(facts.flow_id);
   store.make_block(packet, interface->second, facts, is_named);
-  if (draft && store.is_complete(*draft)) store.complete(draft);
+  if (draft && store.is_complete(*draft)) {
+    if (!store.has_room_for(*draft)) return refuse(Refusal::kOverload);
+    store.complete(draft);
+  }
   Refusal refusal = store.prepare(draft, facts.severity & 3u, counters);
   if (refusal != Refusal::kNone) return refuse(refusal);
   if (is_named && !draft->names(facts.flow_id)) {

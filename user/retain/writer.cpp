@@ -169,14 +169,13 @@ bool Writer::Thread::append(Chunk& chunk) {
 void Writer::Thread::operator()(Chunk& chunk) {
   const std::uint64_t before = chunk.file->size();
   const bool is_written = append(chunk);
+  if (is_written)
+    for (const Share& share : chunk.shares) share.end_waiting();
   if (chunk.piece) {
     if (!is_written) leave_out_beyond(broken_.at(chunk.file.get()), *chunk.piece);
     index_.add(std::move(*chunk.piece));
   }
-  if (is_written) {
-    for (const Share& share : chunk.shares) share.end_waiting();
-    if (settings_.sync == Sync::kSecond) sync(*chunk.file);
-  }
+  if (is_written && settings_.sync == Sync::kSecond) sync(*chunk.file);
   const std::uint64_t left = chunk.file->size() - before, bytes = chunk.bytes.size();
   if (settings_.buffers) settings_.buffers->give(std::move(chunk.bytes));
   const std::lock_guard lock(mutex_);
@@ -191,10 +190,12 @@ void Writer::Thread::operator()(Chunk& chunk) {
 
 void Writer::Thread::operator()(Close& close) {
   broken_.erase(close.file.get());
-  if (close.file->size() == 0)
+  if (close.file->size() == 0) {
     ::unlinkat(settings_.directory_fd, close.name.file().c_str(), 0);
-  else if (settings_.sync != Sync::kNever)
+    lossy_.erase(close.name);
+  } else if (settings_.sync != Sync::kNever) {
     sync(*close.file);
+  }
   close.file.reset();
 }
 
@@ -202,7 +203,8 @@ void Writer::Thread::operator()(Removal& removal) {
   removal.was_there = ::unlinkat(settings_.directory_fd, removal.name.file().c_str(), 0) == 0;
   const int error = errno;
   const bool is_gone = removal.was_there || error == ENOENT;
-  if (removal.was_there && !lossy_.erase(removal.name)) {
+  const bool is_lossy = is_gone && lossy_.erase(removal.name) != 0;
+  if (removal.was_there && !is_lossy) {
     add_atomically(removal.counters->deleted_by_policy, removal.kept);
     removal.is_counted = true;
   }

@@ -151,10 +151,8 @@ struct Decompressor::State {
   // Adds to the input; false at its end or where it can't be read.
   bool refill() {
     if (begin == end) begin = end = 0;
-    ssize_t n = 0;
-    do {
-      n = ::read(fd, input.data() + end, input.size() - end);
-    } while (n < 0 && errno == EINTR);
+    // Only a handler of ours interrupts it, and that wants an end.
+    const ssize_t n = ::read(fd, input.data() + end, input.size() - end);
     if (n < 0) fail(std::strerror(errno));
     if (n > 0) end += static_cast<std::size_t>(n);
     return n > 0;
