@@ -229,9 +229,10 @@ void FlowReader::mark(Table<Slot>& table, const nids_flow_key& key, std::uint64_
       const std::uint32_t word = command >> NIDS_COMMAND_BITS == told.generation
                                      ? command & NIDS_COMMAND_WORD
                                      : NIDS_COMMAND_NONE;
-      __atomic_store_n(&state.command,
-                       told.generation << NIDS_COMMAND_BITS | NIDS_COMMAND_REPORTED | word,
-                       __ATOMIC_RELEASE);
+      __atomic_store_n(
+          &state.command,
+          std::uint32_t{told.generation} << NIDS_COMMAND_BITS | NIDS_COMMAND_REPORTED | word,
+          __ATOMIC_RELEASE);
     }
 }
 
