@@ -200,14 +200,16 @@ void Writer::Thread::operator()(Close& close) {
 }
 
 void Writer::Thread::operator()(Removal& removal) {
+  const bool is_counted = !lossy_.contains(removal.name);
+  // First: a process that is killed in the call still ends it.
+  if (is_counted) add_atomically(removal.counters->deleted_by_policy, removal.kept);
   removal.was_there = ::unlinkat(settings_.directory_fd, removal.name.file().c_str(), 0) == 0;
   const int error = errno;
   const bool is_gone = removal.was_there || error == ENOENT;
-  const bool is_lossy = is_gone && lossy_.erase(removal.name) != 0;
-  if (removal.was_there && !is_lossy) {
-    add_atomically(removal.counters->deleted_by_policy, removal.kept);
-    removal.is_counted = true;
-  }
+  if (is_counted && !removal.was_there)
+    take_atomically(removal.counters->deleted_by_policy, removal.kept);
+  removal.is_counted = is_counted && removal.was_there;
+  if (is_gone) lossy_.erase(removal.name);
   if (is_gone)
     index_.remove(removal.name);
   else

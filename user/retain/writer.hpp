@@ -60,8 +60,8 @@ struct Removal {
   nids_agent_counters* counters = nullptr;  // who counts what is deleted
   nids_sum kept{};                          // in it, as far as is known
   bool was_there = true;                    // else it is gone by somebody else's doing
-  // In deleted_by_policy, in the moment after it went: a killed process has no later one. Not where
-  // a chunk of it was lost, since `kept` may not know.
+  // In deleted_by_policy, by the writer: a killed process has no later moment. Not where a chunk of
+  // it was lost, since `kept` may not know.
   bool is_counted = false;
 };
 
