@@ -9,7 +9,7 @@
 #include "flow/cell.h"
 #include "stats.h"
 
-#define RING_WAKE_BYTES (64 * 1024)
+#define RING_WAKE_SHARE 8 /* of the ring, pending */
 #define RING_ASK_BYTES	(16 * 1024)
 
 /* One ring a worker, by flow, so that a flow stays in order with one worker. What has
@@ -25,11 +25,11 @@ static __always_inline void *ring_map(__u32 index)
 	return bpf_map_lookup_elem(&nids_rings, &index);
 }
 
-/* A forced wake-up costs 4 us, so it is had at most once a jiffy, and only
- * where the agent's own timer would come late. Two CPUs may both force one in
- * the same jiffy: harmless. To ask what is pending costs 10 ns and more, the line
- * being the consumer's: a CPU asks once for so many bytes that it offers, of which
- * `size` are those of the record at hand.
+/* A forced wake-up costs 4 us here and ten times that in the agent, so it is had at
+ * most once a jiffy, and only where the agent's own timer would come late. Two CPUs
+ * may both force one in the same jiffy: harmless. To ask what is pending costs 10 ns
+ * and more, the line being the consumer's: a CPU asks once for so many bytes that it
+ * offers, of which `size` are those of the record at hand.
  */
 static __always_inline __u64 ring_flags(void *ring, __u32 index, const struct nids_counters *c,
 					const __u32 size)
@@ -39,7 +39,8 @@ static __always_inline __u64 ring_flags(void *ring, __u32 index, const struct ni
 	__u64 now;
 
 	if (offered / RING_ASK_BYTES == (offered - size) / RING_ASK_BYTES ||
-	    bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) < RING_WAKE_BYTES)
+	    bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) <
+		bpf_ringbuf_query(ring, BPF_RB_RING_SIZE) / RING_WAKE_SHARE)
 		return BPF_RB_NO_WAKEUP;
 	last = bpf_map_lookup_elem(&nids_wakeups, &index);
 	now = bpf_jiffies64();

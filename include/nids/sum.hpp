@@ -31,6 +31,16 @@ inline void take_atomically(nids_sum& sum, const nids_sum& less) {
   __atomic_fetch_sub(&sum.bytes, less.bytes, __ATOMIC_RELAXED);
 }
 
+// What is kept and not on the disk yet. Of counters that a writer raises meanwhile, which may be
+// read in either order.
+inline nids_sum waiting_of(const nids_agent_counters& counters) {
+  const auto left = [](std::uint64_t all, std::uint64_t done) {
+    return all > done ? all - done : 0;
+  };
+  return {left(counters.retained.packets, counters.written.packets),
+          left(counters.retained.bytes, counters.written.bytes)};
+}
+
 inline nids_sum one_packet(std::uint64_t bytes) { return {1, bytes}; }
 
 }  // namespace nids

@@ -62,7 +62,8 @@ bool decodes_to_itself(const PacketRecord& record) {
   return same(packet.headers, told) && same(packet.detail, record.detail) &&
          same(packet.slot, record.head.slot) && packet.findings == record.head.findings &&
          packet.class_id == record.head.class_id && packet.reason == record.head.reason &&
-         packet.from_opener == (record.head.from_opener == 1) && packet.bytes == record.bytes &&
+         packet.from_opener == (record.head.from_opener == 1) &&
+         std::ranges::equal(packet.bytes, record.bytes) &&
          packet.wire_len == record.head.wire_len && packet.frame_len == record.head.frame_len;
 }
 

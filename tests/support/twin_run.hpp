@@ -23,7 +23,7 @@ inline constexpr std::uint64_t kSecond_ns = 1'000 * kMillisecond_ns;
 
 class TwinRun {
  public:
-  std::vector<Packet> packets;
+  std::vector<OwnedPacket> packets;
   std::vector<ExportedFlow> flows;
   std::uint64_t now_ns = kSecond_ns;
 
@@ -71,7 +71,7 @@ class TwinRun {
     ExportedFlow flow;
     switch (decode(record, {}, packet, flow)) {
       case DecodeResult::kPacket:
-        packets.push_back(std::move(packet));
+        packets.emplace_back(packet);
         break;
       case DecodeResult::kFlowExport:
         flows.push_back(flow);

@@ -93,16 +93,15 @@ class EvidenceTest : public ::testing::Test {
     flow.ends.server_port = 22;
     return flow;
   }
-  static Packet packet(std::uint16_t number, std::size_t payload) {
-    Packet packet;
+  static OwnedPacket packet(std::uint16_t number, std::size_t payload) {
+    OwnedPacket packet;
     packet.ifindex = 1;
-    packet.bytes =
-        PacketBuilder{}
-            .eth()
-            .ipv4()
-            .tcp({.src_port = static_cast<std::uint16_t>(10'000 + number), .dst_port = 22})
-            .payload_bytes(payload)
-            .bytes();
+    packet.own(PacketBuilder{}
+                   .eth()
+                   .ipv4()
+                   .tcp({.src_port = static_cast<std::uint16_t>(10'000 + number), .dst_port = 22})
+                   .payload_bytes(payload)
+                   .bytes());
     packet.frame_len = packet.wire_len = static_cast<std::uint32_t>(packet.bytes.size());
     return packet;
   }
@@ -118,7 +117,7 @@ class EvidenceTest : public ::testing::Test {
 
   std::optional<PacketPlace> keep(Store& store, std::uint16_t number, std::uint8_t severity,
                                   bool has_alert, std::size_t payload = 100) {
-    Packet one = packet(number, payload);
+    OwnedPacket one = packet(number, payload);
     one.time = {kStart + ++now_ * 1'000'000};
     Store::Facts facts{.severity = severity,
                        .flow_id = 1000u + number,
@@ -681,7 +680,7 @@ TEST_F(EvidenceTest, WhatIsLostBeforeItsFileIsRemovedIsNotCountedAsDeleted) {
   }
   store.finish(counters_);
   EXPECT_EQ(counters_.not_kept_by_error.packets, 2u);
-  EXPECT_EQ(counters_.waiting.packets, 0u);
+  EXPECT_EQ(waiting_of(counters_).packets, 0u);
   EXPECT_GT(counters_.deleted_by_policy.packets, 10u);
   EXPECT_EQ(counters_.retained.packets - counters_.deleted_by_policy.packets, segments().size());
 }

@@ -16,11 +16,11 @@ using namespace std::chrono_literals;
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kMuch = 1 << 20;
 
-Packet packet(std::uint32_t number, std::uint64_t time_ns, std::size_t bytes = 100) {
-  Packet one;
+OwnedPacket packet(std::uint32_t number, std::uint64_t time_ns, std::size_t bytes = 100) {
+  OwnedPacket one;
   one.time = {time_ns};
   one.wire_len = number;
-  one.bytes.assign(bytes, std::byte{1});
+  one.own(std::vector(bytes, std::byte{1}));
   return one;
 }
 
@@ -159,7 +159,7 @@ TEST_F(HoldTest, DoesAsAModelDoesWhateverComes) {
     const std::size_t count_before = hold.packets();
     Hold alone({kBudget, 5s});
     nids_agent_counters unused{};
-    const Packet one = packet(i, now, random() % 3'000);
+    const OwnedPacket one = packet(i, now, random() % 3'000);
     alone.add(one, flow, unused);
     hold.add(one, flow, counters_);
     ++added;

@@ -178,7 +178,7 @@ TEST_F(Interest, CommandReachesOnlyItsFlow) {
   ASSERT_EQ(run_.command(run_.packets[0], NIDS_INTEREST_CAPTURE), 1u);
   EXPECT_EQ(there(kCounted, 10), 0u);
 
-  Packet stranger = run_.packets[0];
+  OwnedPacket stranger = run_.packets[0];
   stranger.headers.src_port = 1;
   EXPECT_EQ(run_.command(stranger, NIDS_INTEREST_CAPTURE), 0u);
   stranger = run_.packets[0];

@@ -20,15 +20,15 @@ const Services& services() {
   return read;
 }
 
-Packet packet_of(const PacketBuilder& builder) {
-  Packet packet;
-  for (const auto byte : builder.bytes()) packet.bytes.push_back(std::byte{byte});
+OwnedPacket packet_of(const PacketBuilder& builder) {
+  OwnedPacket packet;
+  packet.own(builder.bytes());
   packet.wire_len = packet.frame_len = static_cast<std::uint32_t>(packet.bytes.size());
   return packet;
 }
 
-Packet snapped(Packet packet, std::size_t bytes) {
-  packet.bytes.resize(bytes);
+OwnedPacket snapped(OwnedPacket packet, std::size_t bytes) {
+  packet.bytes = packet.bytes.first(bytes);
   return packet;
 }
 
@@ -49,9 +49,9 @@ PacketBuilder ssh_on(PacketBuilder link) {
       .tcp({.src_port = 40'000, .dst_port = 22, .flags = kTcpSyn})
       .payload("SSH-2.0-x");
 }
-const Packet kSsh = packet_of(ssh_on(PacketBuilder{}.eth()));
-const Packet kTaggedSsh = packet_of(ssh_on(PacketBuilder{}.eth().vlan(5)));
-const Packet kTwiceTaggedSsh = packet_of(ssh_on(PacketBuilder{}.eth().vlan(5).vlan(6)));
+const OwnedPacket kSsh = packet_of(ssh_on(PacketBuilder{}.eth()));
+const OwnedPacket kTaggedSsh = packet_of(ssh_on(PacketBuilder{}.eth().vlan(5)));
+const OwnedPacket kTwiceTaggedSsh = packet_of(ssh_on(PacketBuilder{}.eth().vlan(5).vlan(6)));
 
 TEST(PacketFilter, AsksWhateverAPacketHolds) {
   for (const char* yes : {"", "ip", "tcp port ssh", "src host 10.0.0.2", "not host 10.0.0.3",
@@ -73,7 +73,7 @@ TEST(PacketFilter, VlanTagsAreThoseOfACapture) {
 }
 
 TEST(PacketFilter, LengthsAreThoseOfTheFrameAndBytesThoseThatWereCaptured) {
-  const Packet cut = snapped(kSsh, 54);
+  const OwnedPacket cut = snapped(kSsh, 54);
   EXPECT_TRUE(matches("tcp port 22 and len = 63", cut));
   EXPECT_FALSE(matches("tcp[20:4] = 0x5353482d", cut)) << "not captured";
   EXPECT_FALSE(matches("not tcp[20:4] = 0x5353482d", cut)) << "nor known to be something else";
@@ -81,18 +81,18 @@ TEST(PacketFilter, LengthsAreThoseOfTheFrameAndBytesThoseThatWereCaptured) {
   EXPECT_TRUE(matches("ip", snapped(kSsh, 34)));
   EXPECT_FALSE(matches("ip", snapped(kSsh, 0)));
   EXPECT_TRUE(matches("", snapped(kSsh, 0)));
-  Packet super = kSsh;
+  OwnedPacket super = kSsh;
   super.wire_len = 100 * super.frame_len;
   EXPECT_TRUE(matches("len = 63", super)) << "the frame, and not all that it stands for";
 }
 
 TEST(PacketFilter, InATunnelTheOuterHeadersAreMeant) {
-  const Packet tunnelled = packet_of(ssh_on(PacketBuilder{}
-                                                .eth()
-                                                .ipv4({.src = "192.0.2.1", .dst = "192.0.2.2"})
-                                                .udp({.dst_port = kVxlanPort})
-                                                .vxlan()
-                                                .eth()));
+  const OwnedPacket tunnelled = packet_of(ssh_on(PacketBuilder{}
+                                                     .eth()
+                                                     .ipv4({.src = "192.0.2.1", .dst = "192.0.2.2"})
+                                                     .udp({.dst_port = kVxlanPort})
+                                                     .vxlan()
+                                                     .eth()));
   EXPECT_TRUE(matches("udp and host 192.0.2.1", tunnelled));
   EXPECT_FALSE(matches("tcp port 22", tunnelled));
 }
@@ -100,7 +100,7 @@ TEST(PacketFilter, InATunnelTheOuterHeadersAreMeant) {
 TEST(PacketFilter, LoopsEndHoweverThePacketIsMade) {
   PacketBuilder chain = PacketBuilder{}.eth().ipv6();
   for (int i = 0; i < 200; ++i) chain.extension(60);
-  const Packet packet = packet_of(chain);
+  const OwnedPacket packet = packet_of(chain);
   EXPECT_FALSE(matches("ip6 protochain 6", packet));
   EXPECT_FALSE(matches("ip6 protochain 6", snapped(packet, 99)));
 }
@@ -163,7 +163,7 @@ class PacketFilterOfFile : public ::testing::Test {
     EXPECT_TRUE(frame && *frame);
     Packet packet;
     packet.frame_len = (*frame)->wire_len;
-    packet.bytes.assign((*frame)->bytes.begin(), (*frame)->bytes.end());
+    packet.bytes = (*frame)->bytes;
     return filter && filter->matches(packet);
   }
 

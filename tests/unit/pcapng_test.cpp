@@ -57,7 +57,9 @@ std::vector<std::byte> frame_of(std::size_t size) {
 
 Bytes packet_with(const std::string& comment) {
   Bytes block;
-  append_packet(block, {.data = {}, .comments = {comment}});
+  const EnhancedPacket packet{.data = {}, .comments = {comment}};
+  append_packet(block, packet);
+  EXPECT_EQ(size_of(packet), block.size());
   return block;
 }
 constexpr std::size_t kPacketOptions = 28;  // of a packet without data

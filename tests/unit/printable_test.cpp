@@ -98,8 +98,8 @@ TEST(AddressText, WritesTheShortFormOfEachVersion) {
 }
 
 TEST(Payload, LiesWithinTheCapturedBytesWhateverTheHeadersSay) {
-  Packet packet;
-  packet.bytes.resize(60);
+  OwnedPacket packet;
+  packet.own(std::vector<std::byte>(60));
   packet.headers.payload_len = 10;
   EXPECT_TRUE(packet.payload().empty());
 

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "firstpass/twin.h"
 #include "support/packet_builder.hpp"
 
@@ -12,9 +15,9 @@ namespace {
 constexpr std::size_t kHeaders = 14 + 20 + 20;
 constexpr std::uint8_t kPush = 0x08;
 
-Packet super_packet(const PacketBuilder& builder, std::uint32_t segment_len) {
-  Packet packet;
-  packet.bytes = builder.bytes();
+OwnedPacket super_packet(const PacketBuilder& builder, std::uint32_t segment_len) {
+  OwnedPacket packet;
+  packet.own(builder.bytes());
   packet.frame_len = static_cast<std::uint32_t>(packet.bytes.size());
   packet.wire_len = packet.frame_len;
   packet.segment_len = segment_len;
@@ -40,10 +43,10 @@ PacketBuilder tcp(std::size_t payload) {
       .payload(std::string(payload, 'x'));
 }
 
-std::vector<Packet> split(const Packet& packet) {
-  std::vector<Packet> parts;
-  Packet buffer;
-  each_wire_packet(packet, buffer, [&](const Packet& part) { parts.push_back(part); });
+std::vector<OwnedPacket> split(const Packet& packet) {
+  std::vector<OwnedPacket> parts;
+  std::vector<std::byte> buffer;
+  each_wire_packet(packet, buffer, [&](const Packet& part) { parts.emplace_back(part); });
   return parts;
 }
 
@@ -69,11 +72,11 @@ std::uint32_t sequence(const Packet& part) {
 }
 
 TEST(WirePackets, AnOrdinaryPacketComesAsItIs) {
-  const Packet packet = super_packet(tcp(3000), 0);
+  const OwnedPacket packet = super_packet(tcp(3000), 0);
   const auto parts = split(packet);
 
   ASSERT_EQ(parts.size(), 1u);
-  EXPECT_EQ(parts[0].bytes, packet.bytes);
+  EXPECT_TRUE(std::ranges::equal(parts[0].bytes, packet.bytes));
 }
 
 TEST(WirePackets, ATcpSuperPacketBecomesItsSegments) {
@@ -113,7 +116,7 @@ TEST(WirePackets, AUdpSuperPacketOfATunnelThatWasNotReadIsLeftWhole) {
   // Geneve: the segments are those of the TCP inside, whose headers are payload here.
   const auto builder =
       PacketBuilder{}.eth().ipv4().udp({.dst_port = 6081}).payload(std::string(3070, 'x'));
-  Packet packet = super_packet(builder, 1000);
+  OwnedPacket packet = super_packet(builder, 1000);
   packet.wire_packets = 3;
   EXPECT_EQ(split(packet).size(), 1u);
   packet.wire_packets = 4;
@@ -121,8 +124,8 @@ TEST(WirePackets, AUdpSuperPacketOfATunnelThatWasNotReadIsLeftWhole) {
 }
 
 TEST(WirePackets, WhatWasNotCapturedIsMissingAtTheEndAndStillCounted) {
-  Packet packet = super_packet(tcp(3000), 1000);
-  packet.bytes.resize(kHeaders + 1500);
+  OwnedPacket packet = super_packet(tcp(3000), 1000);
+  packet.bytes = packet.bytes.first(kHeaders + 1500);
   const auto parts = split(packet);
 
   ASSERT_EQ(parts.size(), 3u);
@@ -142,12 +145,12 @@ TEST(WirePackets, ASuperPacketInATunnelIsLeftWholeAndAsItWas) {
                            .ipv4()
                            .tcp({.dst_port = 22})
                            .payload(std::string(3000, 'x'));
-  const Packet packet = super_packet(builder, 1000);
+  const OwnedPacket packet = super_packet(builder, 1000);
   ASSERT_EQ(packet.headers.tunnel, NIDS_TUNNEL_VXLAN);
   const auto parts = split(packet);
 
   ASSERT_EQ(parts.size(), 1u);
-  EXPECT_EQ(parts[0].bytes, packet.bytes);
+  EXPECT_TRUE(std::ranges::equal(parts[0].bytes, packet.bytes));
 }
 
 TEST(WirePackets, ASegmentLengthThatLiesDoesNotMakeThousands) {
@@ -155,8 +158,8 @@ TEST(WirePackets, ASegmentLengthThatLiesDoesNotMakeThousands) {
 }
 
 TEST(WirePackets, HeadersThatWereNotCapturedAreLeftWhole) {
-  Packet packet = super_packet(tcp(3000), 1000);
-  packet.bytes.resize(kHeaders - 1);
+  OwnedPacket packet = super_packet(tcp(3000), 1000);
+  packet.bytes = packet.bytes.first(kHeaders - 1);
   EXPECT_EQ(split(packet).size(), 1u);
 }
 

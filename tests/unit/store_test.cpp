@@ -50,12 +50,12 @@ class StoreTest : public ::testing::Test {
 
   std::optional<PacketPlace> keep(Store& store, std::size_t size, std::uint64_t ns = kStart,
                                   Store::Facts facts = {}) {
-    Packet packet;
+    OwnedPacket packet;
     packet.time = {ns};
     packet.ifindex = 9;
     packet.frame_len = 2000;
     packet.wire_len = 6000;
-    packet.bytes.assign(size, static_cast<std::byte>(fill_++));
+    packet.own(std::vector(size, static_cast<std::byte>(fill_++)));
     return store.keep(packet, std::move(facts), counters_);
   }
 
@@ -431,7 +431,7 @@ TEST_F(StoreTest, WhatMayNotLastIsKeptAndToldAndDegraded) {
     if (!is_refused) GTEST_SKIP() << "needs seccomp";
   }
   EXPECT_EQ(counters_.retained.packets, 6u);
-  EXPECT_EQ(counters_.waiting.packets, 0u);
+  EXPECT_EQ(waiting_of(counters_).packets, 0u);
   EXPECT_EQ(counters_.not_kept_by_error.packets, 0u);
   EXPECT_EQ(packets_on_disk(), 6u);
 }

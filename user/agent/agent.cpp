@@ -15,9 +15,9 @@
 namespace nids {
 namespace {
 
-// Records wait for this at most where the kernel forces no wake-up; an alert comes half of it
-// later on average, and an idle agent wakes 100 times a second.
-constexpr int kConsumeEvery_ms = 10;
+// Records wait for this at most where the kernel forces no wake-up, and where nothing came for as
+// long: an alert comes half of it later on average.
+constexpr int kLookEvery_ms = 10, kLookWhenQuietEvery_ms = 30;
 constexpr auto kEndMayTake = std::chrono::seconds(5);
 constexpr auto kHousekeepingEvery = std::chrono::milliseconds(250);
 
@@ -94,10 +94,10 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
   // be; but where the parent was killed they go on, so this too has an end.
   auto last_moment = std::chrono::steady_clock::time_point::max();
   const auto may_go_on = [&] { return std::chrono::steady_clock::now() < last_moment; };
+  int wait_ms = 0;
   for (bool is_ending = false, has_more = false; !is_ending || (has_more && may_go_on());) {
     std::array<epoll_event, 2> events;
-    const int ready =
-        epoll_wait(epoll.get(), events.data(), events.size(), has_more ? 0 : kConsumeEvery_ms);
+    const int ready = epoll_wait(epoll.get(), events.data(), events.size(), wait_ms);
     if (ready < 0 && errno != EINTR)
       return Error{.action = "wait for records", .error_number = errno};
     for (int i = 0; i < ready; ++i)
@@ -108,7 +108,10 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
     }
     auto taken = rings.consume();
     if (!taken) return taken.error();
-    has_more = *taken;
+    has_more = *taken == RingReader::Taken::kPart;
+    const bool is_quiet =
+        *taken == RingReader::Taken::kNone && !(control && control->has_clients());
+    wait_ms = has_more ? 0 : is_quiet ? kLookWhenQuietEvery_ms : kLookEvery_ms;
     if (pipeline.has_enough() && !has_told) has_told = parent.tell_enough();
     if (const auto now = std::chrono::steady_clock::now(); now >= next_housekeeping) {
       next_housekeeping = now + kHousekeepingEvery;

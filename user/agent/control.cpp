@@ -71,6 +71,7 @@ class Control::Server {
   ~Server() { pipeline_.follow({}); }
 
   void poll();
+  bool has_clients() const { return !clients_.empty(); }
 
  private:
   class Client;
@@ -245,5 +246,6 @@ Control::Control(Fd listener, Pipeline& pipeline, const Limits& limits)
 Control::~Control() = default;
 
 void Control::poll() { server_->poll(); }
+bool Control::has_clients() const { return server_->has_clients(); }
 
 }  // namespace nids

@@ -33,6 +33,7 @@ class Control {
 
   // Does what can be done without waiting; call it often.
   void poll();
+  bool has_clients() const;  // who would have to wait for the next poll()
 
  private:
   class Server;

@@ -63,14 +63,14 @@ Pipeline::Pipeline(const Config& config, std::map<std::uint32_t, std::string> in
 
 void Pipeline::record(std::span<const std::byte> bytes, ClockOffset clock,
                       nids_agent_counters& counters) {
-  ExportedFlow exported;
-  switch (decode(bytes, clock, packet_, exported)) {
+  switch (decode(bytes, clock, packet_, exported_flow_)) {
     case DecodeResult::kPacket:
-      each_wire_packet(packet_, wire_packet_, [&](const Packet& one) { packet(one, counters); });
+      each_wire_packet(packet_, wire_bytes_, [&](const Packet& one) { packet(one, counters); });
       break;
     case DecodeResult::kFlowExport:
-      if (const auto table = tables_.find(exported.ifindex); table != tables_.end())
-        table->second.reader.exported(exported, [&](const FlowPart& part) { flows_.add(part); });
+      if (const auto table = tables_.find(exported_flow_.ifindex); table != tables_.end())
+        table->second.reader.exported(exported_flow_,
+                                      [&](const FlowPart& part) { flows_.add(part); });
       break;
     case DecodeResult::kInvalid:
       counters.invalid_records += 1;
@@ -241,7 +241,7 @@ void Pipeline::watch(const FlowTables& tables, nids_agent_counters& counters) {
   // Of an agent that died.
   const nids_sum held = std::exchange(counters.held, {});
   counters.not_kept_by_policy += held;
-  const nids_sum unwritten = std::exchange(counters.waiting, {});
+  const nids_sum unwritten = waiting_of(counters);
   counters.retained -= unwritten;
   counters.not_kept_by_error += unwritten;
 }

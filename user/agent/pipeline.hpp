@@ -16,6 +16,7 @@
 #include "alert/suppression.hpp"
 #include "analyse/analyser.hpp"
 #include "config/config.hpp"
+#include "decode/exported_flow.hpp"
 #include "decode/packet.hpp"
 #include "export/udp_exporter.hpp"
 #include "flow/flow_table.hpp"
@@ -138,7 +139,10 @@ class Pipeline {
   Hold hold_;
   std::uint64_t flow_evictions_ = 0, suppression_evictions_ = 0;  // counted so far
   Sinks sinks_;
-  Packet packet_, wire_packet_;  // reused, so that their buffers keep their capacity
+  // Of the record at hand; used again.
+  Packet packet_;
+  ExportedFlow exported_flow_;
+  std::vector<std::byte> wire_bytes_;  // of one segment of it
 };
 
 }  // namespace nids

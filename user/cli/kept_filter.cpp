@@ -38,9 +38,10 @@ bool KeptFilter::matches(std::uint16_t link_type, std::span<const std::byte> byt
                 .first;
   }
   if (!found->second) return false;
-  packet_.bytes.assign(bytes.begin(), bytes.end());
-  packet_.frame_len = original_len;
-  return found->second->matches(packet_);
+  Packet packet;
+  packet.bytes = bytes;
+  packet.frame_len = original_len;
+  return found->second->matches(packet);
 }
 
 }  // namespace nids

@@ -35,7 +35,6 @@ class KeptFilter {
   std::string expression_;
   Services services_;
   std::map<std::uint16_t, std::optional<PacketFilter>> filters_;  // none: it means nothing there
-  Packet packet_;                                                 // the one asked about
 };
 
 }  // namespace nids

@@ -4,6 +4,7 @@
 #include "cli/report.hpp"
 #include "cli/totals.hpp"
 #include "log/eve_json.hpp"
+#include "nids/sum.hpp"
 
 namespace nids {
 namespace {
@@ -102,7 +103,7 @@ Json retained_json(const StatsReport& report) {
           {"not_analysed", a.not_analysed.packets},
           {"not_analysed_bytes", a.not_analysed.bytes},
           {"lost_by_overload", lost_by_overload(report)},
-          {"waiting", a.waiting.packets},
+          {"waiting", waiting_of(a).packets},
           {"lost_by_error", a.not_kept_by_error.packets},
           {"deleted_by_policy", a.deleted_by_policy.packets}};
 }

@@ -112,7 +112,7 @@ void fill(Packet& packet, const nids_packet_event& record, ClockOffset clock,
   packet.slot = record.slot;
   // What belongs to no flow has no opener but its sender.
   packet.from_opener = record.from_opener == 1 || (record.packet.flags & NIDS_PACKET_IS_FLOW) == 0;
-  packet.bytes.assign(captured.begin(), captured.end());
+  packet.bytes = captured;
 }
 
 }  // namespace

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The packet as every stage after decode sees it: validated, and with no pointer into the ring.
+// The packet as every stage after decode sees it: validated. Its bytes stay where they came from.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nids/abi/event.h"
@@ -13,7 +14,12 @@
 
 namespace nids {
 
+class OwnedPacket;
+
 struct Packet {
+  Packet() = default;
+  Packet(OwnedPacket&&) = delete;  // which would take the bytes with it
+
   WallTime time;
   nids_packet headers{};  // offsets are within `bytes`, or 0
   nids_direction direction = NIDS_INGRESS;
@@ -28,10 +34,37 @@ struct Packet {
   nids_slot_address slot{};                  // where its flow is told what to send up
   nids_packet_detail detail{};               // zero where the packet has none
   bool from_opener = true;                   // sent by the side that opened the connection
-  std::vector<std::byte> bytes;              // the captured part, from the link header
+  // The captured part, from the link header; mostly in the ring, and for no longer than its record
+  // is being taken: who keeps the packet longer makes an OwnedPacket of it.
+  std::span<const std::byte> bytes;
 
   // Transport payload that was captured; empty where headers were not read to the end.
   std::span<const std::byte> payload() const;
+};
+
+// A packet with bytes of its own.
+class OwnedPacket : public Packet {
+ public:
+  OwnedPacket() = default;
+  explicit OwnedPacket(const Packet& packet) : Packet(packet) {
+    own({packet.bytes.begin(), packet.bytes.end()});
+  }
+  OwnedPacket(const OwnedPacket& other) : OwnedPacket(static_cast<const Packet&>(other)) {}
+  OwnedPacket(OwnedPacket&& other) noexcept = default;  // a vector's bytes stay where they are
+  OwnedPacket& operator=(OwnedPacket other) noexcept {
+    Packet::operator=(other);
+    own_.swap(other.own_);
+    return *this;
+  }
+  ~OwnedPacket() = default;
+
+  void own(std::vector<std::byte> captured) {
+    own_ = std::move(captured);
+    bytes = own_;
+  }
+
+ private:
+  std::vector<std::byte> own_;
 };
 
 // "192.0.2.1", "2001:db8::1"; `ip_version` is 4 or 6.

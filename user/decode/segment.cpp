@@ -54,8 +54,8 @@ struct Slice {
   bool is_last = false;
 };
 
-void fix_ip(Packet& part, const Slice& slice) {
-  std::byte* ip = part.bytes.data() + part.headers.l3_offset;
+void fix_ip(const Packet& part, std::byte* frame, const Slice& slice) {
+  std::byte* ip = frame + part.headers.l3_offset;
   const std::uint32_t l3_len = part.wire_len - part.headers.l3_offset;
   if (part.headers.ip_version == 6) {
     write16(ip + 4, l3_len - 40);
@@ -66,8 +66,8 @@ void fix_ip(Packet& part, const Slice& slice) {
   sum_ipv4(ip, std::size_t{part.headers.l4_offset} - part.headers.l3_offset);
 }
 
-void fix_tcp(Packet& part, const Slice& slice, std::uint32_t old_l4_len) {
-  std::byte* tcp = part.bytes.data() + part.headers.l4_offset;
+void fix_tcp(Packet& part, std::byte* frame, const Slice& slice, std::uint32_t old_l4_len) {
+  std::byte* tcp = frame + part.headers.l4_offset;
   std::uint8_t& flags = part.headers.tcp_flags;
   add32(tcp + 4, slice.offset);
   if (!slice.is_last) flags &= static_cast<std::uint8_t>(~(kTcpFin | kTcpPush));
@@ -76,8 +76,8 @@ void fix_tcp(Packet& part, const Slice& slice, std::uint32_t old_l4_len) {
   shorten_pseudo_sum(tcp + 16, old_l4_len, part.wire_len - part.headers.l4_offset);
 }
 
-void fix_udp(Packet& part, std::uint32_t old_l4_len) {
-  std::byte* udp = part.bytes.data() + part.headers.l4_offset;
+void fix_udp(const Packet& part, std::byte* frame, std::uint32_t old_l4_len) {
+  std::byte* udp = frame + part.headers.l4_offset;
   const std::uint32_t l4_len = part.wire_len - part.headers.l4_offset;
   write16(udp + 4, l4_len);
   shorten_pseudo_sum(udp + 6, old_l4_len, l4_len);
@@ -104,50 +104,45 @@ bool can_be_taken_apart(const Packet& packet) {
          h.payload_len / packet.segment_len < kMaxSegments && segments_are_of_payload(packet);
 }
 
-void cut(const Packet& whole, const Slice& slice, Packet& part) {
+// `part` is a copy of the whole, or of it with another slice.
+void cut(const Packet& whole, const Slice& slice, Packet& part, std::vector<std::byte>& buffer) {
   const nids_packet& h = whole.headers;
-  const auto captured = static_cast<std::uint32_t>(whole.bytes.size()) - h.payload_offset;
-  const std::uint32_t from = std::min(slice.offset, captured);
-  const std::uint32_t to = std::min(slice.offset + slice.bytes, captured);
-  part.time = whole.time;
-  part.headers = h;
+  const auto headers = whole.bytes.first(h.payload_offset);
+  const auto payload = whole.bytes.subspan(h.payload_offset);
+  const auto from = std::min<std::size_t>(slice.offset, payload.size());
+  const auto data =
+      payload.subspan(from, std::min<std::size_t>(slice.bytes, payload.size() - from));
+  buffer.assign(headers.begin(), headers.end());
+  buffer.insert(buffer.end(), data.begin(), data.end());
+  part.bytes = buffer;
+  part.headers.tcp_flags = h.tcp_flags;
   part.headers.payload_len = slice.bytes;
-  part.direction = whole.direction;
-  part.ifindex = whole.ifindex;
   part.wire_len = part.frame_len = h.payload_offset + slice.bytes;
   part.wire_packets = 1;
   part.segment_len = 0;
-  part.class_id = whole.class_id;
-  part.findings = whole.findings;
-  part.reason = whole.reason;
-  part.slot = whole.slot;
-  part.detail = whole.detail;
-  part.from_opener = whole.from_opener;
-  const auto at = [&](std::uint32_t n) { return whole.bytes.begin() + std::ptrdiff_t{n}; };
-  part.bytes.assign(at(0), at(h.payload_offset));
-  part.bytes.insert(part.bytes.end(), at(h.payload_offset + from), at(h.payload_offset + to));
-  fix_ip(part, slice);
+  fix_ip(part, buffer.data(), slice);
   const std::uint32_t old_l4_len = whole.frame_len - h.l4_offset;
   if (h.transport == NIDS_TRANSPORT_TCP)
-    fix_tcp(part, slice, old_l4_len);
+    fix_tcp(part, buffer.data(), slice, old_l4_len);
   else
-    fix_udp(part, old_l4_len);
+    fix_udp(part, buffer.data(), old_l4_len);
 }
 
 }  // namespace
 
-void each_wire_packet(const Packet& packet, Packet& part,
+void each_wire_packet(const Packet& packet, std::vector<std::byte>& buffer,
                       const std::function<void(const Packet&)>& on_packet) {
   if (!can_be_taken_apart(packet)) {
     on_packet(packet);
     return;
   }
   const std::uint32_t payload_len = packet.headers.payload_len;
+  Packet part = packet;
   Slice slice;
   do {
     slice.bytes = std::min(packet.segment_len, payload_len - slice.offset);
     slice.is_last = slice.offset + slice.bytes >= payload_len;
-    cut(packet, slice, part);
+    cut(packet, slice, part, buffer);
     on_packet(part);
     slice.offset += slice.bytes;
     ++slice.index;

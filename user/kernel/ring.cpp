@@ -4,6 +4,7 @@
 #include <bpf/libbpf.h>
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace nids {
@@ -14,9 +15,16 @@ RingReader::RingReader() : epoll_(epoll_create1(EPOLL_CLOEXEC)) {}
 RingReader::RingReader(RingReader&&) noexcept = default;
 RingReader::~RingReader() = default;
 
+// What the next record begins with is fetched ahead, in bytes: it lies in another CPU's cache, and
+// the processor foresees only what is read in order for longer. A tenth of what it costs to keep a
+// packet (docs/performance.md).
+constexpr std::size_t kAhead = 640, kCacheLine = 64;
+
 // A negative return ends the reading of a ring behind the record that was taken.
 int RingReader::take(void* context, void* data, std::size_t bytes) noexcept {
   auto& reader = *static_cast<Reader*>(context);
+  const auto* next = static_cast<const std::byte*>(data) + bytes;
+  for (std::size_t i = 0; i < kAhead; i += kCacheLine) __builtin_prefetch(next + i);
   reader.sink({static_cast<const std::byte*>(data), bytes});
   return --reader.left == 0 ? -EAGAIN : 0;
 }
@@ -32,17 +40,19 @@ Result<void> RingReader::add(int map_fd, Sink sink) {
   return {};
 }
 
-Result<bool> RingReader::consume() {
-  bool has_more = false;
+Result<RingReader::Taken> RingReader::consume() {
+  Taken taken = Taken::kNone;
   for (const auto& reader : readers_) {
     reader->left = kBudget;
     const int records = ring_buffer__consume(reader->ring.get());
     if (records == -EAGAIN)
-      has_more = true;
+      taken = Taken::kPart;
     else if (records < 0)
       return Error{.action = "read the ring buffer", .error_number = -records};
+    else if (records > 0)
+      taken = std::max(taken, Taken::kAll);
   }
-  return has_more;
+  return taken;
 }
 
 }  // namespace nids

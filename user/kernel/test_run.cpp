@@ -57,12 +57,11 @@ Result<bool> TestRun::frame(const nids_clock& clock, std::span<const std::byte> 
     return Error{.action = "run a packet through the program in the kernel", .error_number = errno};
   }
   // At once, so that the ring has room for the records of any one packet.
-  for (bool has_more = true; has_more;) {
+  for (;;) {
     auto taken = ring_.consume();
     if (!taken) return taken.error();
-    has_more = *taken;
+    if (*taken != RingReader::Taken::kPart) return true;
   }
-  return true;
 }
 
 Result<nids_counters> TestRun::counters() const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 namespace nids {
 
@@ -11,9 +12,10 @@ class DiskFloor {
   // `share` of the disk of the directory stays free, for users without privileges; 0: no floor.
   DiskFloor(int directory_fd, double share) : directory_fd_(directory_fd), share_(share) {}
 
-  // Whether so many bytes may be written beside `unwritten` ones that were promised a place before.
-  // Asks the file system now and then only. True where that does not tell: then the write will.
-  bool takes(std::uint64_t bytes, std::uint64_t unwritten);
+  // Whether so many bytes may be written beside those that were promised a place before, and that
+  // `unwritten` tells. Asks it and the file system now and then only. True where that does not
+  // tell: then the write will.
+  bool takes(std::uint64_t bytes, const std::function<std::uint64_t()>& unwritten);
 
  private:
   int directory_fd_;

@@ -18,53 +18,48 @@ bool Draft::takes(std::size_t block_bytes) const {
   return chunk_.shares.empty() || chunk_.bytes.size() + block_bytes <= kChunkBytes;
 }
 
-void Draft::append(std::span<const std::byte> block) {
+void Draft::begin_chunk() {
   if (chunk_.bytes.capacity() == 0) chunk_.bytes = buffers_.take(kChunkBytes);
+}
+
+void Draft::append(std::span<const std::byte> block) {
+  begin_chunk();
   chunk_.bytes.insert(chunk_.bytes.end(), block.begin(), block.end());
   size_ += block.size();
 }
 
-void Draft::count(const Entry& entry) {
-  const auto own = std::ranges::find(chunk_.shares, entry.counters, &Share::counters);
-  Share& share = own != chunk_.shares.end() ? *own : chunk_.shares.emplace_back();
-  share.counters = entry.counters;
-  const nids_sum one = one_packet(entry.captured_bytes);
-  share.begin_waiting(one);
-  if (of_interface_.size() <= entry.interface) of_interface_.resize(entry.interface + 1);
-  OfInterface& interface = of_interface_[entry.interface];
+void Draft::count(const pcapng::EnhancedPacket& packet, nids_agent_counters& counters) {
+  const auto own = std::ranges::find(chunk_.shares, &counters, &Share::counters);
+  Share& share =
+      own != chunk_.shares.end() ? *own : chunk_.shares.emplace_back(Share{&counters, {}});
+  if (of_interface_.size() <= packet.interface) of_interface_.resize(packet.interface + 1);
+  OfInterface& interface = of_interface_[packet.interface];
   if (interface.kept++ == 0) {
-    interface.counters = entry.counters;
-    interface.lost_before = entry.counters->not_kept_by_overload.packets;
+    interface.counters = &counters;
+    interface.lost_before = counters.not_kept_by_overload.packets;
   }
+  const nids_sum one = one_packet(packet.data.size());
   share.kept += one;
   kept_ += one;
 }
 
-PacketPlace Draft::add(const Entry& entry, const KeptFlow& flow, std::vector<KeptAlert> alerts) {
+PacketPlace Draft::add(const pcapng::EnhancedPacket& packet, nids_agent_counters& counters,
+                       std::uint64_t flow_id, const std::function<KeptFlow()>& flow,
+                       std::vector<KeptAlert> alerts) {
+  begin_chunk();
   const std::uint64_t offset = size_;
-  append(entry.block);
-  count(entry);
-  const auto [place, is_new] = spans_.try_emplace(flow.id, piece_.spans.size());
-  if (is_new) {
-    flows_.insert(flow.id);
-    piece_.spans.push_back({.segment = name_,
-                            .flow = flow,
-                            .first = entry.time,
-                            .last = entry.time,
-                            .bytes = 0,
-                            .offsets = {}});
-  }
-  FlowSpan& span = piece_.spans[place->second];
-  if (!is_new && span.offsets.back() < chunk_begin_)
-    piece_.before.push_back(
-        {place->second, span.offsets.size(), span.first, span.last, span.bytes});
-  span.first = std::min(span.first, entry.time);
-  span.last = std::max(span.last, entry.time);
-  span.bytes += entry.captured_bytes;
-  span.offsets.push_back(offset);
-  ++places_;
-  const PacketPlace at{name_, offset, kept_.packets};
-  for (KeptAlert& alert : alerts) piece_.alerts.push_back({std::move(alert), at});
+  const std::size_t before = chunk_.bytes.size();
+  pcapng::append_packet(chunk_.bytes, packet);
+  size_ += chunk_.bytes.size() - before;
+  count(packet, counters);
+  const bool is_new =
+      contents_.add({.offset = offset,
+                     .time = packet.time,
+                     .captured_bytes = static_cast<std::uint32_t>(packet.data.size())},
+                    flow_id, flow);
+  if (is_new) flows_.insert(flow_id);
+  PacketPlace at{name_, offset, kept_.packets};
+  for (KeptAlert& alert : alerts) contents_.add(IndexedAlert{std::move(alert), at});
   return at;
 }
 
@@ -85,17 +80,12 @@ std::vector<pcapng::Statistics> Draft::statistics(std::size_t interfaces, WallTi
 Chunk Draft::take() {
   chunk_.file = file_;
   chunk_.segment = name_;
-  chunk_begin_ = size_;
   return std::exchange(chunk_, Chunk{});
 }
 
-Chunk Draft::take_with_piece() {
+Chunk Draft::take_with_contents() {
   Chunk chunk = take();
-  piece_.segment = name_;
-  piece_.end = size_;
-  chunk.piece = std::exchange(piece_, SegmentPiece{});
-  spans_.clear();
-  places_ = 0;
+  chunk.contents = std::exchange(contents_, Contents{});
   return chunk;
 }
 

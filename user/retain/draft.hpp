@@ -3,16 +3,17 @@
 // Decides nothing.
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
 
 #include "nids/abi/counters.h"
 #include "retain/buffers.hpp"
+#include "retain/contents.hpp"
 #include "retain/kept.hpp"
 #include "retain/pcapng.hpp"
 #include "retain/writer.hpp"
@@ -22,9 +23,8 @@ namespace nids {
 class Draft {
  public:
   static constexpr std::size_t kChunkBytes = 1u << 20;
-  static constexpr std::size_t kMaxFlows = 65'536;  // in a segment
-  static constexpr std::size_t kMaxPlaces =
-      262'144;  // of packets, before the index has to take them
+  static constexpr std::size_t kMaxFlows = 65'536;     // in a segment
+  static constexpr std::size_t kMaxPackets = 262'144;  // before the index has to know of them
 
   // `buffers` outlive it.
   Draft(SegmentName name, std::shared_ptr<SegmentFile> file, WallTime begun,
@@ -35,24 +35,19 @@ class Draft {
   WallTime begun() const { return begun_; }
   std::uint64_t size() const { return size_; }  // bytes, with what is under way
   std::size_t waiting_bytes() const { return chunk_.bytes.size(); }
-  const SegmentPiece& piece() const { return piece_; }  // what take_with_piece() would give
+  const Contents& contents() const { return contents_; }  // that the index was not told of
   const nids_sum& kept() const { return kept_; }
   bool takes(std::size_t block_bytes) const;  // into the chunk under way
   bool is_full_of_flows() const { return flows_.size() >= kMaxFlows; }
   // Whether a packet of the flow was named by a comment in this segment.
-  bool names(std::uint64_t flow_id) const { return flows_.contains(flow_id); }
+  bool names(std::uint64_t flow_id) const {
+    return contents_.has(flow_id) || flows_.contains(flow_id);
+  }
 
-  struct Entry {
-    std::span<const std::byte> block;
-    WallTime time;
-    std::size_t captured_bytes = 0;
-    nids_agent_counters* counters = nullptr;
-    std::uint32_t interface = 0;  // its index in the segment
-  };
-  PacketPlace add(const Entry& entry, const KeptFlow& flow, std::vector<KeptAlert> alerts);
-  // Whether the flow has packets that the index was not told of: then `flow` may be left empty but
-  // for its id.
-  bool has_span(std::uint64_t flow_id) const { return spans_.contains(flow_id); }
+  // `flow` as Contents::add() has it.
+  PacketPlace add(const pcapng::EnhancedPacket& packet, nids_agent_counters& counters,
+                  std::uint64_t flow_id, const std::function<KeptFlow()>& flow,
+                  std::vector<KeptAlert> alerts);
   void append(std::span<const std::byte> block);  // of no packet
 
   // By interface, for the segment's end; as many as asked for.
@@ -60,12 +55,12 @@ class Draft {
 
   Chunk take();  // the blocks under way
   // The same, with what the index is to know of all blocks that were taken since the last time.
-  Chunk take_with_piece();
-  bool has_piece() const { return !piece_.spans.empty() || !piece_.alerts.empty(); }
-  bool has_large_piece() const { return places_ >= kMaxPlaces; }
+  Chunk take_with_contents();
+  bool is_due_in_index() const { return contents_.packets() >= kMaxPackets; }
 
  private:
-  void count(const Entry& entry);
+  void begin_chunk();
+  void count(const pcapng::EnhancedPacket& packet, nids_agent_counters& counters);
 
   SegmentName name_;
   std::shared_ptr<SegmentFile> file_;
@@ -81,10 +76,7 @@ class Draft {
   std::vector<OfInterface> of_interface_;  // by index
   boost::unordered_flat_set<std::uint64_t> flows_;
   Chunk chunk_;
-  std::uint64_t chunk_begin_ = 0;  // bytes of the segment before it
-  SegmentPiece piece_;
-  std::size_t places_ = 0;                                       // in it
-  boost::unordered_flat_map<std::uint64_t, std::size_t> spans_;  // of it, by flow
+  Contents contents_;
 };
 
 }  // namespace nids

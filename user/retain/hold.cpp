@@ -47,7 +47,7 @@ void Hold::add(const Packet& packet, std::uint64_t flow_id, nids_agent_counters&
   }
   while (used_bytes_ > limits_.budget_bytes - cost) drop_oldest();
 
-  const Place place = held_.insert(held_.end(), Held{packet, flow_id, &counters, {}});
+  const Place place = held_.insert(held_.end(), Held{OwnedPacket(packet), flow_id, &counters, {}});
   const auto [queue, is_first] = flows_.try_emplace(flow_id, Queue{place, place});
   if (!is_first) {
     queue->second.last->next = place;

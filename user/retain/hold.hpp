@@ -48,7 +48,7 @@ class Hold {
     Place first, last;
   };
   struct Held {
-    Packet packet;
+    OwnedPacket packet;
     std::uint64_t flow_id = 0;
     nids_agent_counters* counters = nullptr;
     Place next;  // of the same flow; good where it is not the last of it

@@ -26,20 +26,12 @@ struct IndexedAlert {
   bool operator==(const IndexedAlert&) const = default;
 };
 
-// A span of a piece as it was before packets of another chunk came to it.
-struct SpanBefore {
-  std::size_t span = 0, offsets = 0;  // its index, and how many it had
-  WallTime first, last;
-  std::uint64_t bytes = 0;
-};
-
 // What a piece of a segment holds, all of it on the disk.
 struct SegmentPiece {
   SegmentName segment;
   std::uint64_t end = 0;  // bytes of the segment that are indexed with it
   std::vector<FlowSpan> spans;
   std::vector<IndexedAlert> alerts;
-  std::vector<SpanBefore> before{};  // in the order of the chunks; for leave_out_beyond() alone
 };
 
 // What the index has of a segment.

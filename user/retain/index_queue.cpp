@@ -21,27 +21,10 @@ std::size_t weight_of(const IndexedAlert& alert) {
 }
 
 std::size_t weight_of(const SegmentPiece& piece) {
-  std::size_t bytes = sizeof(piece) + piece.spans.size() * sizeof(FlowSpan) +
-                      piece.before.size() * sizeof(SpanBefore);
+  std::size_t bytes = sizeof(piece) + piece.spans.size() * sizeof(FlowSpan);
   for (const FlowSpan& span : piece.spans) bytes += span.offsets.size() * sizeof(std::uint64_t);
   for (const IndexedAlert& alert : piece.alerts) bytes += weight_of(alert);
   return bytes;
-}
-
-void leave_out_beyond(std::uint64_t end, SegmentPiece& piece) {
-  for (auto before = piece.before.rbegin(); before != piece.before.rend(); ++before) {
-    FlowSpan& span = piece.spans[before->span];
-    if (span.offsets[before->offsets] < end) continue;
-    span.offsets.resize(before->offsets);
-    span.first = before->first;
-    span.last = before->last;
-    span.bytes = before->bytes;
-  }
-  piece.before.clear();
-  std::erase_if(piece.spans, [&](const FlowSpan& span) { return span.offsets.front() >= end; });
-  for (IndexedAlert& alert : piece.alerts)
-    if (alert.place && alert.place->offset >= end) alert.place.reset();
-  piece.end = std::min(piece.end, end);
 }
 
 void IndexQueue::add(SegmentPiece piece) {

@@ -21,10 +21,6 @@ namespace nids {
 std::size_t weight_of(const IndexedAlert& alert);
 std::size_t weight_of(const SegmentPiece& piece);
 
-// Of packets at or beyond `end` of their segment, where a chunk begins, nothing is left but their
-// alerts, without a place.
-void leave_out_beyond(std::uint64_t end, SegmentPiece& piece);
-
 class IndexQueue {
  public:
   struct Limits {

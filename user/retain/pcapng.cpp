@@ -14,6 +14,22 @@ namespace {
 constexpr std::size_t kMaxOption = 65'535;  // bytes; the length field has 16 bits
 constexpr std::uint64_t kUnknownSectionLength = ~0ull;
 
+// An enhanced packet block up to its data, and what follows it but for comments.
+struct PacketHead {
+  std::uint32_t type, length, interface, time_high, time_low, captured_len, original_len;
+};
+struct PacketFlags {
+  std::uint16_t code = kEpbFlags, bytes = sizeof(std::uint32_t);
+  std::uint32_t value;
+};
+struct PacketEnd {
+  std::uint16_t code = kEndOfOptions, bytes = 0;
+  std::uint32_t length;
+};
+constexpr std::size_t kOptionHead = 4;  // code and length
+
+constexpr std::size_t padding_of(std::size_t bytes) { return (4 - bytes % 4) % 4; }
+
 template <class T>
 void put(Bytes& out, T value) {
   const auto bytes = std::bit_cast<std::array<std::byte, sizeof value>>(value);
@@ -22,7 +38,7 @@ void put(Bytes& out, T value) {
 
 void put_padded(Bytes& out, std::span<const std::byte> data) {
   out.insert(out.end(), data.begin(), data.end());
-  out.insert(out.end(), (4 - data.size() % 4) % 4, std::byte{0});
+  out.insert(out.end(), padding_of(data.size()), std::byte{0});
 }
 
 void put_option(Bytes& out, std::uint16_t code, std::span<const std::byte> value) {
@@ -104,19 +120,31 @@ void append_interface(Bytes& out, const Interface& interface) {
   });
 }
 
+std::size_t size_of(const EnhancedPacket& packet) {
+  std::size_t bytes = sizeof(PacketHead) + packet.data.size() + padding_of(packet.data.size()) +
+                      sizeof(PacketFlags) + sizeof(PacketEnd);
+  for (const std::string& comment : packet.comments) {
+    const std::size_t kept = cut(comment).size();
+    if (kept != 0) bytes += kOptionHead + kept + padding_of(kept);
+  }
+  return bytes;
+}
+
+// Of each packet that is kept: put together in few pieces.
 void append_packet(Bytes& out, const EnhancedPacket& packet) {
+  const auto length = static_cast<std::uint32_t>(size_of(packet));
   const auto captured_len = static_cast<std::uint32_t>(packet.data.size());
-  append_block(out, kEnhancedPacketBlock, [&] {
-    put(out, packet.interface);
-    put_time(out, packet.time);
-    put(out, captured_len);
-    put(out, std::max(packet.original_len, captured_len));
-    put_padded(out, packet.data);
-    const std::uint32_t flags = packet.outbound ? 2 : 1;
-    put_option(out, kEpbFlags, std::as_bytes(std::span(&flags, 1)));
-    for (const std::string& comment : packet.comments) put_text(out, kComment, comment);
-    end_options(out);
-  });
+  put(out, PacketHead{.type = kEnhancedPacketBlock,
+                      .length = length,
+                      .interface = packet.interface,
+                      .time_high = static_cast<std::uint32_t>(packet.time.ns >> 32),
+                      .time_low = static_cast<std::uint32_t>(packet.time.ns),
+                      .captured_len = captured_len,
+                      .original_len = std::max(packet.original_len, captured_len)});
+  put_padded(out, packet.data);
+  put(out, PacketFlags{.value = packet.outbound ? 2u : 1u});
+  for (const std::string& comment : packet.comments) put_text(out, kComment, comment);
+  put(out, PacketEnd{.length = length});
 }
 
 void append_statistics(Bytes& out, const Statistics& statistics) {

@@ -48,6 +48,7 @@ struct EnhancedPacket {
   bool outbound = false;                // epb_flags direction
   std::vector<std::string> comments{};  // already printable; each at most 65,535 bytes is kept
 };
+std::size_t size_of(const EnhancedPacket& packet);  // bytes of its block
 void append_packet(Bytes& out, const EnhancedPacket& packet);
 
 // What became of an interface's packets while the section was written.

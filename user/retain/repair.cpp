@@ -61,47 +61,36 @@ class FlowNames {
 class Indexing {
  public:
   Indexing(Index& index, SegmentName name, Repaired& repaired)
-      : index_(index), repaired_(repaired) {
-    piece_.segment = std::move(name);
-  }
+      : index_(index), segment_(std::move(name)), repaired_(repaired) {}
 
   // Returns whether a piece is in the index with it.
   Result<bool> add(const pcapng::PacketBlock& packet, const KeptFlow& flow) {
-    const auto [place, is_new] = spans_.try_emplace(flow.id, piece_.spans.size());
-    if (is_new) piece_.spans.push_back({piece_.segment, flow, packet.time, packet.time, 0, {}});
-    FlowSpan& span = piece_.spans[place->second];
-    span.first = std::min(span.first, packet.time);
-    span.last = std::max(span.last, packet.time);
-    span.bytes += packet.data.size();
-    span.offsets.push_back(packet.offset);
-    for (const std::string_view comment : packet.comments)
-      if (auto alert = parse_alert_comment(comment))
-        piece_.alerts.push_back(
-            {std::move(*alert), PacketPlace{piece_.segment, packet.offset, packet.number}});
+    contents_.add({.offset = packet.offset,
+                   .time = packet.time,
+                   .captured_bytes = static_cast<std::uint32_t>(packet.data.size())},
+                  flow.id, [&] { return flow; });
+    for (const std::string_view comment : packet.comments) {
+      auto alert = parse_alert_comment(comment);
+      if (!alert) continue;
+      contents_.add({std::move(*alert), PacketPlace{segment_, packet.offset, packet.number}});
+      repaired_.alerts += 1;
+    }
     repaired_.packets += 1;
-    if (++packets_ < kPacketsAPiece) return false;
+    if (contents_.packets() < kPacketsAPiece) return false;
     if (auto finished = finish(packet.offset + packet.bytes.size()); !finished)
       return finished.error();
     return true;
   }
 
   Result<void> finish(std::uint64_t end) {
-    repaired_.alerts += piece_.alerts.size();
-    piece_.end = end;
-    auto added = index_.add(piece_);
-    piece_.spans.clear();
-    piece_.alerts.clear();
-    spans_.clear();
-    packets_ = 0;
-    return added;
+    return index_.add(std::exchange(contents_, Contents{}).piece(segment_, end));
   }
 
  private:
   Index& index_;
+  const SegmentName segment_;
   Repaired& repaired_;
-  SegmentPiece piece_;
-  boost::unordered_flat_map<std::uint64_t, std::size_t> spans_;
-  std::size_t packets_ = 0;
+  Contents contents_;
 };
 
 // Up to the last byte that is not nought: after a power cut a file may have its length, and nought

@@ -50,8 +50,8 @@ struct Store::State {
   std::map<std::uint32_t, std::uint32_t> interface_indexes;  // by ifindex
   pcapng::Bytes header;                                      // of every segment
   std::size_t trailer_bytes = 0;                             // likewise
-  pcapng::Bytes block;                                       // of the packet at hand
-  std::uint64_t index_bytes = 0;                             // that it may add to the index
+  pcapng::EnhancedPacket at_hand;                            // the packet that is being kept
+  std::size_t block_bytes = 0;                               // that it takes
 
   std::unique_ptr<Index> index;  // until the writer has it
   std::optional<Writer> writer;
@@ -89,9 +89,9 @@ struct Store::State {
   bool takes(const IndexedAlert& alert);
   std::uint64_t segment_limit() const;
   std::uint64_t total_bytes() const;
-  void make_block(const Packet& packet, std::uint32_t interface, const Facts& facts, bool is_named);
+  void describe(const Packet& packet, std::uint32_t interface, const Facts& facts, bool is_named);
   bool is_complete(const Draft& draft) const;
-  bool has_room_for(const Draft& draft, bool with_piece = true);
+  bool has_room_for(const Draft& draft, bool with_contents = true);
   void give(Draft& draft);
   void give_all();
   void wait(nids_agent_counters& counters);
@@ -151,48 +151,47 @@ void Store::State::number(std::vector<KeptAlert>& alerts) {
   for (KeptAlert& alert : alerts) alert.id = next_alert++;
 }
 
-void Store::State::make_block(const Packet& packet, std::uint32_t interface, const Facts& facts,
-                              bool is_named) {
-  std::vector<std::string> comments;
+void Store::State::describe(const Packet& packet, std::uint32_t interface, const Facts& facts,
+                            bool is_named) {
+  at_hand = {.interface = interface,
+             .time = packet.time,
+             .original_len = packet.frame_len,
+             .data = packet.bytes,
+             .outbound = packet.direction == NIDS_EGRESS,
+             .comments = {}};
   for (const KeptAlert& alert : facts.alerts) {
-    comments.push_back(alert_text(alert));
-    comments.push_back(alert_comment(alert));
+    at_hand.comments.push_back(alert_text(alert));
+    at_hand.comments.push_back(alert_comment(alert));
   }
   if (facts.flow_id != 0 && facts.flow && (!is_named || facts.is_related))
-    comments.push_back(flow_comment({facts.flow(), facts.is_related}));
-  block.clear();
-  pcapng::append_packet(block, {.interface = interface,
-                                .time = packet.time,
-                                .original_len = packet.frame_len,
-                                .data = packet.bytes,
-                                .outbound = packet.direction == NIDS_EGRESS,
-                                .comments = std::move(comments)});
-  index_bytes = 2 * (block.size() - packet.bytes.size());  // once in its log, too
+    at_hand.comments.push_back(flow_comment({facts.flow(), facts.is_related}));
+  block_bytes = pcapng::size_of(at_hand);
 }
 
 bool Store::State::is_complete(const Draft& draft) const {
   const auto age = std::chrono::nanoseconds(now > draft.begun() ? now.ns - draft.begun().ns : 0);
-  return draft.size() + block.size() + trailer_bytes > segment_limit() ||
-         draft.is_full_of_flows() || age >= limits.segment_time;
+  return draft.size() + block_bytes + trailer_bytes > segment_limit() || draft.is_full_of_flows() ||
+         age >= limits.segment_time;
 }
 
 // Waits for it where it is told to.
-bool Store::State::has_room_for(const Draft& draft, bool with_piece) {
+bool Store::State::has_room_for(const Draft& draft, bool with_contents) {
   const std::size_t weight =
-      weight_of(draft.waiting_bytes(), with_piece ? &draft.piece() : nullptr);
+      weight_of(draft.waiting_bytes(), with_contents ? &draft.contents() : nullptr);
   if (limits.when_behind == WhenBehind::kWait) writer->wait_for_room(weight);
   return writer->has_room(weight);
 }
 
 void Store::State::give(Draft& draft) {
-  if (draft.waiting_bytes() != 0 || draft.has_piece()) writer->write(draft.take_with_piece());
+  if (draft.waiting_bytes() != 0 || !draft.contents().is_empty())
+    writer->write(draft.take_with_contents());
 }
 
 void Store::State::give_all() {
   has_news = false;
   for (auto& draft : drafts) {
     if (!draft) continue;
-    if (writer->has_room(weight_of(draft->waiting_bytes(), &draft->piece())))
+    if (writer->has_room(weight_of(draft->waiting_bytes(), &draft->contents())))
       give(*draft);
     else
       has_news = true;
@@ -282,18 +281,20 @@ Result<void> Store::State::create(std::optional<Draft>& draft, std::uint8_t seve
 
 Refusal Store::State::prepare(std::optional<Draft>& draft, std::uint8_t severity,
                               nids_agent_counters& counters) {
-  const std::uint64_t alone = header.size() + block.size() + trailer_bytes;
+  const std::uint64_t alone = header.size() + block_bytes + trailer_bytes;
   if (alone > limits.budget_bytes) return Refusal::kPolicy;
   if (!has_writer(now)) return Refusal::kError;
-  if (draft && !draft->takes(block.size())) {
+  if (draft && !draft->takes(block_bytes)) {
     // The index is told of many packets at once: a row a flow, not a row a flow and chunk.
-    const bool has_piece = draft->has_large_piece();
-    if (!has_room_for(*draft, has_piece)) return Refusal::kOverload;
-    writer->write(has_piece ? draft->take_with_piece() : draft->take());
+    const bool is_due = draft->is_due_in_index();
+    if (!has_room_for(*draft, is_due)) return Refusal::kOverload;
+    writer->write(is_due ? draft->take_with_contents() : draft->take());
   }
-  if (!floor.takes(index_bytes + (draft ? block.size() : alone), unwritten_bytes()))
+  const std::uint64_t needed = draft ? block_bytes : alone;
+  const std::uint64_t in_index = 2 * (block_bytes - at_hand.data.size());  // once in its log, too
+  if (!floor.takes(needed + in_index, [this] { return unwritten_bytes(); }))
     return hold(now, std::string(kTooFull));
-  if (!make_room(draft ? block.size() : alone, counters)) return hold(now);
+  if (!make_room(needed, counters)) return hold(now);
   if (!draft) {  // to make room it may have been completed
     if (!make_room(alone, counters)) return hold(now);
     if (auto created = create(draft, severity); !created)
@@ -308,7 +309,6 @@ Refusal Store::State::prepare(std::optional<Draft>& draft, std::uint8_t severity
 void Store::State::lose(const LostChunk& chunk) {
   nids_sum all{};
   for (const Share& share : chunk.shares) {
-    share.end_waiting();
     share.counters->retained -= share.kept;
     share.counters->not_kept_by_error += share.kept;
     all += share.kept;
@@ -437,7 +437,7 @@ std::optional<PacketPlace> Store::keep(const Packet& packet, Facts facts,
 
   auto& draft = store.drafts[facts.severity & 3u];
   const bool is_named = draft && draft->names(facts.flow_id);
-  store.make_block(packet, interface->second, facts, is_named);
+  store.describe(packet, interface->second, facts, is_named);
   if (draft && store.is_complete(*draft)) {
     if (!store.has_room_for(*draft)) return refuse(Refusal::kOverload);
     store.complete(draft);
@@ -446,16 +446,12 @@ std::optional<PacketPlace> Store::keep(const Packet& packet, Facts facts,
   if (refusal != Refusal::kNone) return refuse(refusal);
   if (is_named && !draft->names(facts.flow_id)) {
     // In a new segment the flow has to be named again.
-    store.make_block(packet, interface->second, facts, false);
+    store.describe(packet, interface->second, facts, false);
     if (refusal = store.prepare(draft, facts.severity & 3u, counters); refusal != Refusal::kNone)
       return refuse(refusal);
   }
-  const bool is_new = !draft->has_span(facts.flow_id);
-  KeptFlow flow = is_new && facts.flow ? facts.flow() : KeptFlow{};
-  flow.id = facts.flow_id;
   counters.retained += one;
-  return draft->add({store.block, packet.time, packet.bytes.size(), &counters, interface->second},
-                    flow, std::move(facts.alerts));
+  return draft->add(store.at_hand, counters, facts.flow_id, facts.flow, std::move(facts.alerts));
 }
 
 void Store::note(std::vector<KeptAlert> alerts, nids_agent_counters& counters) {

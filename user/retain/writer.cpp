@@ -31,15 +31,15 @@ using Job = std::variant<Chunk, Close, Removal, IndexedAlert, Commit>;
 
 std::size_t weight_of_job(const Job& job) {
   if (const auto* chunk = std::get_if<Chunk>(&job))
-    return weight_of(chunk->bytes.size(), chunk->piece ? &*chunk->piece : nullptr);
+    return weight_of(chunk->bytes.size(), chunk->contents ? &*chunk->contents : nullptr);
   if (const auto* alert = std::get_if<IndexedAlert>(&job)) return kJobBytes + weight_of(*alert);
   return kJobBytes;
 }
 
 }  // namespace
 
-std::size_t weight_of(std::size_t bytes, const SegmentPiece* piece) {
-  return kJobBytes + bytes + (piece ? weight_of(*piece) : 0);
+std::size_t weight_of(std::size_t bytes, const Contents* contents) {
+  return kJobBytes + bytes + (contents ? contents->weight() : 0);
 }
 
 class Writer::Thread {
@@ -170,10 +170,10 @@ void Writer::Thread::operator()(Chunk& chunk) {
   const std::uint64_t before = chunk.file->size();
   const bool is_written = append(chunk);
   if (is_written)
-    for (const Share& share : chunk.shares) share.end_waiting();
-  if (chunk.piece) {
-    if (!is_written) leave_out_beyond(broken_.at(chunk.file.get()), *chunk.piece);
-    index_.add(std::move(*chunk.piece));
+    for (const Share& share : chunk.shares) add_atomically(share.counters->written, share.kept);
+  if (chunk.contents) {
+    const std::uint64_t end = is_written ? chunk.file->size() : broken_.at(chunk.file.get());
+    index_.add(std::move(*chunk.contents).piece(chunk.segment, end));
   }
   if (is_written && settings_.sync == Sync::kSecond) sync(*chunk.file);
   const std::uint64_t left = chunk.file->size() - before, bytes = chunk.bytes.size();

@@ -14,6 +14,7 @@
 #include "nids/abi/counters.h"
 #include "nids/sum.hpp"
 #include "retain/buffers.hpp"
+#include "retain/contents.hpp"
 #include "retain/index.hpp"
 #include "retain/index_queue.hpp"
 #include "retain/segment.hpp"
@@ -32,9 +33,6 @@ enum class Sync : std::uint8_t {
 struct Share {
   nids_agent_counters* counters = nullptr;
   nids_sum kept{};
-  // The gauge of what is not on the disk yet, which two threads change.
-  void begin_waiting(const nids_sum& more) const { add_atomically(counters->waiting, more); }
-  void end_waiting() const { take_atomically(counters->waiting, kept); }  // of all kept here
 };
 
 // Blocks to append to a segment, and what they hold.
@@ -42,7 +40,7 @@ struct Chunk {
   std::shared_ptr<SegmentFile> file;
   SegmentName segment;
   std::vector<std::byte> bytes;
-  std::optional<SegmentPiece> piece{};  // of these blocks, and of earlier ones that came without
+  std::optional<Contents> contents{};  // of these blocks, and of earlier ones that came without
   std::vector<Share> shares;
 };
 
@@ -65,8 +63,8 @@ struct Removal {
   bool is_counted = false;
 };
 
-// What a chunk takes in memory while it waits, about; `piece`: null where it has none.
-std::size_t weight_of(std::size_t bytes, const SegmentPiece* piece);
+// What a chunk takes in memory while it waits, about; `contents`: null where it has none.
+std::size_t weight_of(std::size_t bytes, const Contents* contents);
 
 class Writer {
  public:

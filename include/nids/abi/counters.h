@@ -82,9 +82,8 @@ struct nids_agent_counters {
 	struct nids_sum not_kept_by_error;    /* the disk refused */
 	struct nids_sum not_kept_by_overload; /* what writes was too far behind */
 	struct nids_sum deleted_by_policy;    /* kept, then removed for newer ones: budget */
-	struct nids_sum held; /* in memory now, kept if their flow raises an alert in time */
-	struct nids_sum
-	    waiting; /* of retained: not on the disk yet, and lost where the agent dies */
+	struct nids_sum held;	  /* in memory now, kept if their flow raises an alert in time */
+	struct nids_sum written;  /* of retained: the rest is lost where the agent dies */
 	__u64 alerts_not_indexed; /* that can't be asked for: no room, or no index */
 	__u64 store_bytes;	  /* on the disk now, of packets */
 	__u64 store_budget_bytes;
