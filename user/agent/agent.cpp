@@ -15,9 +15,9 @@
 namespace nids {
 namespace {
 
-// Records wait for this at most where the kernel forces no wake-up, and where nothing came for as
-// long: an alert comes half of it later on average.
-constexpr int kLookEvery_ms = 10, kLookWhenQuietEvery_ms = 30;
+// Records wait for this at most where the kernel forces no wake-up, an alert half of it on average;
+// and clients for each piece of an answer.
+constexpr int kLookEvery_ms = 20, kLookForClientsEvery_ms = 10;
 constexpr auto kEndMayTake = std::chrono::seconds(5);
 constexpr auto kHousekeepingEvery = std::chrono::milliseconds(250);
 
@@ -108,10 +108,9 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
     }
     auto taken = rings.consume();
     if (!taken) return taken.error();
-    has_more = *taken == RingReader::Taken::kPart;
-    const bool is_quiet =
-        *taken == RingReader::Taken::kNone && !(control && control->has_clients());
-    wait_ms = has_more ? 0 : is_quiet ? kLookWhenQuietEvery_ms : kLookEvery_ms;
+    has_more = *taken;
+    const bool is_asked = control && control->has_clients();
+    wait_ms = has_more ? 0 : is_asked ? kLookForClientsEvery_ms : kLookEvery_ms;
     if (pipeline.has_enough() && !has_told) has_told = parent.tell_enough();
     if (const auto now = std::chrono::steady_clock::now(); now >= next_housekeeping) {
       next_housekeeping = now + kHousekeepingEvery;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Turns one record of the ring into a packet or an exported flow; refuses whatever contradicts
-// itself. Never keeps a pointer into the record.
+// itself. A packet's bytes stay in the record (docs/adr/0012-a-packet-is-read-where-it-lies.md).
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,6 @@ enum class DecodeResult { kPacket, kFlowExport, kInvalid };
 // Of a packet one may then rely on: enums and indexes are in range; a header offset is within
 // `bytes` (at most at their end), or 0 where the header was not captured, and they are in order;
 // payload_len is what the IP header claims, at most wire_len, and may be more than was captured.
-// Reuse `packet` for each call: its buffer keeps its capacity.
 [[nodiscard]] DecodeResult decode(std::span<const std::byte> record, ClockOffset clock,
                                   Packet& packet, ExportedFlow& flow);
 

@@ -4,7 +4,6 @@
 #include <bpf/libbpf.h>
 #include <sys/epoll.h>
 
-#include <algorithm>
 #include <cerrno>
 
 namespace nids {
@@ -40,19 +39,17 @@ Result<void> RingReader::add(int map_fd, Sink sink) {
   return {};
 }
 
-Result<RingReader::Taken> RingReader::consume() {
-  Taken taken = Taken::kNone;
+Result<bool> RingReader::consume() {
+  bool has_more = false;
   for (const auto& reader : readers_) {
     reader->left = kBudget;
     const int records = ring_buffer__consume(reader->ring.get());
     if (records == -EAGAIN)
-      taken = Taken::kPart;
+      has_more = true;
     else if (records < 0)
       return Error{.action = "read the ring buffer", .error_number = -records};
-    else if (records > 0)
-      taken = std::max(taken, Taken::kAll);
   }
-  return taken;
+  return has_more;
 }
 
 }  // namespace nids

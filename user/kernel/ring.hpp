@@ -28,10 +28,9 @@ class RingReader {
   // For epoll: readable when the kernel forced a wake-up. Records that did not force one wait for
   // the next consume(), so call it on a timer too.
   int fd() const { return epoll_.get(); }
-  enum class Taken { kNone, kAll, kPart };  // of what the rings held
   // Up to kBudget records of each ring, so that a flood in one neither starves the others nor
-  // keeps the caller from all else.
-  [[nodiscard]] Result<Taken> consume();
+  // keeps the caller from all else. Returns whether there may be more.
+  [[nodiscard]] Result<bool> consume();
 
  private:
   static constexpr std::size_t kBudget = 4096;

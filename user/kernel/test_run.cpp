@@ -57,11 +57,12 @@ Result<bool> TestRun::frame(const nids_clock& clock, std::span<const std::byte> 
     return Error{.action = "run a packet through the program in the kernel", .error_number = errno};
   }
   // At once, so that the ring has room for the records of any one packet.
-  for (;;) {
+  for (bool has_more = true; has_more;) {
     auto taken = ring_.consume();
     if (!taken) return taken.error();
-    if (*taken != RingReader::Taken::kPart) return true;
+    has_more = *taken;
   }
+  return true;
 }
 
 Result<nids_counters> TestRun::counters() const {
