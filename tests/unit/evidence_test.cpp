@@ -666,6 +666,17 @@ TEST_F(EvidenceTest, AnIndexThatLacksTooMuchIsGivenUpUntilTheNextStart) {
   check_index_knows_all(30);
 }
 
+TEST_F(EvidenceTest, AlertsThatGoForNewerOnesAreCounted) {
+  Store store = open({.min_free_share = 0, .max_alerts = 5});
+  for (std::uint16_t i = 0; i < 4; ++i) keep(store, i, 1, true);
+  store.settle(counters_);
+  EXPECT_EQ(counters_.alerts_deleted, 0u);
+  for (std::uint16_t i = 4; i < 8; ++i) keep(store, i, 1, true);
+  store.finish(counters_);
+  EXPECT_EQ(counters_.alerts_deleted, 3u);
+  EXPECT_EQ(found_in(reader()).alerts.size(), 5u);
+}
+
 TEST_F(EvidenceTest, WhatIsLostBeforeItsFileIsRemovedIsNotCountedAsDeleted) {
   Store store = open({.budget_bytes = 24'000, .segment_bytes = 3000, .min_free_share = 0});
   keep(store, 1, 0, false, 400);

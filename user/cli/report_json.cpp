@@ -113,6 +113,7 @@ Json alerts_json(const nids_agent_counters& a) {
   return {{"total", by[1] + by[2] + by[3]},
           {"suppressed", a.alerts_suppressed},
           {"not_indexed", a.alerts_not_indexed},
+          {"deleted_by_policy", a.alerts_deleted},
           {"by_severity", {{"1", by[1]}, {"2", by[2]}, {"3", by[3]}}},
           {"eve_lines", a.eve_lines},
           {"eve_lost", a.eve_lost},

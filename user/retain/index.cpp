@@ -323,27 +323,29 @@ Result<void> Index::remove(const SegmentName& segment) {
   return {};
 }
 
-Result<void> Index::remove_alerts_beyond(std::uint64_t count) {
+Result<std::uint64_t> Index::remove_alerts_beyond(std::uint64_t count) {
   if (!state_->alerts) {
     sqlite::Statement all(state_->db.get(), "SELECT count(*) FROM alert");
     if (!all || all.step() != SQLITE_ROW) return state_->failed("ask the index of kept packets");
     state_->alerts = all.number(0);
   }
-  if (*state_->alerts <= count) return {};
-  if (auto begun = state_->begin(); !begun) return begun;
+  const std::uint64_t before = *state_->alerts;
+  if (before <= count) return 0;
+  if (auto begun = state_->begin(); !begun) return begun.error();
   // What was planted goes before ours.
   auto planted =
       state_->run("DELETE FROM alert WHERE id NOT BETWEEN 1 AND " + std::to_string(kMaxFoundAlert),
                   "write the index of kept packets");
-  if (!planted) return planted;
+  if (!planted) return planted.error();
   *state_->alerts -= static_cast<std::uint64_t>(sqlite3_changes(state_->db.get()));
-  if (*state_->alerts <= count) return {};
+  if (*state_->alerts <= count) return before - *state_->alerts;
   auto removed =
       state_->run("DELETE FROM alert WHERE id IN (SELECT id FROM alert ORDER BY id LIMIT " +
                       std::to_string(*state_->alerts - count) + ")",
                   "write the index of kept packets");
-  if (removed) state_->alerts = count;
-  return removed;
+  if (!removed) return removed.error();
+  state_->alerts = count;
+  return before - count;
 }
 
 Result<void> Index::commit() {

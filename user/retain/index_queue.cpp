@@ -90,8 +90,11 @@ Result<void> IndexQueue::write() {
   };
   for (const Change& change : changes_)
     if (auto written = std::visit(Write{*index_}, change); !written) return written;
-  if (auto removed = index_->remove_alerts_beyond(limits_.max_alerts); !removed) return removed;
-  return index_->commit();
+  const auto deleted = index_->remove_alerts_beyond(limits_.max_alerts);
+  if (!deleted) return deleted.error();
+  auto committed = index_->commit();
+  if (committed) deleted_alerts_ += *deleted;
+  return committed;
 }
 
 // An index that has missed something is not gone on with: the next start reads what it lacks from
@@ -107,5 +110,6 @@ void IndexQueue::give_up() {
 }
 
 std::uint64_t IndexQueue::take_lost_alerts() { return std::exchange(lost_alerts_, 0); }
+std::uint64_t IndexQueue::take_deleted_alerts() { return std::exchange(deleted_alerts_, 0); }
 
 }  // namespace nids

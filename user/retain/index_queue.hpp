@@ -42,8 +42,9 @@ class IndexQueue {
   // Of the last try; none: the index knows all it was told, or waits for commit().
   const std::optional<Error>& error() const { return error_; }
   std::uint64_t used_bytes() const { return index_ ? index_->used_bytes() : 0; }
-  // Alerts that were let go, since it was asked last.
+  // Since it was asked last: alerts that were let go, and those that went for newer ones.
   std::uint64_t take_lost_alerts();
+  std::uint64_t take_deleted_alerts();
 
  private:
   using Change = std::variant<SegmentPiece, IndexedAlert, SegmentName>;
@@ -56,7 +57,7 @@ class IndexQueue {
   std::unique_ptr<Index> index_;  // null: there is none, or no longer
   std::vector<Change> changes_;   // since the last commit, in their order
   std::size_t bytes_ = 0;         // of them
-  std::uint64_t lost_alerts_ = 0;
+  std::uint64_t lost_alerts_ = 0, deleted_alerts_ = 0;
   std::optional<Error> error_;
   std::chrono::steady_clock::time_point next_try_;
 };

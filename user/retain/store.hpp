@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keeps packets in pcapng segments of one directory, within a budget of bytes and above a floor of
-// free disk. Decides what goes where; the writing is a thread's of its own, which it never waits
-// for unless it is told to. Only a new file is made, and the free disk asked for, in between.
-// Throws nothing but for want of memory, and counts what it can't keep.
+// free disk. Says what of a packet is written and why one is not; the writing is a thread's of its
+// own, which it never waits for unless it is told to. Only a new file is made, and the free disk
+// asked for, in between. Throws nothing but for want of memory, and counts what it can't keep.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -19,27 +18,16 @@
 #include "nids/result.hpp"
 #include "retain/index.hpp"
 #include "retain/kept.hpp"
+#include "retain/limits.hpp"
 #include "retain/pcapng.hpp"
 #include "retain/rebuild.hpp"
-#include "retain/writer.hpp"
 
 namespace nids {
 
 class Store {
  public:
-  // What to do with a packet where the writer is too far behind.
-  enum class WhenBehind { kLose, kWait };
-  struct Limits {
-    std::uint64_t budget_bytes = 1ull << 30;    // of all segments together
-    std::uint64_t segment_bytes = 64ull << 20;  // at most, and an eighth of the budget
-    std::chrono::seconds segment_time{3600};    // a segment is complete after it, by its packets
-    double min_free_share = 0.10;               // of the disk, for users without privileges
-    std::uint64_t max_waiting_bytes = 16ull << 20;  // for the writer
-    std::uint64_t max_alerts = 100'000;             // in the index
-    Sync sync = Sync::kNever;
-    WhenBehind when_behind = WhenBehind::kLose;
-    std::chrono::milliseconds retry_index_after{1000};  // where it could not be written
-  };
+  using WhenBehind = nids::WhenBehind;
+  using Limits = StoreLimits;
 
   // Takes a directory fd that its caller opened (O_DIRECTORY), so that it works after privileges
   // are dropped; it is duplicated and stays the caller's. Segments of earlier runs found there

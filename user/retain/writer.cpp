@@ -242,10 +242,11 @@ void Writer::Thread::sync(SegmentFile& file) {
 }
 
 void Writer::Thread::tell_of_index() {
-  const std::uint64_t lost = index_.take_lost_alerts();
+  const std::uint64_t lost = index_.take_lost_alerts(), deleted = index_.take_deleted_alerts();
   if (index_.error()) warn(*index_.error());
   const std::lock_guard lock(mutex_);
   done_.lost_alerts += lost;
+  done_.deleted_alerts += deleted;
   done_.is_index_behind = index_.error().has_value();
 }
 

@@ -83,6 +83,7 @@ class Writer {
     bool has_written = false;
     bool has_failed_to_sync = false;    // what was written since may not outlive a power cut
     std::uint64_t lost_alerts = 0;      // that the index was to know, and will not
+    std::uint64_t deleted_alerts = 0;   // from it, for newer ones
     std::vector<std::string> warnings;  // what failed, each once
     // As it is now.
     bool is_index_behind = false;  // or lost: it could not be written

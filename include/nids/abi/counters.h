@@ -85,6 +85,7 @@ struct nids_agent_counters {
 	struct nids_sum held;	  /* in memory now, kept if their flow raises an alert in time */
 	struct nids_sum written;  /* of retained: the rest is lost where the agent dies */
 	__u64 alerts_not_indexed; /* that can't be asked for: no room, or no index */
+	__u64 alerts_deleted;	  /* by policy, from the index, for newer ones: retain.max_alerts */
 	__u64 store_bytes;	  /* on the disk now, of packets */
 	__u64 store_budget_bytes;
 	__u64 store_index_bytes;
@@ -106,7 +107,7 @@ struct nids_agent_counters {
 	__u64 reader_pid;	  /* of the process that takes records from the rings */
 	__u64 reader_start_ticks; /* as pid_start_ticks */
 };
-NIDS_ABI_SIZE(struct nids_agent_counters, 376);
+NIDS_ABI_SIZE(struct nids_agent_counters, 384);
 
 #define NIDS_DEGRADED_EVE      0x1  /* eve.json can't be written */
 #define NIDS_DEGRADED_RETAIN   0x2  /* packets can't be kept */
