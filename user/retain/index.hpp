@@ -81,8 +81,8 @@ class Index {
 
   // Changes, of which readers see nothing before commit().
   Result<void> add(const SegmentPiece& piece);
-  Result<void> add(const IndexedAlert& alert);             // whose packet was not kept
-  Result<void> remove(const SegmentName& segment);         // its alerts stay, without a place
+  Result<void> add(const IndexedAlert& alert);      // whose packet was not kept
+  Result<void> remove(const SegmentName& segment);  // its alerts stay, without a place
   Result<std::uint64_t> remove_alerts_beyond(std::uint64_t count);  // the oldest go; how many
   Result<void> commit();
   Result<void> gather();  // all of it into the one file; it must be committed
