@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How much of a flow goes up: by its class, by the agent's word on it, and for what it did.
 #include "firstpass/first_pass.hpp"
-#include "source/flow_commands.hpp"
-#include "source/live_tables.hpp"
+#include "support/commands_to_kernel.hpp"
 #include "support/first_pass_program.hpp"
 
 namespace nids {
@@ -15,19 +14,12 @@ class Interest : public FirstPassProgram {
  protected:
   void SetUp() override {
     FirstPassProgram::SetUp();
-    if (!IsSkipped() && !HasFatalFailure()) map_tables();
+    if (!IsSkipped() && !HasFatalFailure()) commands_.map(program());
   }
 
   void reload(const BpfSetup& setup) {
     FirstPassProgram::reload(setup);
-    if (!IsSkipped() && !HasFatalFailure()) map_tables();
-  }
-
-  void map_tables() {
-    auto maps = FlowMaps::of(program().maps());
-    ASSERT_TRUE(maps) << maps.error().message();
-    flow_maps_ = std::move(*maps);
-    commands_.emplace(tables_of(flow_maps_));
+    if (!IsSkipped() && !HasFatalFailure()) commands_.map(program());
   }
 
   static PacketBuilder packet(const std::string& payload, std::uint8_t flags = kTcpAck,
@@ -39,7 +31,7 @@ class Interest : public FirstPassProgram {
   std::uint32_t tell(const PacketRecord& record, std::uint8_t word) {
     nids_flow_key key{};
     nids_twin_flow_key(&record.head.packet, &record.detail.embedded, &key);
-    return commands_->give(key, record.head.slot, word);
+    return commands_.give(key, record.head.slot, word);
   }
 
   nids_flow_state& only_slot() {
@@ -54,8 +46,7 @@ class Interest : public FirstPassProgram {
     return *found;
   }
 
-  FlowMaps flow_maps_;
-  std::optional<FlowCommands> commands_;  // into flow_maps_
+  CommandsToKernel commands_;
 };
 
 TEST_F(Interest, FirstPacketsWithPayloadGoUpToBeIdentifiedAndTheirFirstBytes) {

@@ -8,9 +8,8 @@
 
 #include "decode/decode.hpp"
 #include "firstpass/first_pass.hpp"
-#include "source/flow_commands.hpp"
-#include "source/live_tables.hpp"
 #include "support/bpf_run.hpp"
+#include "support/commands_to_kernel.hpp"
 #include "support/frame_mutator.hpp"
 
 namespace nids {
@@ -186,14 +185,7 @@ class Parity : public BpfTest {
     setup_ = setup;
     load(setup, tables_);
     restart_twin();
-    if (!IsSkipped() && !HasFatalFailure()) map_tables();
-  }
-
-  void map_tables() {
-    auto maps = FlowMaps::of(program().maps());
-    ASSERT_TRUE(maps) << maps.error().message();
-    flow_maps_ = std::move(*maps);
-    commands_.emplace(tables_of(flow_maps_));
+    if (!IsSkipped() && !HasFatalFailure()) commands_.map(program());
   }
 
   void restart_twin() {
@@ -230,7 +222,7 @@ class Parity : public BpfTest {
     const std::uint64_t stops = mutator_.below(4) == 0 ? mutator_.below(4) : 0;
     const auto word = static_cast<std::uint8_t>(mutator_.below(NIDS_INTEREST_KINDS) |
                                                 stops * NIDS_COMMAND_STOP_LO);
-    return commands_->give(key, head.slot, word) == twin_->command(key, head.slot.set, word);
+    return commands_.give(key, head.slot, word) == twin_->command(key, head.slot.set, word);
   }
 
   bool same_counters(nids_direction direction) {
@@ -293,8 +285,7 @@ class Parity : public BpfTest {
                       {.name = "headers", .interest = NIDS_INTEREST_HEADERS}};
   BpfSetup setup_;
   std::unique_ptr<FirstPass> twin_;
-  FlowMaps flow_maps_;
-  std::optional<FlowCommands> commands_;  // into flow_maps_
+  CommandsToKernel commands_;
   FrameMutator mutator_{1};
   RingRecords of_kernel_;
   RingRecords of_twin_;

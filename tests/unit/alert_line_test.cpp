@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "support/sample_flow.hpp"
+
 namespace nids {
 namespace {
 
@@ -13,14 +15,7 @@ Alert ssh_alert() {
   alert.severity = 2;
   alert.signature = "SSH connection";
   alert.class_name = "ssh";
-  alert.ends.client[0] = 10;
-  alert.ends.client[3] = 2;
-  alert.ends.server[0] = 10;
-  alert.ends.server[3] = 1;
-  alert.ends.client_port = 40000;
-  alert.ends.server_port = 22;
-  alert.ends.l4_proto = 6;
-  alert.ends.ip_version = 4;
+  alert.ends = sample_ends("10.0.0.2", 40'000, "10.0.0.1", 22);
   return alert;
 }
 

@@ -10,6 +10,8 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "support/sample_flow.hpp"
+
 namespace nids {
 namespace {
 
@@ -28,14 +30,7 @@ Alert ssh_alert() {
   alert.observed = "destination port 22";
   alert.expected = "no ssh";
   alert.threshold = "1 packet";
-  alert.ends.client[0] = 10;
-  alert.ends.client[3] = 2;
-  alert.ends.server[0] = 10;
-  alert.ends.server[3] = 1;
-  alert.ends.client_port = 40000;
-  alert.ends.server_port = 22;
-  alert.ends.l4_proto = 6;
-  alert.ends.ip_version = 4;
+  alert.ends = sample_ends("10.0.0.2", 40'000, "10.0.0.1", 22);
   alert.flow_id = (1ull << 53) - 1;
   alert.community_id = "1:LQU9qZlK+B5F3KDmev6m5PMibrg=";
   alert.interface = "eth0";
