@@ -137,7 +137,7 @@ struct {
 } nids_clock SEC(".maps");
 
 /* 8 MiB by default, at load: 5 ms of flagged traffic at 10 Gb/s in frames of 1,514
- * bytes, which take 2,184 each. The agent looks every 10 ms, so it is woken before
+ * bytes, which take 2,184 each. The agent looks every 20 ms, so it is woken before
  * that, see ring/ring.h. One for each of the agent's workers.
  */
 struct nids_ring {

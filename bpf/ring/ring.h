@@ -11,6 +11,7 @@
 
 #define RING_WAKE_SHARE 8 /* of the ring, pending */
 #define RING_ASK_BYTES	(16 * 1024)
+#define RING_WAKE_SHIFT 18 /* of nanoseconds: a quarter of a millisecond */
 
 /* One ring a worker, by flow, so that a flow stays in order with one worker. What has
  * no flow goes to the first.
@@ -25,11 +26,12 @@ static __always_inline void *ring_map(__u32 index)
 	return bpf_map_lookup_elem(&nids_rings, &index);
 }
 
-/* A forced wake-up costs 4 us here and ten times that in the agent, so it is had at
- * most once a jiffy, and only where the agent's own timer would come late. Two CPUs
- * may both force one in the same jiffy: harmless. To ask what is pending costs 10 ns
- * and more, the line being the consumer's: a CPU asks once for so many bytes that it
- * offers, of which `size` are those of the record at hand.
+/* A forced wake-up costs 4 us here and ten times that in the agent, so it is had
+ * only where the agent's own timer would come late, and at most once in a quarter of
+ * a millisecond: much longer, and a small ring that fills meanwhile takes no record
+ * any more that could force one. Two CPUs may both force one: harmless. To ask what is
+ * pending costs 10 ns and more, the line being the consumer's: a CPU asks once for
+ * so many bytes that it offers, of which `size` are those of the record at hand.
  */
 static __always_inline __u64 ring_flags(void *ring, __u32 index, const struct nids_counters *c,
 					const __u32 size)
@@ -43,7 +45,7 @@ static __always_inline __u64 ring_flags(void *ring, __u32 index, const struct ni
 		bpf_ringbuf_query(ring, BPF_RB_RING_SIZE) / RING_WAKE_SHARE)
 		return BPF_RB_NO_WAKEUP;
 	last = bpf_map_lookup_elem(&nids_wakeups, &index);
-	now = bpf_jiffies64();
+	now = bpf_ktime_get_ns() >> RING_WAKE_SHIFT;
 	if (!last || *last == now)
 		return BPF_RB_NO_WAKEUP;
 	*last = now;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What goes up through the ring, and what becomes of it where the ring is full.
+#include <sys/epoll.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -161,6 +163,31 @@ TEST_F(FirstPassProgram, RecordThatCannotBeFilledIsGivenBackAndCounted) {
   EXPECT_EQ(counters.copy_failed.bytes, kRecordBytes);
   EXPECT_EQ(counters.ring_offered.packets, 1u);
   EXPECT_EQ(counters.ring_lost[NIDS_REASON_CAPTURE].packets, 0u);
+}
+
+// Not once a jiffy: what is full takes no record any more that could wake anybody.
+TEST_F(FirstPassProgram, AnEighthOfTheRingWakesItsReaderAfterEachTimeItWasEmptied) {
+  const auto rings = program().maps().rings();
+  ASSERT_TRUE(rings);
+  const Fd epoll{epoll_create1(EPOLL_CLOEXEC)};
+  epoll_event wanted{.events = EPOLLIN | EPOLLET, .data = {}};
+  ASSERT_EQ(epoll_ctl(epoll.get(), EPOLL_CTL_ADD, rings->front().get(), &wanted), 0);
+  const auto is_woken = [&](int within_ms) {
+    epoll_event event;
+    return epoll_wait(epoll.get(), &event, 1, within_ms) == 1;
+  };
+  const Bytes frame =
+      PacketBuilder{}.eth().ipv4().tcp({.dst_port = 22}).payload_bytes(1000).bytes();
+  for (int round = 0; round < 4; ++round) {
+    for (int i = 0; i < 40; ++i) ingress(frame);
+    EXPECT_FALSE(is_woken(0)) << round << ": a twentieth is pending";
+    for (int i = 0; i < 120; ++i) ingress(frame);
+    EXPECT_TRUE(is_woken(1000)) << round;
+    EXPECT_EQ(drained().packets.size(), 160u);
+    const std::uint64_t end = monotonic_ns() + 300'000;
+    while (monotonic_ns() < end) {
+    }
+  }
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include <random>
 
 #include "firstpass/twin.h"
+#include "nids/sum.hpp"
 #include "retain/rebuild.hpp"
 #include "retain/store.hpp"
 #include "support/open_index.hpp"
@@ -664,6 +665,21 @@ TEST_F(EvidenceTest, AnIndexThatLacksTooMuchIsGivenUpUntilTheNextStart) {
   counters_.alerts_not_indexed = 0;
   { Store store = open(); }
   check_index_knows_all(30);
+}
+
+TEST_F(EvidenceTest, AFlowIsNamedOnceInAFileHoweverOftenTheIndexIsTold) {
+  Store store = open();
+  for (int i = 0; i < 3; ++i) {
+    keep(store, 1, 0, false);
+    store.settle(counters_);
+  }
+  store.finish(counters_);
+  ASSERT_EQ(segments().size(), 1u);
+  std::ifstream file(directory_ + "/" + segments()[0], std::ios::binary);
+  const std::string bytes(std::istreambuf_iterator<char>(file), {});
+  const std::size_t first = bytes.find("nids-xdp flow {");
+  EXPECT_NE(first, std::string::npos);
+  EXPECT_EQ(bytes.find("nids-xdp flow {", first + 1), std::string::npos);
 }
 
 TEST_F(EvidenceTest, AlertsThatGoForNewerOnesAreCounted) {

@@ -16,6 +16,7 @@
 #include "agent/class_table.hpp"
 #include "cli/filter_expression.hpp"
 #include "firstpass/first_pass.hpp"
+#include "nids/sum.hpp"
 #include "support/packet_builder.hpp"
 #include "support/refusal.hpp"
 #include "support/twin_run.hpp"
@@ -392,6 +393,21 @@ TEST_F(PipelineTest, WhyTheIndexCannotBeWrittenIsSaidOnceAndDegraded) {
   pipeline.reset();
   ::close(fd);
   std::filesystem::remove_all(directory);
+}
+
+TEST_F(PipelineTest, WhatAnAgentThatDiedHeldOrDidNotWriteIsCountedByTheNext) {
+  nids_agent_counters left{};
+  left.retained = {10, 1000};
+  left.written = {7, 700};
+  left.held = {2, 200};
+  pipeline->watch(tables_of(*first_pass), left);
+  EXPECT_EQ(left.retained.packets, 7u);
+  EXPECT_EQ(left.retained.bytes, 700u);
+  EXPECT_EQ(left.not_kept_by_error.packets, 3u);
+  EXPECT_EQ(left.not_kept_by_error.bytes, 300u);
+  EXPECT_EQ(left.not_kept_by_policy.packets, 2u);
+  EXPECT_EQ(left.held.packets, 0u);
+  EXPECT_EQ(waiting_of(left).packets, 0u);
 }
 
 TEST_F(PipelineTest, WhereNoneIsToBeKeptAMissingStoreLosesNone) {

@@ -14,6 +14,7 @@
 #include <fstream>
 #include <thread>
 
+#include "nids/sum.hpp"
 #include "source/capture_file.hpp"
 #include "support/refusal.hpp"
 

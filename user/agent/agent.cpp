@@ -59,6 +59,20 @@ class FlowScans {
 
 ClockOffset read_clock_offset() { return {clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC)}; }
 
+// Readable where one of them is.
+Result<Fd> epoll_of(const RingReader& rings, const ParentLink& parent, const Control* control) {
+  Fd epoll{epoll_create1(EPOLL_CLOEXEC)};
+  const auto add = [&](int fd, std::uint32_t events) {
+    epoll_event event{.events = events, .data = {.fd = fd}};
+    return epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &event) == 0;
+  };
+  // A client that can't be let in stays readable.
+  if (!epoll || !add(rings.fd(), EPOLLIN) || !add(parent.fd(), EPOLLIN) ||
+      (control && !add(control->fd(), EPOLLIN | EPOLLET)))
+    return Error{.action = "wait for records", .error_number = errno};
+  return epoll;
+}
+
 }  // namespace
 
 Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample& ticks,
@@ -78,12 +92,8 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
       if (!added) return added;
     }
 
-  const Fd epoll{epoll_create1(EPOLL_CLOEXEC)};
-  epoll_event ring_event{.events = EPOLLIN, .data = {.fd = rings.fd()}};
-  epoll_event control_event{.events = EPOLLIN, .data = {.fd = parent.fd()}};
-  if (!epoll || epoll_ctl(epoll.get(), EPOLL_CTL_ADD, rings.fd(), &ring_event) != 0 ||
-      epoll_ctl(epoll.get(), EPOLL_CTL_ADD, parent.fd(), &control_event) != 0)
-    return Error{.action = "wait for records", .error_number = errno};
+  const auto epoll = epoll_of(rings, parent, control);
+  if (!epoll) return epoll.error();
 
   bool has_told = false;  // that it has enough
   auto next_housekeeping = std::chrono::steady_clock::now() + kHousekeepingEvery;
@@ -96,8 +106,8 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
   const auto may_go_on = [&] { return std::chrono::steady_clock::now() < last_moment; };
   int wait_ms = 0;
   for (bool is_ending = false, has_more = false; !is_ending || (has_more && may_go_on());) {
-    std::array<epoll_event, 2> events;
-    const int ready = epoll_wait(epoll.get(), events.data(), events.size(), wait_ms);
+    std::array<epoll_event, 3> events;
+    const int ready = epoll_wait(epoll->get(), events.data(), events.size(), wait_ms);
     if (ready < 0 && errno != EINTR)
       return Error{.action = "wait for records", .error_number = errno};
     for (int i = 0; i < ready; ++i)

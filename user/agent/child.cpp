@@ -3,10 +3,13 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <future>
 #include <map>
 #include <optional>
+#include <system_error>
 
 #include "agent/agent.hpp"
 #include "agent/class_table.hpp"
@@ -19,6 +22,7 @@ namespace nids {
 namespace {
 
 constexpr auto kUntoldRepair = std::chrono::seconds(1);
+constexpr auto kSayEvery = std::chrono::milliseconds(100);
 
 // Told before the first record is read. Where the parent was killed before that, nobody who comes
 // after it knows of this process, and it must not read.
@@ -33,18 +37,31 @@ bool tell_reader(const std::vector<Attachment>& attachments, int parent) {
   return getppid() == parent;
 }
 
-// Without privileges: what stands in the directory may be another agent's, that was taken over.
-void start_store(Store& store, ParentLink& parent, const ChildParts& parts) {
+// In a thread, since nothing inside SQLite says that it goes on, and a slow disk may take minutes.
+Result<Repaired> start_and_say_so(Store& store, ParentLink& parent, const ChildParts& parts) {
   const auto begun = std::chrono::steady_clock::now();
-  bool is_told = false;
-  const auto repaired = store.start([&] {
+  std::atomic<bool> goes_on = true;
+  std::future<Result<Repaired>> starting;
+  try {
+    starting =
+        std::async(std::launch::async, [&] { return store.start([&] { return goes_on.load(); }); });
+  } catch (const std::system_error&) {  // there is no thread to be had
+    return store.start([&] { return parent.goes_on_starting(); });
+  }
+  for (bool is_told = false; starting.wait_for(kSayEvery) == std::future_status::timeout;) {
     if (!is_told && std::chrono::steady_clock::now() - begun > kUntoldRepair) {
       parts.warning("bringing the index in " + store.directory() +
                     " up to date; what comes meanwhile waits, and is lost where the ring is full");
       is_told = true;
     }
-    return parent.goes_on_starting();
-  });
+    goes_on = parent.goes_on_starting();
+  }
+  return starting.get();
+}
+
+// Without privileges: what stands in the directory may be another agent's, that was taken over.
+void start_store(Store& store, ParentLink& parent, const ChildParts& parts) {
+  const auto repaired = start_and_say_so(store, parent, parts);
   if (!repaired)
     return parts.error(repaired.error().message() + "; packets are kept, but can't be asked for");
   if (repaired->is_anew)

@@ -72,6 +72,7 @@ class Control::Server {
 
   void poll();
   bool has_clients() const { return !clients_.empty(); }
+  int fd() { return acceptor_.native_handle(); }
 
  private:
   class Client;
@@ -247,5 +248,6 @@ Control::~Control() = default;
 
 void Control::poll() { server_->poll(); }
 bool Control::has_clients() const { return server_->has_clients(); }
+int Control::fd() const { return server_->fd(); }
 
 }  // namespace nids

@@ -18,7 +18,10 @@ class OwnedPacket;
 
 struct Packet {
   Packet() = default;
+  Packet(const Packet&) = default;
+  Packet& operator=(const Packet&) = default;
   Packet(OwnedPacket&&) = delete;  // which would take the bytes with it
+  Packet& operator=(OwnedPacket&&) = delete;
 
   WallTime time;
   nids_packet headers{};  // offsets are within `bytes`, or 0

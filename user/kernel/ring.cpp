@@ -16,7 +16,7 @@ RingReader::~RingReader() = default;
 
 // What the next record begins with is fetched ahead, in bytes: it lies in another CPU's cache, and
 // the processor foresees only what is read in order for longer. A tenth of what it costs to keep a
-// packet (docs/performance.md).
+// packet (docs/adr/0012-a-packet-is-read-where-it-lies.md).
 constexpr std::size_t kAhead = 640, kCacheLine = 64;
 
 // A negative return ends the reading of a ring behind the record that was taken.

@@ -29,7 +29,7 @@ void Contents::add(IndexedAlert alert) {
 }
 
 std::size_t Contents::weight() const {
-  return sizeof(*this) + flows_.size() * sizeof(FlowSpan) + packets_.size() * sizeof(Packet) +
+  return sizeof(*this) + flows_.size() * sizeof(FlowSpan) + packets_.capacity() * sizeof(Packet) +
          alerts_weight_;
 }
 

@@ -26,9 +26,9 @@ class Contents {
   bool add(const Entry& packet, std::uint64_t flow_id, const std::function<KeptFlow()>& flow);
   void add(IndexedAlert alert);
 
-  bool has(std::uint64_t flow_id) const { return by_id_.contains(flow_id); }
   bool is_empty() const { return packets_.empty() && alerts_.empty(); }
   std::size_t packets() const { return packets_.size(); }
+  std::size_t alerts() const { return alerts_.size(); }
   std::size_t weight() const;  // what it takes in memory, about, here or as a piece
 
   // For the index. Of packets at or beyond `end` of the segment, which are not in the file, there

@@ -23,8 +23,8 @@ namespace nids {
 class Draft {
  public:
   static constexpr std::size_t kChunkBytes = 1u << 20;
-  static constexpr std::size_t kMaxFlows = 65'536;     // in a segment
-  static constexpr std::size_t kMaxPackets = 262'144;  // before the index has to know of them
+  static constexpr std::size_t kMaxFlows = 65'536;    // in a segment
+  static constexpr std::size_t kMaxPackets = 65'536;  // before the index has to know of them
 
   // `buffers` outlive it.
   Draft(SegmentName name, std::shared_ptr<SegmentFile> file, WallTime begun,
@@ -40,9 +40,7 @@ class Draft {
   bool takes(std::size_t block_bytes) const;  // into the chunk under way
   bool is_full_of_flows() const { return flows_.size() >= kMaxFlows; }
   // Whether a packet of the flow was named by a comment in this segment.
-  bool names(std::uint64_t flow_id) const {
-    return contents_.has(flow_id) || flows_.contains(flow_id);
-  }
+  bool names(std::uint64_t flow_id) const { return flows_.contains(flow_id); }
 
   // `flow` as Contents::add() has it.
   PacketPlace add(const pcapng::EnhancedPacket& packet, nids_agent_counters& counters,

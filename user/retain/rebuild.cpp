@@ -6,9 +6,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
-#include <future>
-#include <system_error>
 #include <utility>
 
 #include "retain/index_file.hpp"
@@ -17,7 +14,6 @@ namespace nids {
 namespace {
 
 constexpr const char* kNew = "index.sqlite.new";
-constexpr auto kSayEvery = std::chrono::milliseconds(500);
 
 void remove_beside(int directory_fd, const std::string& file) {
   for (const char* beside : kBesideIndex) ::unlinkat(directory_fd, (file + beside).c_str(), 0);
@@ -31,18 +27,6 @@ void remove_new(int directory_fd) {
 bool is_there(int directory_fd, const char* file) {
   struct stat status {};
   return ::fstatat(directory_fd, file, &status, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-// SQLite's check of a large file takes minutes on a slow disk, and lets nobody say so meanwhile.
-bool is_found_unusable(int directory_fd, const GoesOn& goes_on) {
-  if (!goes_on) return is_index_unusable(directory_fd);
-  try {
-    auto check = std::async(std::launch::async, is_index_unusable, directory_fd);
-    while (check.wait_for(kSayEvery) == std::future_status::timeout) goes_on();
-    return check.get();
-  } catch (const std::system_error&) {  // there is no thread to be had
-    return is_index_unusable(directory_fd);
-  }
 }
 
 // What no segment tells.
@@ -125,7 +109,7 @@ Result<Index> open_repaired(int directory_fd, const std::string& path, Repaired&
       }
       why = done.error();
     }
-    if (!is_found_unusable(directory_fd, goes_on)) return *why;
+    if (!is_index_unusable(directory_fd)) return *why;
   }
   if (auto made = make_anew(directory_fd, path, repaired, goes_on); !made) return made.error();
   if (!repaired.is_whole) return Index::open(directory_fd, path, IndexAccess::kWrite, kNew);

@@ -73,7 +73,6 @@ class Indexing {
       auto alert = parse_alert_comment(comment);
       if (!alert) continue;
       contents_.add({std::move(*alert), PacketPlace{segment_, packet.offset, packet.number}});
-      repaired_.alerts += 1;
     }
     repaired_.packets += 1;
     if (contents_.packets() < kPacketsAPiece) return false;
@@ -83,6 +82,7 @@ class Indexing {
   }
 
   Result<void> finish(std::uint64_t end) {
+    repaired_.alerts += contents_.alerts();
     return index_.add(std::exchange(contents_, Contents{}).piece(segment_, end));
   }
 

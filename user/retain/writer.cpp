@@ -15,6 +15,8 @@
 #include <utility>
 #include <variant>
 
+#include "nids/sum.hpp"
+
 namespace nids {
 namespace {
 

@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "nids/abi/counters.h"
-#include "nids/sum.hpp"
 #include "retain/buffers.hpp"
 #include "retain/contents.hpp"
 #include "retain/index.hpp"
