@@ -17,7 +17,7 @@ namespace {
 
 // Records wait for this at most where the kernel forces no wake-up, an alert half of it on average;
 // and clients for each piece of an answer.
-constexpr int kLookEvery_ms = 20, kLookForClientsEvery_ms = 10;
+constexpr int kLookEvery_ms = 20, kAnswerEvery_ms = 2;
 constexpr auto kEndMayTake = std::chrono::seconds(5);
 constexpr auto kHousekeepingEvery = std::chrono::milliseconds(250);
 
@@ -119,8 +119,6 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
     auto taken = rings.consume();
     if (!taken) return taken.error();
     has_more = *taken;
-    const bool is_asked = control && control->has_clients();
-    wait_ms = has_more ? 0 : is_asked ? kLookForClientsEvery_ms : kLookEvery_ms;
     if (pipeline.has_enough() && !has_told) has_told = parent.tell_enough();
     if (const auto now = std::chrono::steady_clock::now(); now >= next_housekeeping) {
       next_housekeeping = now + kHousekeepingEvery;
@@ -129,6 +127,8 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
     }
     if (!has_more) scans.when_due(clock);
     if (control) control->poll();
+    const bool is_answering = control && control->is_answering();
+    wait_ms = has_more ? 0 : is_answering ? kAnswerEvery_ms : kLookEvery_ms;
   }
   pipeline.end_flows(scans.clock_at(clock));
   each(&Pipeline::finish);

@@ -71,7 +71,7 @@ class Control::Server {
   ~Server() { pipeline_.follow({}); }
 
   void poll();
-  bool has_clients() const { return !clients_.empty(); }
+  bool is_answering() const;
   int fd() { return acceptor_.native_handle(); }
 
  private:
@@ -229,6 +229,10 @@ void Control::Server::poll() {
   follow_or_not();
 }
 
+bool Control::Server::is_answering() const {
+  return !std::ranges::all_of(clients_, [](const auto& one) { return one->is_following(); });
+}
+
 // The pipeline is asked for changes only while somebody wants them.
 void Control::Server::follow_or_not() {
   const bool is_wanted = std::any_of(clients_.begin(), clients_.end(),
@@ -247,7 +251,7 @@ Control::Control(Fd listener, Pipeline& pipeline, const Limits& limits)
 Control::~Control() = default;
 
 void Control::poll() { server_->poll(); }
-bool Control::has_clients() const { return server_->has_clients(); }
+bool Control::is_answering() const { return server_->is_answering(); }
 int Control::fd() const { return server_->fd(); }
 
 }  // namespace nids

@@ -33,8 +33,8 @@ class Control {
 
   // Does what can be done without waiting; call it often.
   void poll();
-  bool has_clients() const;  // who would have to wait for the next poll()
-  int fd() const;            // readable when a client comes
+  bool is_answering() const;  // the next poll() is waited for
+  int fd() const;             // readable when a client comes
 
  private:
   class Server;
