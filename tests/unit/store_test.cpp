@@ -276,8 +276,10 @@ TEST_F(StoreTest, ASegmentThatSomeoneElseRemovedIsForgottenUncounted) {
   Store store = open({.budget_bytes = 3000, .segment_bytes = 1500});
   ASSERT_TRUE(keep(store, 1000));
   ASSERT_TRUE(keep(store, 1000));
+  store.settle(counters_);
   fs::remove(directory_ + "/" + files().front());
   ASSERT_TRUE(keep(store, 1000));
+  store.settle(counters_);
   EXPECT_EQ(counters_.deleted_by_policy.packets, 0u);
 }
 
