@@ -117,7 +117,7 @@ struct {
 	__type(value, struct nids_port_classes);
 } nids_ports SEC(".maps");
 
-/* 8 bytes a ring: the jiffy of the last forced wake-up. */
+/* 8 bytes a ring: when the last wake-up was forced, see ring/ring.h. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, NIDS_RINGS_MAX);
