@@ -75,6 +75,8 @@ def show(path):
     with open(path, encoding="utf-8") as file:
         for line in file:
             event = json.loads(line)
+            if event["event_type"] != "alert":
+                continue  # the agent writes flow records into the same file
             alert = event["alert"]
             print(
                 f'  {event["timestamp"][11:23]} severity {alert["severity"]} '
