@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The EVE file is renamed and opened anew while lines go into it: by size, by SIGHUP, by logrotate.
+"""The EVE file is renamed and opened anew while lines go into it: by size, by a
+signal, by logrotate.
 Each line that was counted is in one file, whole, and once; what stands in the way loses none."""
 import fcntl
 import json
@@ -46,6 +47,14 @@ class RotationCase(SinkCase):
         self.lab.watches.append(watch)
         self.lab.wait_until_attached(watch)
         return watch
+
+    def watch_on_terminal(self):
+        """It has a terminal of its own, which goes with the descriptor."""
+        master, slave = pty.openpty()
+        watch = self.watch(preexec_fn=lambda: fcntl.ioctl(slave, termios.TIOCSCTTY, 0),
+                           stdin=slave, pass_fds=(slave,))
+        os.close(slave)
+        return watch, master
 
     def frames(self, first, count):
         """Each a flow, and an alert, of its own."""
@@ -185,13 +194,13 @@ class BySignal(RotationCase):
         self.assertEqual(self.open_files(watch), open_before)
         self.check_each_once(watch, count)
 
-    def test_sighup_without_a_rename_goes_on_in_the_same_file(self):
+    def test_a_signal_without_a_rename_goes_on_in_the_same_file(self):
         self.configure(0)
         watch = self.watch()
         self.send_some(0, 10)
         inode = self.eve.stat().st_ino
-        for _ in range(20):
-            os.kill(watch.pid, signal.SIGHUP)
+        for number in (signal.SIGHUP, signal.SIGUSR1) * 10:
+            os.kill(watch.pid, number)
             time.sleep(0.01)
         self.send_some(10, 10, seen=20)
         self.assertEqual(self.eve.stat().st_ino, inode)
@@ -226,14 +235,9 @@ class BySignal(RotationCase):
 
     def test_a_terminal_that_goes_ends_it(self):
         self.configure(0)
-        master, slave = pty.openpty()
-
-        def own_terminal():
-            fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
-        watch = self.watch(preexec_fn=own_terminal, stdin=slave, pass_fds=(slave,))
+        watch, terminal = self.watch_on_terminal()
         self.send_some(0, 10)
-        os.close(slave)
-        os.close(master)
+        os.close(terminal)
         self.assertEqual(watch.wait(), 0, watch.err)
         self.assertEqual(len(self.lab.alerts(self.eve)), 10)
 
@@ -373,12 +377,21 @@ class InTheWay(RotationCase):
 class Logrotate(RotationCase):
     def test_the_example_works(self):
         self.configure(0)
+        self.check_example(self.watch())
+
+    def test_the_example_works_for_an_agent_that_has_a_terminal(self):
+        self.configure(0)
+        watch, terminal = self.watch_on_terminal()
+        self.addCleanup(os.close, terminal)
+        self.check_example(watch)
+
+    def check_example(self, watch):
+        """The agent goes on in a new file."""
         text = (DOCS / "examples/logrotate.conf").read_text()
         for mine, place in (("/var/log/nids-xdp/eve.json", self.eve),
                             ("/run/nids-xdp", self.lab.root / "run/nids-xdp")):
             self.assertIn(mine, text)
             text = text.replace(mine, str(place))
-        watch = self.watch()
         stale = self.lab.root / "run/nids-xdp/agent-999999999.sock"
         stale.touch()
         conf = self.lab.path("logrotate.conf")

@@ -10,7 +10,7 @@ void EveRenewal::ask_reopen() {
   if (files_.may_renew())
     is_due_ = true;
   else
-    info_("SIGHUP changes nothing: the alerts go to no regular file");
+    info_("the EVE file is not opened again: the alerts go to no regular file");
 }
 
 Word EveRenewal::serve(int link) {

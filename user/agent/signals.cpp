@@ -13,7 +13,7 @@ namespace {
 sigset_t awaited() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int one : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, one);
+  for (const int one : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) sigaddset(&set, one);
   return set;
 }
 
@@ -34,6 +34,9 @@ Result<Signals> Signals::take() {
   const bool ends = hang_up_ends();
   // A blocked signal is read even where it is ignored; once let through it must not end us.
   if (!ends) std::signal(SIGHUP, SIG_IGN);
+  // SIGUSR1 asks every agent for the same, so that a script need not know which of them has a
+  // terminal.
+  std::signal(SIGUSR1, SIG_IGN);
   // A shell starts background commands with SIGINT ignored; to us it is how one ends an agent. And
   // where SIGCHLD is ignored nobody is told how the agent ended.
   std::signal(SIGINT, SIG_DFL);
@@ -52,7 +55,9 @@ Result<Signals> Signals::take() {
 Signals::Asked Signals::next() const {
   signalfd_siginfo signal;
   if (read(fd_.get(), &signal, sizeof(signal)) <= 0) return Asked::kNothing;
-  return signal.ssi_signo == SIGHUP && !hang_up_ends_ ? Asked::kReopen : Asked::kEnd;
+  const bool reopens =
+      signal.ssi_signo == SIGUSR1 || (signal.ssi_signo == SIGHUP && !hang_up_ends_);
+  return reopens ? Asked::kReopen : Asked::kEnd;
 }
 
 void Signals::let_through() const {

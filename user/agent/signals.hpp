@@ -13,6 +13,7 @@ namespace nids {
 
 class Signals {
  public:
+  // kReopen: open the EVE file again.
   enum class Asked { kNothing, kEnd, kReopen };
 
   // From now on. The agent's process has them blocked too, and never sees them.

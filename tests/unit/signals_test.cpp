@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/signals.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+namespace nids {
+namespace {
+
+using Asked = Signals::Asked;
+
+// In a process of its own, because signals are the process's. Exits with 0 if all went well.
+template <class Check>
+[[noreturn]] void in_process(Check check) {
+  setsid();  // no terminal
+  const auto signals = Signals::take();
+  _exit(signals && check(*signals) ? 0 : 1);
+}
+
+TEST(SignalsDeathTest, ReopeningIsAskedForByUsr1AndWithoutATerminalByHangUp) {
+  EXPECT_EXIT(in_process([](const Signals& signals) {
+                for (const int one : {SIGUSR1, SIGHUP}) {
+                  std::raise(one);
+                  if (signals.next() != Asked::kReopen) return false;
+                }
+                return signals.next() == Asked::kNothing;
+              }),
+              testing::ExitedWithCode(0), "");
+}
+
+TEST(SignalsDeathTest, IntAndTermAskForTheEnd) {
+  EXPECT_EXIT(in_process([](const Signals& signals) {
+                for (const int one : {SIGINT, SIGTERM}) {
+                  std::raise(one);
+                  if (signals.next() != Asked::kEnd) return false;
+                }
+                return signals.next() == Asked::kNothing;
+              }),
+              testing::ExitedWithCode(0), "");
+}
+
+// The programs are gone by then, but the summary is not written yet.
+TEST(SignalsDeathTest, Usr1StrikesNobodyOnceSignalsAreLetThrough) {
+  EXPECT_EXIT(in_process([](const Signals& signals) {
+                std::raise(SIGUSR1);
+                signals.let_through();
+                std::raise(SIGUSR1);
+                return true;
+              }),
+              testing::ExitedWithCode(0), "");
+}
+
+TEST(SignalsDeathTest, TermStrikesOnceSignalsAreLetThrough) {
+  EXPECT_EXIT(in_process([](const Signals& signals) {
+                std::raise(SIGTERM);
+                signals.let_through();
+                return true;
+              }),
+              testing::KilledBySignal(SIGTERM), "");
+}
+
+}  // namespace
+}  // namespace nids
