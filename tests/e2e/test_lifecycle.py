@@ -28,6 +28,7 @@ class Ends(Lifecycle):
         self.lab.far.send_frames("v1", [netis(), dull()])
         self.assertEqual(watch.wait(), 0, watch.err)
         self.assertGreaterEqual(time.monotonic() - start, 2)
+        self.assertNotIn("ended by", watch.err, "no signal came")
         self.assertEqual(watch.seen(), (2, len(netis()) + len(dull())))
         self.assertRegex(watch.out, r"netis +1 flow +1 packet ")
 
@@ -38,6 +39,7 @@ class Ends(Lifecycle):
             # No waiting: what is in the ring when the signal comes is read before the end.
             self.assertEqual(watch.stop(how), 0, watch.err)
             self.assertEqual(watch.seen()[0], 100)
+            self.assertRegex(watch.err, rf"(?m)^nids-xdp: ended by {how.name}$")
             self.assertRegex(watch.out, r"kept +50 packets")
             self.assertRegex(watch.out, r"lost +nothing")
             self.assertEqual(self.lab.leftovers_soon(), [])

@@ -239,6 +239,7 @@ class BySignal(RotationCase):
         self.send_some(0, 10)
         os.close(terminal)
         self.assertEqual(watch.wait(), 0, watch.err)
+        self.assertRegex(watch.err, r"(?m)^nids-xdp: ended by SIGHUP$")
         self.assertEqual(len(self.lab.alerts(self.eve)), 10)
 
     def test_a_pipe_is_never_opened_anew(self):

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <cstdlib>
+#include <utility>
 
 namespace nids {
 namespace {
@@ -23,22 +23,24 @@ TEST(SignalsDeathTest, ReopeningIsAskedForByUsr1AndWithoutATerminalByHangUp) {
   EXPECT_EXIT(in_process([](const Signals& signals) {
                 for (const int one : {SIGUSR1, SIGHUP}) {
                   std::raise(one);
-                  if (signals.next() != Asked::kReopen) return false;
+                  if (signals.next().asked != Asked::kReopen) return false;
                 }
-                return signals.next() == Asked::kNothing;
+                return signals.next().asked == Asked::kNothing;
               }),
               testing::ExitedWithCode(0), "");
 }
 
-TEST(SignalsDeathTest, IntAndTermAskForTheEnd) {
-  EXPECT_EXIT(in_process([](const Signals& signals) {
-                for (const int one : {SIGINT, SIGTERM}) {
-                  std::raise(one);
-                  if (signals.next() != Asked::kEnd) return false;
-                }
-                return signals.next() == Asked::kNothing;
-              }),
-              testing::ExitedWithCode(0), "");
+TEST(SignalsDeathTest, IntAndTermAskForTheEndByName) {
+  EXPECT_EXIT(
+      in_process([](const Signals& signals) {
+        for (const auto& [number, name] : {std::pair{SIGINT, "SIGINT"}, {SIGTERM, "SIGTERM"}}) {
+          std::raise(number);
+          const auto received = signals.next();
+          if (received.asked != Asked::kEnd || received.name != name) return false;
+        }
+        return signals.next().asked == Asked::kNothing;
+      }),
+      testing::ExitedWithCode(0), "");
 }
 
 // The programs are gone by then, but the summary is not written yet.

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 
 namespace nids {
 namespace {
@@ -52,12 +53,13 @@ Result<Signals> Signals::take() {
 }
 
 // Taken, not only seen: it would strike once signals are let through again.
-Signals::Asked Signals::next() const {
+Signals::Received Signals::next() const {
   signalfd_siginfo signal;
-  if (read(fd_.get(), &signal, sizeof(signal)) <= 0) return Asked::kNothing;
-  const bool reopens =
-      signal.ssi_signo == SIGUSR1 || (signal.ssi_signo == SIGHUP && !hang_up_ends_);
-  return reopens ? Asked::kReopen : Asked::kEnd;
+  if (read(fd_.get(), &signal, sizeof(signal)) <= 0) return {};
+  const int number = static_cast<int>(signal.ssi_signo);
+  const bool reopens = number == SIGUSR1 || (number == SIGHUP && !hang_up_ends_);
+  return {.asked = reopens ? Asked::kReopen : Asked::kEnd,
+          .name = std::string("SIG") + sigabbrev_np(number)};
 }
 
 void Signals::let_through() const {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <csignal>
+#include <string>
 #include <utility>
 
 #include "kernel/handle.hpp"
@@ -15,12 +16,16 @@ class Signals {
  public:
   // kReopen: open the EVE file again.
   enum class Asked { kNothing, kEnd, kReopen };
+  struct Received {
+    Asked asked = Asked::kNothing;
+    std::string name;  // of the signal, as "SIGTERM"
+  };
 
   // From now on. The agent's process has them blocked too, and never sees them.
   [[nodiscard]] static Result<Signals> take();
 
   int fd() const { return fd_.get(); }
-  Asked next() const;        // never waits
+  Received next() const;     // never waits
   void let_through() const;  // one that ends strikes from now on, one that came before too
   void close() { fd_ = Fd{}; }
 

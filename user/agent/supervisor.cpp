@@ -162,8 +162,8 @@ Result<void> Supervisor::await_agent() {
   while (std::chrono::steady_clock::now() < deadline) {
     std::array<pollfd, 2> fds{pollfd{link_.get(), POLLIN, 0}, pollfd{signals_->fd(), POLLIN, 0}};
     poll(fds.data(), fds.size(), kLookEvery_ms);
-    if (is_told_to_end())
-      return Error{.action = action, .reason = "a signal came meanwhile, to end it"};
+    if (const auto signal = ending_signal())
+      return Error{.action = action, .reason = *signal + " came meanwhile, to end it"};
     const auto said = hear(link_.get());
     if (said && said->word == Word::kRunning) return {};
     if (said && said->word == Word::kStarting) {
@@ -206,7 +206,10 @@ Supervisor::Ending Supervisor::watch() {
       wait_ms = static_cast<int>(std::min<std::int64_t>(wait_ms, left.count()));
     }
     poll(fds.data(), fds.size(), wait_ms);
-    if (is_told_to_end()) return Ending::kAsked;
+    if (const auto signal = ending_signal()) {
+      callbacks_.info("ended by " + *signal);
+      return Ending::kAsked;
+    }
     if (agent_has_enough()) return Ending::kAsked;
     if (agent_has_died()) return Ending::kAgentDied;
     check_links();
@@ -217,15 +220,18 @@ Supervisor::Ending Supervisor::watch() {
   }
 }
 
-bool Supervisor::is_told_to_end() {
-  for (;;) switch (signals_->next()) {
+std::optional<std::string> Supervisor::ending_signal() {
+  for (;;) {
+    Signals::Received signal = signals_->next();
+    switch (signal.asked) {
       case Signals::Asked::kNothing:
-        return false;
+        return std::nullopt;
       case Signals::Asked::kEnd:
-        return true;
+        return std::move(signal.name);
       case Signals::Asked::kReopen:
         eve_.ask_reopen();
     }
+  }
 }
 
 // Of what it says, and answers the rest.

@@ -66,7 +66,8 @@ class Supervisor {
   Result<void> await_agent();
   [[noreturn]] void become_agent(Fd link, int parent);
   Ending watch();
-  bool is_told_to_end();
+  // The name of the signal that asks for the end, or nothing. Does what others ask for.
+  std::optional<std::string> ending_signal();
   bool agent_has_enough();
   bool agent_has_died();
   void check_links();
