@@ -37,6 +37,19 @@ def pcap(frames, link=ETHERNET, step=1_234_567):
     return data
 
 
+def simple_packets(frames, snap_len, order):
+    """A pcapng file of Simple Packet Blocks, which say no captured length."""
+    def block(kind, body):
+        total = struct.pack(f"{order}I", len(body) + 12)
+        return struct.pack(f"{order}I", kind) + total + body + total
+    data = block(0x0A0D0D0A, struct.pack(f"{order}IHHq", 0x1A2B3C4D, 1, 0, -1))
+    data += block(1, struct.pack(f"{order}HHI", ETHERNET, 0, snap_len))
+    for frame in frames:
+        held = frame[:snap_len or None]
+        data += block(3, struct.pack(f"{order}I", len(frame)) + held + bytes(-len(held) % 4))
+    return data
+
+
 def packets_v4():
     """The network header and what it carries."""
     back = {"source": NEAR_IP, "target": FAR_IP}
@@ -201,6 +214,24 @@ class SameAsTheTwin(Case):
         tagged = [head + struct.pack("!HH", 7, IPV4) + one for one in packets_v4()]
         self.assert_same(pcap(tagged, SLL))
 
+    def test_simple_packet_blocks(self):
+        """As the same packets in a pcap file say, whatever the snap length."""
+        made = list(frames())
+        for order in "<>":
+            for snap_len in (0, 61):
+                with self.subTest(order=order, snap_len=snap_len):
+                    data = simple_packets(made, snap_len, order)
+                    got = self.assert_same(data)
+                    wanted = self.assert_same(pcap([(frame[:snap_len or None], len(frame), 0)
+                                                    for frame in made]))
+                    self.assertEqual(got["stats"], wanted["stats"])
+                    path = self.file(data)
+                    summary = lab.run(lab.binary(), "pcap", "summary", path).stdout.splitlines()
+                    self.assertEqual([int(line.split()[2]) for line in summary],
+                                     [len(frame) for frame in made])
+                    self.assertEqual([one.data for one in lab.tshark_pcap(path)],
+                                     [frame[:snap_len or None] for frame in made])
+
     def test_frames_cut_at_every_length(self):
         """By the sender, and by the capture's snap length: truncated is not unavailable."""
         cut = [frame[:length] for frame in frames() for length in range(min(len(frame), 90))]
@@ -350,4 +381,4 @@ class BesideAnAgent(lab.LabCase):
 
 
 if __name__ == "__main__":
-    lab.main(["setpriv"])
+    lab.main(["setpriv", "tshark"])

@@ -189,6 +189,152 @@ TEST_F(CaptureFileTest, PcapngIsReadWithNanoseconds) {
   EXPECT_EQ(frame.bytes.size(), 60u);
 }
 
+// Blocks of pcapng in either byte order, with whatever lengths a test wants.
+class Pcapng {
+ public:
+  explicit Pcapng(bool is_big_endian) : is_big_endian_(is_big_endian) { section(); }
+
+  Pcapng& section() {
+    return block(0x0a0d0d0a, u32(0x1a2b3c4d) + u16(1) + u16(0) + std::string(8, '\xff'));
+  }
+  Pcapng& interface(std::uint32_t snap_len) {
+    return block(1, u16(DLT_EN10MB) + u16(0) + u32(snap_len));
+  }
+  Pcapng& simple(const std::string& captured, std::uint32_t original) {
+    return block(3, u32(original) + padded(captured));
+  }
+  Pcapng& enhanced(const std::string& captured, std::uint32_t original, std::uint32_t interface) {
+    const auto length = static_cast<std::uint32_t>(captured.size());
+    return block(6,
+                 u32(interface) + u32(0) + u32(0) + u32(length) + u32(original) + padded(captured));
+  }
+  Pcapng& obsolete(const std::string& captured, std::uint32_t original) {
+    const auto length = static_cast<std::uint32_t>(captured.size());
+    return block(
+        2, u16(0) + u16(0) + u32(0) + u32(0) + u32(length) + u32(original) + padded(captured));
+  }
+  Pcapng& block(std::uint32_t type, const std::string& body) {
+    const auto total = u32(static_cast<std::uint32_t>(body.size()) + 12);
+    bytes_ += u32(type) + total + body + total;
+    return *this;
+  }
+  std::string u32(std::uint32_t value) const { return in_order(value, 4); }
+  std::string u16(std::uint16_t value) const { return in_order(value, 2); }
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  std::string in_order(std::uint32_t value, unsigned size) const {
+    std::string out;
+    for (unsigned i = 0; i < size; ++i)
+      out += static_cast<char>(value >> 8 * (is_big_endian_ ? size - 1 - i : i));
+    return out;
+  }
+  static std::string padded(std::string data) {
+    data.resize((data.size() + 3) / 4 * 4, '\xee');
+    return data;
+  }
+
+  bool is_big_endian_;
+  std::string bytes_;
+};
+
+// A packet as "bytes/original length"; the error, where one ends the file, stands last.
+std::vector<std::string> packets_of(const std::string& path) {
+  auto file = CaptureFile::open(path);
+  if (!file) return {file.error().message()};
+  std::vector<std::string> packets;
+  for (;;) {
+    const auto frame = file->next();
+    if (!frame) packets.push_back(frame.error().message());
+    if (!frame || !*frame) return packets;
+    const auto& bytes = (*frame)->bytes;
+    packets.push_back(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()) + "/" +
+                      std::to_string((*frame)->wire_len));
+  }
+}
+
+TEST_F(CaptureFileTest, ASimplePacketBlockHoldsAsMuchAsTheSnapLengthAllows) {
+  const std::string a(60, 'a'), b(61, 'b'), c(42, 'c');
+  for (const bool is_big_endian : {false, true}) {
+    for (const std::uint32_t limit : {0u, 61u, 62u, 262'144u, 0xffff'ffffu})
+      EXPECT_EQ(packets_of(write(Pcapng(is_big_endian)
+                                     .interface(limit)
+                                     .simple(a, 60)
+                                     .simple(b, 61)
+                                     .simple("", 0)
+                                     .simple(c, 42)
+                                     .bytes())),
+                (std::vector{a + "/60", b + "/61", std::string("/0"), c + "/42"}))
+          << limit;
+    // 61 bytes of longer packets, in 64 with the padding.
+    EXPECT_EQ(packets_of(write(Pcapng(is_big_endian)
+                                   .interface(61)
+                                   .simple(b, 1500)
+                                   .simple(c, 42)
+                                   .simple(b, 0xffff'ffff)
+                                   .bytes())),
+              (std::vector{b + "/1500", c + "/42", b + "/4294967295"}));
+  }
+}
+
+TEST_F(CaptureFileTest, SimplePacketBlocksFollowTheFirstInterfaceOfTheirSection) {
+  const std::string a(60, 'a'), b(97, 'b'), c(1500, 'c');
+  for (const bool is_big_endian : {false, true})
+    EXPECT_EQ(
+        packets_of(write(Pcapng(is_big_endian)
+                             .interface(60)
+                             .interface(1500)
+                             .simple(a, 1000)
+                             .enhanced(c, 9000, 1)
+                             .block(5, std::string(20, 'x'))
+                             .obsolete(a, 60)
+                             .simple(a, 1001)
+                             .section()
+                             .interface(97)
+                             .simple(b, 1002)
+                             .section()
+                             .interface(0)
+                             .simple(c, 1500)
+                             .bytes())),
+        (std::vector{a + "/1000", c + "/9000", a + "/60", a + "/1001", b + "/1002", c + "/1500"}));
+}
+
+TEST_F(CaptureFileTest, MoreSimplePacketBlocksThanAreReadAheadKeepTheirLengths) {
+  Pcapng file(false);
+  file.interface(14);
+  constexpr std::uint32_t kCount = 50'000;
+  for (std::uint32_t i = 0; i < kCount; ++i) file.simple(std::string(14, 'a'), 14 + i);
+  for (const std::string& data : {file.bytes(), gzip(file.bytes())}) {
+    const auto packets = packets_of(write(data));
+    ASSERT_EQ(packets.size(), kCount);
+    for (std::uint32_t i = 0; i < kCount; ++i)
+      ASSERT_EQ(packets[i], "aaaaaaaaaaaaaa/" + std::to_string(14 + i));
+  }
+}
+
+TEST_F(CaptureFileTest, AnUntrueLengthOfASimplePacketBlockIsAnError) {
+  const std::string a(60, 'a');
+  for (const bool is_big_endian : {false, true}) {
+    for (const auto& [limit, original] : {std::pair{0u, 61u}, {0u, 0xffff'ffffu}, {65u, 66u}}) {
+      Pcapng file(is_big_endian);
+      file.interface(limit).simple(a, 60).simple(a, original).simple(a, 60);
+      const auto packets = packets_of(write(file.bytes()));
+      ASSERT_EQ(packets.size(), 2u);
+      EXPECT_EQ(packets[0], a + "/60");
+      EXPECT_NE(packets[1].find("packet 2"), std::string::npos) << packets[1];
+    }
+    Pcapng file(is_big_endian);
+    file.interface(0).simple(a, 60).block(3, "").simple(a, 60);  // without an original length
+    const auto packets = packets_of(write(file.bytes()));
+    ASSERT_EQ(packets.size(), 2u);
+    EXPECT_NE(packets[1].find("packet 2"), std::string::npos) << packets[1];
+    // Without an interface nobody knows what the bytes are.
+    EXPECT_EQ(packets_of(write(Pcapng(is_big_endian).interface(0).section().simple(a, 60).bytes()))
+                  .size(),
+              1u);
+  }
+}
+
 TEST_F(CaptureFileTest, StandardInputMayBeAPipeThatGivesAByteAtATime) {
   for (const std::string& data : {capture_of(20), gzip(capture_of(20)), zstd(capture_of(20))}) {
     int ends[2];

@@ -35,6 +35,29 @@ TEST(SnapLengths, EachBecomesNoLimitInChunksOfAnySize) {
     EXPECT_EQ(edited(file_with_snap_lengths(8192, 65535), chunk), wanted) << chunk;
 }
 
+TEST(SnapLengths, ASimplePacketIsAsLongAsItsBlockInChunksOfAnySize) {
+  Bytes file = file_with_snap_lengths(60, 100);
+  for (const std::uint8_t byte : {3, 0, 0, 0, 20, 0, 0, 0, 99, 1, 0, 0, 1, 2, 3, 4, 20, 0, 0, 0})
+    file.push_back(std::byte{byte});
+  Bytes wanted = file_with_snap_lengths(0, 0);
+  for (const std::uint8_t byte : {3, 0, 0, 0, 20, 0, 0, 0, 4, 0, 0, 0, 1, 2, 3, 4, 20, 0, 0, 0})
+    wanted.push_back(std::byte{byte});
+  for (const std::size_t chunk : {std::size_t{1}, std::size_t{7}, std::size_t{4096}}) {
+    Bytes bytes = file;
+    SnapLengths snap_lengths;
+    for (std::size_t at = 0; at < bytes.size(); at += chunk)
+      snap_lengths.edit(std::span(bytes).subspan(at, std::min(chunk, bytes.size() - at)));
+    EXPECT_EQ(bytes, wanted) << chunk;
+    EXPECT_FALSE(snap_lengths.simple_packet(1)) << "an enhanced one";
+    const auto simple = snap_lengths.simple_packet(2);
+    ASSERT_TRUE(simple);
+    EXPECT_EQ(simple->original_len, 0x163u);
+    EXPECT_EQ(simple->captured_len, 60u);
+    EXPECT_TRUE(simple->is_longer_than_block);
+    EXPECT_FALSE(snap_lengths.simple_packet(3));
+  }
+}
+
 TEST(SnapLengths, OtherFilesPassUnchanged) {
   const Bytes pcap{std::byte{0xd4}, std::byte{0xc3}, std::byte{0xb2}, std::byte{0xa1},
                    std::byte{2},    std::byte{0},    std::byte{4},    std::byte{0},

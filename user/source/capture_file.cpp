@@ -95,7 +95,8 @@ struct CaptureFile::State {
   std::optional<Error> damage;
 
   Result<void> open_capture();
-  Error damaged() const;
+  Result<Frame> frame(const pcap_pkthdr& header, const u_char* data);
+  Error damaged(const std::string& why) const;
 };
 
 Result<void> CaptureFile::State::open_capture() {
@@ -132,10 +133,23 @@ Result<void> CaptureFile::State::open_capture() {
   return {};
 }
 
-Error CaptureFile::State::damaged() const {
+Result<Frame> CaptureFile::State::frame(const pcap_pkthdr& header, const u_char* data) {
+  std::uint32_t captured = header.caplen, original = header.len;
+  if (const auto simple = input.snap_lengths.simple_packet(frames + 1)) {
+    if (simple->is_longer_than_block) return damaged("the packet is longer than its block");
+    captured = std::min(captured, simple->captured_len);
+    original = simple->original_len;
+  }
+  ++frames;
+  return Frame{.time = wall_time(header.ts),
+               .wire_len = std::max(original, captured),
+               .bytes = std::as_bytes(std::span(data, captured))};
+}
+
+Error CaptureFile::State::damaged(const std::string& why) const {
   const std::string& failure = input.file.failure();
   return Error{.action = "read packet " + std::to_string(frames + 1) + " of " + name,
-               .reason = failure.empty() ? printable(pcap_geterr(capture.get())) : failure};
+               .reason = failure.empty() ? why : failure};
 }
 
 CaptureFile::CaptureFile(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -166,13 +180,15 @@ Result<std::optional<Frame>> CaptureFile::next() {
   const int status = pcap_next_ex(file.capture.get(), &header, &data);
   if (status == PCAP_ERROR_BREAK) return std::optional<Frame>();
   if (status != 1) {
-    file.damage = file.damaged();
+    file.damage = file.damaged(printable(pcap_geterr(file.capture.get())));
     return *file.damage;
   }
-  ++file.frames;
-  return std::optional(Frame{.time = wall_time(header->ts),
-                             .wire_len = std::max(header->len, header->caplen),
-                             .bytes = std::as_bytes(std::span(data, header->caplen))});
+  const auto frame = file.frame(*header, data);
+  if (!frame) {
+    file.damage = frame.error();
+    return *file.damage;
+  }
+  return std::optional(*frame);
 }
 
 }  // namespace nids
