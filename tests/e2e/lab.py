@@ -354,7 +354,9 @@ class Lab:
             self.far.name)
         for here, ifname, own in ((self.near, near, 1), (self.far, far, 2)):
             if not offloads:
-                here.run("ethtool", "-K", ifname, "tso", "off", "gso", "off", "gro", "off")
+                # Tags stand in the frame, as on a wire: else attach warns that they are not seen.
+                here.run("ethtool", "-K", ifname, "tso", "off", "gso", "off", "gro", "off",
+                         "txvlan", "off", "tx-vlan-stag-hw-insert", "off")
                 # TCP has made super-packets whatever gso says since 4.17; not of one segment.
                 here.ip("link", "set", ifname, "gso_max_segs", 1)
             # Attaching XDP to a veth makes the kernel report its multicast groups again. Without

@@ -15,6 +15,7 @@
 #include "agent/class_table.hpp"
 #include "agent/control.hpp"
 #include "agent/link.hpp"
+#include "agent/link_notices.hpp"
 #include "agent/privileges.hpp"
 #include "agent/process.hpp"
 #include "agent/sinks.hpp"
@@ -124,6 +125,7 @@ Result<void> Supervisor::attach_all() {
       callbacks_.warning(pinned.error().message() + "; only root can read the counters");
     attachments_.push_back(std::move(placed->attachment));
   }
+  warn_about_links(attachments_, request_.enter, callbacks_.warning);
   return {};
 }
 

@@ -24,6 +24,8 @@ namespace nids {
 
 struct AttachRequest {
   std::vector<std::string> interfaces;  // none: that of the default route
+  // What runs a command in their network namespace, if it is not the user's: "ip netns exec NAME".
+  std::string enter{};
   ModeChoice mode = ModeChoice::kAuto;
   bool egress = true;
   bool keep_attached = false;

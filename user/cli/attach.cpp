@@ -18,6 +18,7 @@
 #include "cli/started.hpp"
 #include "decode/printable.hpp"
 #include "kernel/handle.hpp"
+#include "kernel/shell_word.hpp"
 #include "log/alert_line.hpp"
 
 namespace nids {
@@ -201,6 +202,7 @@ Exit run_attach(const AttachArguments& arguments, Io& io) {
         io);
   if (arguments.netns)
     if (auto entered = enter_netns(*arguments.netns); !entered) return fail(entered.error(), io);
+  if (arguments.netns) request.enter = "ip netns exec " + shell_word(*arguments.netns);
 
   Daemon daemon;
   if (arguments.daemon)

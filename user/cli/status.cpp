@@ -4,13 +4,17 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <ostream>
+#include <span>
+#include <vector>
 
+#include "agent/link_notices.hpp"
 #include "cli/command.hpp"
 #include "cli/ends_text.hpp"
 #include "cli/readings.hpp"
 #include "cli/wrapped.hpp"
 #include "config/config.hpp"
 #include "decode/printable.hpp"
+#include "kernel/netlink.hpp"
 #include "kernel/tc.hpp"
 #include "log/eve_json.hpp"
 
@@ -26,7 +30,15 @@ struct Status {
   std::vector<std::string> degraded;
 };
 
-Status status_of(const Reading& reading) {
+// Readers of pins get none: they can't tell in which network namespace an interface lies.
+std::vector<LinkFacts> links_beside(std::span<const Reading> readings) {
+  for (const Reading& reading : readings)
+    if (reading.attachment)
+      if (auto links = list_links()) return std::move(*links);
+  return {};
+}
+
+Status status_of(const Reading& reading, const std::vector<LinkFacts>& links) {
   const nids_info& info = reading.kernel.info;
   Status status{.report = report_of(reading), .reason = {}};
   status.reason.assign(info.reason, strnlen(info.reason, sizeof(info.reason)));
@@ -55,6 +67,8 @@ Status status_of(const Reading& reading) {
     degraded(is_late(is_tc ? reading.attachment->ingress_id : 0, TcHook::kIngress) ||
                  is_late(reading.attachment->egress_id, TcHook::kEgress),
              "packets meet other filters first; what those decide is not seen");
+    for (const Notice& notice : link_notices(*reading.attachment, links))
+      status.degraded.push_back(notice.what + "; " + notice.remedy);
   }
   degraded(!reading.agent, "no agent runs: packets are counted, not analysed");
   degraded(!reading.agent_pid,
@@ -123,7 +137,7 @@ std::string status_text(const Status& status, std::size_t width) {
                       size_text(status.table_bytes));
   text += store_text(status.report.agent_counters);
   for (const std::string& why : status.degraded)
-    text += "  degraded " + wrapped(why, kTextColumn, width) + "\n";
+    text += "  degraded " + wrapped(printable(why, 4096), kTextColumn, width) + "\n";
   return text;
 }
 
@@ -132,9 +146,10 @@ std::string status_text(const Status& status, std::size_t width) {
 Exit run_status(bool json, Io& io) {
   auto readings = read_attached({}, io.paths);
   if (!readings) return fail(readings.error(), io);
+  const std::vector<LinkFacts> links = links_beside(*readings);
   auto array = nlohmann::ordered_json::array();
   for (const Reading& reading : *readings) {
-    const Status status = status_of(reading);
+    const Status status = status_of(reading, links);
     if (json)
       array.push_back(status_json(status));
     else

@@ -124,6 +124,9 @@ LinkFacts link_facts(const nlmsghdr& message) {
     if (type == IFLA_LINKINFO)
       if (const auto kind = inner_attribute(value, IFLA_INFO_KIND)) link.kind = text(*kind);
     if (type == IFLA_PARENT_DEV_BUS_NAME) link.bus = text(value);
+    if (type == IFLA_MASTER) link.master = static_cast<int>(number(value));
+    if (type == IFLA_LINK) link.other = static_cast<int>(number(value));
+    if (type == IFLA_LINK_NETNSID) link.other_netns = static_cast<int>(number(value));
   });
   return link;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -20,6 +21,11 @@ struct LinkFacts {
   std::uint32_t mtu = 0;
   std::uint16_t type = 0;  // ARPHRD_*: what frames begin with
   bool is_up = false;
+  int master = 0;  // ifindex of the bridge or bond that it is a port of; 0: none
+  int other = 0;   // ifindex of the other end of a veth, or of the interface below; 0: none
+  // Of the network namespace in which `other` lies, as this one numbers it; nothing: in this one.
+  // -1: that one has no number.
+  std::optional<int> other_netns;
 };
 
 [[nodiscard]] Result<std::vector<LinkFacts>> list_links();
