@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""VLAN tags that travel beside the frame: what attach warns about, what status reports, and that both tell the truth about real packets."""
+"""VLAN tags that travel beside the frame, and interfaces of which one lies upon another: what attach
+warns about, what status reports, and that both tell the truth about real packets."""
 import json
 import os
 import re
@@ -10,6 +11,7 @@ from lab import wait_for
 from packets import IPV4, QTAG, UDP, ethernet, ipv4, netis, udp
 
 UNSEEN = "VLAN tags are not seen"
+TWICE = "packets are seen twice"
 # On the sender's way out: the kernel moves the tag into the frame later, unless the device takes it.
 PUSH = r"""
 #include <linux/bpf.h>
@@ -200,7 +202,7 @@ class Veth(Links):
         self.lab.near.ip("link", "del", "w0")
 
 
-class Bridge(Links):
+class OneUponTheOther(Links):
     def setUp(self):
         super().setUp()
         self.lab.near.ip("link", "add", "br0", "type", "bridge", "mcast_snooping", "0")
@@ -224,6 +226,44 @@ class Bridge(Links):
             self.lab.far.send_frames("v1", [frame])
             self.assertEqual(self.lab.wait_alerts(count + 1)[count].get("vlan"), vlan)
             self.assertEqual(watch.stop(), 0, watch.err)
+
+    def check_both(self, *watches):
+        """Each of the two says that the other sees its packets too, and so it is."""
+        self.assertEqual(self.degraded("v0"), [f"{TWICE}: it is a port of br0, watched too; detach from "
+                                               "one of them"])
+        self.assertEqual(self.degraded("br0"), [f"{TWICE}: its port v0 is watched too; detach from one of "
+                                                "them"])
+        told = [watch.err.count("v0 is a port of br0, and both are watched") for watch in watches]
+        self.lab.far.send_frames("v1", [netis(42000)])
+        self.lab.wait_counted("v0", ingress=1)
+        self.lab.wait_counted("br0", ingress=1)
+        return told
+
+    def test_watched_with_its_port_by_one_agent(self):
+        watch = self.lab.attach("v0", "br0", "--mode", "tc")
+        self.assertEqual(self.check_both(watch), [1])
+        self.assertEqual(self.lab.nids("detach", "v0").returncode, 0)
+        self.assertEqual(self.degraded("br0"), [], "one of them is left")
+        self.assertEqual(watch.stop(), 0, "no packet was lost")
+
+    def test_watched_with_its_port_by_two_agents(self):
+        """Whichever comes first, the second warns; and there are two alerts of one packet."""
+        for names in (("v0", "br0"), ("br0", "v0")):
+            eve = [self.lab.path(f"{names[0]}-{name}.json") for name in names]
+            watches = [self.lab.attach(name, "--mode", "tc", "--eve", path, "--retain", "off")
+                       for name, path in zip(names, eve)]
+            self.assertEqual(self.check_both(*watches), [0, 1])
+            for path in eve:
+                self.assertEqual(len(self.lab.wait_alerts(1, path)), 1)
+            for watch in watches:
+                self.assertEqual(watch.stop(), 0, watch.err)
+
+    def test_a_port_or_the_bridge_alone_is_all_right(self):
+        for name in ("v0", "br0"):
+            watch = self.lab.attach(name, "--mode", "tc")
+            self.assertEqual(self.degraded(name), [])
+            self.assertEqual(watch.stop(), 0, watch.err)
+            self.assertNotIn("port", watch.err)
 
 
 if __name__ == "__main__":

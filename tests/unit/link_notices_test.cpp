@@ -9,6 +9,7 @@
 namespace nids {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -37,6 +38,12 @@ TagTaker other_end(const std::string& name, std::optional<VlanOffload> offload,
 
 std::optional<Notice> of_card(const VlanOffload& offload, nids_mode mode = NIDS_MODE_NATIVE) {
   return hidden_tags(link_named("eth0", 2), mode, std::vector{card("eth0", offload)});
+}
+
+std::vector<std::string> names(const std::vector<LinkFacts>& links) {
+  std::vector<std::string> all;
+  for (const LinkFacts& link : links) all.push_back(link.name);
+  return all;
 }
 
 TEST(HiddenTags, ACardThatTakesThemOutIsNamedWithTheCommandForIt) {
@@ -112,6 +119,48 @@ TEST(HiddenTags, AnInterfacesNameIsOneWordToTheShell) {
   EXPECT_EQ(
       hidden_tags(link_named("`id`", 2), NIDS_MODE_SKB, std::vector{card("`id`", kOn)})->remedy,
       "ethtool -K '`id`' rxvlan off");
+}
+
+// eth0 and eth1 are the ports of bond0, which is one of br0, beside v0.
+const std::vector<LinkFacts>& nested() {
+  static const std::vector<LinkFacts> links{
+      link_named("lo", 1),
+      link_named("eth0", 2, "", 4),
+      link_named("eth1", 3, "", 4),
+      link_named("bond0", 4, "bond", 5),
+      link_named("br0", 5, "bridge"),
+      link_named("v0", 6, "veth", 5),
+  };
+  return links;
+}
+
+TEST(SeenTwice, MastersAndPortsAreFoundThroughAllLevels) {
+  EXPECT_THAT(names(masters_of(nested()[1], nested())), ElementsAre("bond0", "br0"));
+  EXPECT_THAT(names(ports_of(nested()[4], nested())), ElementsAre("eth0", "eth1", "bond0", "v0"));
+  EXPECT_THAT(names(masters_of(nested()[0], nested())), ElementsAre());
+}
+
+TEST(SeenTwice, MastersInACircleOrOutOfSightEndTheWalk) {
+  const std::vector circle{link_named("a", 1, "", 2), link_named("b", 2, "", 1),
+                           link_named("c", 3, "", 99)};
+  EXPECT_LE(masters_of(circle[0], circle).size(), 8u);
+  EXPECT_TRUE(masters_of(circle[2], circle).empty());
+}
+
+TEST(SeenTwice, BothAreNamedFromEitherSide) {
+  const std::vector watched{2, 5};
+  EXPECT_EQ(seen_twice(nested()[1], nested(), watched)->what,
+            "packets are seen twice: it is a port of br0, watched too");
+  EXPECT_EQ(seen_twice(nested()[4], nested(), watched)->what,
+            "packets are seen twice: its port eth0 is watched too");
+  EXPECT_EQ(seen_twice(nested()[3], nested(), std::vector{2, 3, 4, 5})->what,
+            "packets are seen twice: it is a port of br0, watched too; its ports eth0, eth1 are "
+            "watched too");
+}
+
+TEST(SeenTwice, OneAloneAndPortsOfOneMasterAreNoPair) {
+  EXPECT_EQ(seen_twice(nested()[1], nested(), std::vector{2}), std::nullopt);
+  EXPECT_EQ(seen_twice(nested()[1], nested(), std::vector{2, 3, 6}), std::nullopt);
 }
 
 }  // namespace

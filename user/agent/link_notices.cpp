@@ -10,6 +10,7 @@
 namespace nids {
 namespace {
 
+constexpr std::size_t kMaxMasters = 8;  // Linux nests them that deep at most
 constexpr const char* kUseTc = "attach with --mode tc";
 
 // They get their packets from other interfaces of this host, where Linux has already moved the
@@ -50,9 +51,34 @@ std::string joined(const Parts& parts, const char* between) {
   return text;
 }
 
+std::vector<LinkFacts> those_watched(std::vector<LinkFacts> links, std::span<const int> watched) {
+  std::erase_if(links, [&](const LinkFacts& link) {
+    return std::ranges::find(watched, link.ifindex) == watched.end();
+  });
+  return links;
+}
+
+std::string names_of(std::span<const LinkFacts> links) {
+  std::vector<std::string> names;
+  for (const LinkFacts& link : links) names.push_back(link.name);
+  return joined(names, ", ");
+}
+
 const LinkFacts* with_index(std::span<const LinkFacts> links, int ifindex) {
   const auto at = std::ranges::find(links, ifindex, &LinkFacts::ifindex);
   return at == links.end() ? nullptr : &*at;
+}
+
+bool is_watched_here(const LinkFacts& link) {
+  const auto found = find_attachment(link.ifindex, link.name);
+  return found && *found;
+}
+
+std::string twice_text(const LinkFacts& port, const LinkFacts& master) {
+  return port.name + " is a port of " + master.name +
+         ", and both are watched: packets that pass both are counted twice, and may raise two "
+         "alerts\n"
+         "  hint: watch one of the two";
 }
 
 // The filter for outgoing packets reads tags beside the frame, so only incoming ones are asked for.
@@ -91,13 +117,44 @@ std::optional<Notice> hidden_tags(const LinkFacts& link, nids_mode mode,
       can_be_turned_off ? (is_certain ? "" : "there: ") + joined(commands, " && ") : kUseTc};
 }
 
-std::vector<Notice> link_notices(const Attachment& attachment,
-                                 const std::vector<LinkFacts>& links) {
+std::vector<LinkFacts> masters_of(const LinkFacts& link, std::span<const LinkFacts> links) {
+  std::vector<LinkFacts> masters;
+  for (const LinkFacts* at = with_index(links, link.master);
+       at != nullptr && at->ifindex != 0 && masters.size() < kMaxMasters;
+       at = with_index(links, at->master))
+    masters.push_back(*at);
+  return masters;
+}
+
+std::vector<LinkFacts> ports_of(const LinkFacts& link, std::span<const LinkFacts> links) {
+  std::vector<LinkFacts> ports;
+  for (const LinkFacts& other : links)
+    if (with_index(masters_of(other, links), link.ifindex) != nullptr) ports.push_back(other);
+  return ports;
+}
+
+std::optional<Notice> seen_twice(const LinkFacts& link, std::span<const LinkFacts> links,
+                                 std::span<const int> watched) {
+  const auto masters = those_watched(masters_of(link, links), watched);
+  const auto ports = those_watched(ports_of(link, links), watched);
+  if (masters.empty() && ports.empty()) return std::nullopt;
+  std::string what = "packets are seen twice: ";
+  if (!masters.empty()) what += "it is a port of " + names_of(masters) + ", watched too";
+  if (!masters.empty() && !ports.empty()) what += "; ";
+  if (!ports.empty())
+    what += (ports.size() == 1 ? "its port " : "its ports ") + names_of(ports) +
+            (ports.size() == 1 ? " is watched too" : " are watched too");
+  return Notice{what, "detach from one of them"};
+}
+
+std::vector<Notice> link_notices(const Attachment& attachment, const std::vector<LinkFacts>& links,
+                                 std::span<const int> watched) {
   std::vector<Notice> notices;
   const LinkFacts* link = with_index(links, attachment.ifindex);
   if (link == nullptr) return notices;
   if (auto notice = tag_notice(attachment, *link, links, ""); notice)
     notices.push_back(std::move(*notice));
+  if (auto notice = seen_twice(*link, links, watched)) notices.push_back(std::move(*notice));
   return notices;
 }
 
@@ -105,6 +162,10 @@ void warn_about_links(std::span<const Attachment> attached, const std::string& e
                       const std::function<void(const std::string&)>& warning) {
   const auto links = list_links();
   if (!links) return;  // each of them was found a moment ago: nothing depends on it
+  const auto is_ours = [&](const LinkFacts& link) {
+    return std::ranges::any_of(attached,
+                               [&](const Attachment& one) { return one.ifindex == link.ifindex; });
+  };
   for (const Attachment& attachment : attached) {
     const LinkFacts* link = with_index(*links, attachment.ifindex);
     if (link == nullptr) continue;
@@ -112,6 +173,10 @@ void warn_about_links(std::span<const Attachment> attached, const std::string& e
       warning("on " + link->name + " " + notice->what +
               "; packets of different VLANs share flows and alerts\n  hint: " + notice->remedy +
               (notice->remedy == kUseTc ? "" : std::string("; or ") + kUseTc));
+    for (const LinkFacts& master : masters_of(*link, *links))
+      if (is_ours(master) || is_watched_here(master)) warning(twice_text(*link, master));
+    for (const LinkFacts& port : ports_of(*link, *links))
+      if (!is_ours(port) && is_watched_here(port)) warning(twice_text(port, *link));
   }
 }
 

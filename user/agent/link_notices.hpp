@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an interface hides from us, in words for `attach` and `status`.
+// What an interface hides from us, and what is seen twice, in words for `attach` and `status`.
 // Reads the kernel's facts at the moment of the call; keeps nothing and changes nothing.
 #pragma once
 
@@ -26,10 +26,21 @@ struct Notice {
 std::optional<Notice> hidden_tags(const LinkFacts& link, nids_mode mode,
                                   std::span<const TagTaker> takers);
 
-// What `status` has to say of one interface, the links being those of this network namespace.
-std::vector<Notice> link_notices(const Attachment& attachment, const std::vector<LinkFacts>& links);
+// The bridges and bonds above an interface, and its ports, theirs included.
+std::vector<LinkFacts> masters_of(const LinkFacts& link, std::span<const LinkFacts> links);
+std::vector<LinkFacts> ports_of(const LinkFacts& link, std::span<const LinkFacts> links);
 
-// Warns about what was just attached, once about each. `enter` is what runs a command in this
+// Of an interface whose masters and ports in `watched` are watched as well.
+std::optional<Notice> seen_twice(const LinkFacts& link, std::span<const LinkFacts> links,
+                                 std::span<const int> watched);
+
+// What `status` has to say of one interface, the links being those of this network namespace, and
+// `watched` the ifindex of each that has programs of ours.
+std::vector<Notice> link_notices(const Attachment& attachment, const std::vector<LinkFacts>& links,
+                                 std::span<const int> watched);
+
+// Warns about what was just attached, once about each; others' programs in this network namespace
+// are looked for where they would see the same packets. `enter` is what runs a command in this
 // network namespace, where the user is in another one; else empty.
 void warn_about_links(std::span<const Attachment> attached, const std::string& enter,
                       const std::function<void(const std::string&)>& warning);

@@ -30,15 +30,23 @@ struct Status {
   std::vector<std::string> degraded;
 };
 
+// What is watched beside the interface, and how the links lie.
+struct Surroundings {
+  std::vector<LinkFacts> links;
+  std::vector<int> watched;
+};
+
 // Readers of pins get none: they can't tell in which network namespace an interface lies.
-std::vector<LinkFacts> links_beside(std::span<const Reading> readings) {
+Surroundings surroundings_of(std::span<const Reading> readings) {
+  Surroundings surroundings;
   for (const Reading& reading : readings)
-    if (reading.attachment)
-      if (auto links = list_links()) return std::move(*links);
-  return {};
+    if (reading.attachment) surroundings.watched.push_back(reading.attachment->ifindex);
+  if (surroundings.watched.empty()) return surroundings;
+  if (auto links = list_links()) surroundings.links = std::move(*links);
+  return surroundings;
 }
 
-Status status_of(const Reading& reading, const std::vector<LinkFacts>& links) {
+Status status_of(const Reading& reading, const Surroundings& surroundings) {
   const nids_info& info = reading.kernel.info;
   Status status{.report = report_of(reading), .reason = {}};
   status.reason.assign(info.reason, strnlen(info.reason, sizeof(info.reason)));
@@ -67,7 +75,8 @@ Status status_of(const Reading& reading, const std::vector<LinkFacts>& links) {
     degraded(is_late(is_tc ? reading.attachment->ingress_id : 0, TcHook::kIngress) ||
                  is_late(reading.attachment->egress_id, TcHook::kEgress),
              "packets meet other filters first; what those decide is not seen");
-    for (const Notice& notice : link_notices(*reading.attachment, links))
+    for (const Notice& notice :
+         link_notices(*reading.attachment, surroundings.links, surroundings.watched))
       status.degraded.push_back(notice.what + "; " + notice.remedy);
   }
   degraded(!reading.agent, "no agent runs: packets are counted, not analysed");
@@ -146,10 +155,10 @@ std::string status_text(const Status& status, std::size_t width) {
 Exit run_status(bool json, Io& io) {
   auto readings = read_attached({}, io.paths);
   if (!readings) return fail(readings.error(), io);
-  const std::vector<LinkFacts> links = links_beside(*readings);
+  const Surroundings surroundings = surroundings_of(*readings);
   auto array = nlohmann::ordered_json::array();
   for (const Reading& reading : *readings) {
-    const Status status = status_of(reading, links);
+    const Status status = status_of(reading, surroundings);
     if (json)
       array.push_back(status_json(status));
     else
