@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One run of packets: sends them, asks the host and nids-xdp about each, and joins the answers."""
+import collections
+import contextlib
+import dataclasses
+import time
+
+import classes
+import flagged
+import host
+import oracle
+import shapes
+import wire
+
+BATCH, CHUNK = 200, 20_000  # packets between two looks at the sockets, and at the alerts
+MARKER_S = 20  # time for the packet at a chunk's end to arrive and to be flagged
+
+
+@dataclasses.dataclass
+class Shape:
+    generated: int = 0
+    delivered: int = 0
+    flagged: int = 0
+    listed: int = 0
+    unexplained: int = 0
+
+
+@dataclasses.dataclass
+class Miss:
+    """A packet that a service got and no alert names. `packet` is None where it could not be told
+    which packet it was."""
+    packet: object
+    source: str
+    port: int
+    listed: str  # the class of "not protected", or None
+
+
+@dataclasses.dataclass
+class Result:
+    packets: int = 0
+    delivered: int = 0
+    shapes: dict = dataclasses.field(default_factory=lambda: collections.defaultdict(Shape))
+    misses: list = dataclasses.field(default_factory=list)
+    listed: collections.Counter = dataclasses.field(default_factory=collections.Counter)
+    void: list = dataclasses.field(default_factory=list)
+    counters: dict = dataclasses.field(default_factory=dict)
+    stats: dict = None
+    frames: int = 0
+    refused: int = 0
+    skipped: list = dataclasses.field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def unexplained(self):
+        return [miss for miss in self.misses if miss.listed is None]
+
+
+class Chunk:
+    """Some thousands of packets: which number has which address, and what became of each."""
+
+    def __init__(self):
+        self.by_source, self.by_sequence, self.packets = {}, {}, {}
+        self.delivered = {}  # (address, port) of a service's caller: the packet, or None
+
+    def add(self, packet):
+        self.packets[packet.number] = packet
+        self.by_source[packet.source] = packet
+        self.by_sequence[packet.sequence] = packet
+
+    def deliver(self, found):
+        for source, port, sign, protocol in found:
+            by_sign = self.by_sequence if protocol == wire.TCP else self.packets
+            packet = by_sign.get(sign) or self.by_source.get(source)
+            # An answer to a source-routed SYN goes to the last hop: the caller is the packet's.
+            if packet and protocol == wire.TCP and "mutated" not in packet.facts:
+                source = packet.source
+            self.delivered.setdefault((source, port), packet)
+
+
+class Trial:
+    """Packets of one seed to one host in one mode."""
+
+    def __init__(self, watched, seed):
+        self.watched = watched
+        self.generator = shapes.Generator(seed, watched.devices)
+        self.result = Result(skipped=[(one.name, one.needs) for one in self.generator.skipped])
+        with contextlib.ExitStack() as stack:
+            self.services = stack.enter_context(contextlib.closing(oracle.Services(watched.near)))
+            self.answers = stack.enter_context(contextlib.closing(oracle.Answers(watched.far, "v1")))
+            self.sender = stack.enter_context(contextlib.closing(oracle.Sender(watched.far, "v1")))
+            self.alerts = stack.enter_context(contextlib.closing(flagged.Alerts(watched.eve_path)))
+            self.stack = stack.pop_all()
+        self.marks = 0
+        self.open = []  # chunks whose misses may still be flagged by an alert under way
+
+    def close(self):
+        self.stack.close()
+
+    def run(self, numbers):
+        before, began = self.watched.counters(), time.monotonic()
+        numbers = iter(numbers)
+        while batch := [number for number, _ in zip(numbers, range(CHUNK))]:
+            self._chunk(batch)
+            if self.result.void:
+                break
+        self._end(before)
+        self.result.seconds = time.monotonic() - began
+        return self.result
+
+    def _chunk(self, numbers):
+        chunk = Chunk()
+        self.open.append((chunk, set()))
+        for at in range(0, len(numbers), BATCH):
+            for number in numbers[at:at + BATCH]:
+                packet = self.generator.packet(number)
+                chunk.add(packet)
+                self.sender.send(packet.frames)
+            self._drain(chunk)
+        self.result.packets += len(numbers)
+        self._wait_for_marker()
+        if len(self.open) > 1:
+            self._judge(*self.open.pop(0))
+
+    def _drain(self, chunk):
+        chunk.deliver(self.services.drain())
+        chunk.deliver(self.answers.drain())
+
+    def _read_alerts(self):
+        pairs = flagged.named(self.alerts.read())
+        for _, names in self.open:
+            names |= pairs
+
+    def _wait_for_marker(self):
+        """The last packet of a chunk is one that certainly arrives and is flagged: what was before it
+        has then been through the host and the agent."""
+        self.marks += 1
+        source = bytes([10, 64, self.marks >> 8 & 255, self.marks & 255])
+        caller = shapes.text(source), 53413
+        body = wire.udp(source, shapes.NEAR[4], (40000, caller[1]), b"marker")
+        self.sender.send([wire.ethernet(shapes.NEAR_MAC, shapes.FAR_MAC, wire.IPV4,
+                                        wire.ipv4(source, shapes.NEAR[4], wire.UDP, body))])
+        (chunk, names), deadline = self.open[-1], time.monotonic() + MARKER_S
+        while not (caller in chunk.delivered and caller in names):
+            self._drain(chunk)
+            self._read_alerts()
+            if time.monotonic() > deadline:
+                where = "flagged" if caller in chunk.delivered else "delivered"
+                self.result.void.append(f"the ordinary datagram at a chunk's end was not {where}")
+                break
+            time.sleep(0.005)
+        chunk.delivered.pop(caller, None)
+
+    def _judge(self, chunk, names):
+        result = self.result
+        for packet in chunk.packets.values():
+            result.shapes[packet.shape].generated += 1
+        for (source, port), packet in chunk.delivered.items():
+            shape = result.shapes[packet.shape if packet else "(not told apart)"]
+            shape.delivered += 1
+            result.delivered += 1
+            if (source, port) in names:
+                shape.flagged += 1
+                continue
+            listed = classes.class_of(packet.facts) if packet else None
+            result.listed[listed] += listed is not None
+            shape.listed += listed is not None
+            shape.unexplained += listed is None
+            result.misses.append(Miss(packet, source, port, listed))
+
+    def _end(self, before):
+        result = self.result
+        result.stats = self.watched.settled_stats()
+        self._read_alerts()
+        while self.open:
+            self._judge(*self.open.pop(0))
+        after = self.watched.counters()
+        result.counters = {name: after[name] - before[name] for name in before}
+        result.frames, result.refused = self.sender.sent, self.sender.refused
+        result.void += host.reasons_void(result.stats)
+        if dropped := self.answers.dropped():
+            result.void.append(f"{dropped} answers were lost before they were read")
+        for name in ("Udp:RcvbufErrors", "Udp6RcvbufErrors"):
+            if result.counters[name]:
+                result.void.append(f"{name} is {result.counters[name]}: datagrams were lost")
+        if (seen := result.stats["ingress"]["packets"]) != result.frames:
+            result.void.append(f"{result.frames} frames were sent and nids-xdp saw {seen}")
