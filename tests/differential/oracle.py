@@ -56,8 +56,9 @@ class Services:
             with contextlib.suppress(BlockingIOError):
                 while True:
                     data, sender = made.recvfrom(64)
-                    number = struct.unpack_from("!Q", data, 4)[0] \
-                        if data.startswith(shapes.MARK) and len(data) >= 12 else None
+                    at = data.find(shapes.MARK) + len(shapes.MARK)
+                    number = struct.unpack_from("!Q", data, at)[0] \
+                        if len(shapes.MARK) <= at <= len(data) - 8 else None
                     found.append((sender[0].partition("%")[0], port, number, UDP))
         return found
 

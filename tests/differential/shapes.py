@@ -38,6 +38,10 @@ def text(address):
     return socket.inet_ntop(socket.AF_INET if len(address) == 4 else socket.AF_INET6, address)
 
 
+def packed(address):
+    return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
+
+
 @dataclasses.dataclass(slots=True)
 class Packet:
     number: int
@@ -148,11 +152,11 @@ def source_ports(d):
 
 
 def land(d):
-    """Like a packet to itself: one bit away from the host's address, the loopback, or really its own."""
-    bit = d.rng.randrange(8)
-    near = bytearray(d.target)
-    near[-1] ^= 1 << bit
-    d.source = d.rng.choice((bytes(near), d.target, d.source, d.source))
+    """Like a packet of the host to itself: the same ports, and half of the address or all of it."""
+    alike = [d.source, d.source, d.target]
+    if d.family == 6:
+        alike += [d.target[:8] + d.source[8:], d.source[:4] + d.source[12:] + d.target[8:]]
+    d.source = d.rng.choice(alike)
     d.source_port = d.port
     return [d.plain()]
 

@@ -69,12 +69,21 @@ class Chunk:
 
     def deliver(self, found):
         for source, port, sign, protocol in found:
-            by_sign = self.by_sequence if protocol == wire.TCP else self.packets
-            packet = by_sign.get(sign) or self.by_source.get(source)
+            packet = self._sender_of(source, protocol, sign)
             # An answer to a source-routed SYN goes to the last hop: the caller is the packet's.
             if packet and protocol == wire.TCP and "mutated" not in packet.facts:
                 source = packet.source
             self.delivered.setdefault((source, port), packet)
+
+    def _sender_of(self, source, protocol, sign):
+        """By its address; else, where that was mutated, by what it carried; else by the bytes of the
+        address in a mutated frame."""
+        by_sign = self.by_sequence if protocol == wire.TCP else self.packets
+        if packet := self.by_source.get(source) or by_sign.get(sign):
+            return packet
+        raw = shapes.packed(source)
+        return next((one for one in self.packets.values() if "mutated" in one.facts
+                     and any(raw in frame for frame in one.frames)), None)
 
 
 class Trial:
@@ -98,9 +107,8 @@ class Trial:
 
     def run(self, numbers):
         before, began = self.watched.counters(), time.monotonic()
-        numbers = iter(numbers)
-        while batch := [number for number, _ in zip(numbers, range(CHUNK))]:
-            self._chunk(batch)
+        for at in range(0, len(numbers), CHUNK):
+            self._chunk(numbers[at:at + CHUNK])
             if self.result.void:
                 break
         self._end(before)
