@@ -224,7 +224,7 @@ def judge(calls, tally):
             continue
         tally.unexplained.append(call)
         tally.signs[f"client port {call.port if call.port < 32768 else 'ephemeral'}, first "
-                    f"{call.forged[0][0] if call.forged else 'nothing'}"] += 1
+                    f"{call.forged[0][0].partition(',')[0] if call.forged else 'nothing'}"] += 1
 
 
 def assign(alerts, calls):

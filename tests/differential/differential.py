@@ -56,7 +56,9 @@ def run_packets(mode, asked):
         finally:
             os.sched_setaffinity(0, cpus)
     report.print_packets(result, mode, asked.seed)
-    if asked.only is None:
+    if asked.only is not None:
+        report.print_packet(one.generator.packet(asked.only), result)
+    else:
         result.void += report.shortfalls(result)
     return result
 

@@ -36,6 +36,16 @@ def print_packets(result, mode, seed):
     print_misses(result, mode, seed)
 
 
+def print_packet(packet, result):
+    """One that was asked for by its number."""
+    one = result.shapes[packet.shape]
+    print(f"packet {packet.number}, '{packet.shape}', from {packet.source}, {packet.facts}: "
+          f"{'delivered' if result.delivered else 'not delivered'}, "
+          f"{'flagged' if one.flagged else 'not flagged where delivered'}")
+    for frame in packet.frames:
+        print(f"  {frame.hex()}")
+
+
 def print_misses(result, mode, seed):
     shown = {}
     for miss in result.unexplained:

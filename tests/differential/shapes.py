@@ -437,6 +437,38 @@ def segments_vxlan(d):
     return [outer_frame(routed_by_segments(d, inside))]
 
 
+def combined(d):
+    """Several of the above in one packet: what is taken for granted of each may fail of all."""
+    rng, fields = d.rng, {}
+    body, first = d.transport(), d.protocol
+    if d.protocol == UDP and d.family == 6 and rng.random() < 0.3:
+        body = d.datagram(length=0)
+    if d.family == 4:
+        if rng.random() < 0.6:
+            fields["options"] = options.ipv4(rng, d.target)
+        packet = wire.ipv4(d.source, d.target, first, body, **fields)
+    else:
+        if count := rng.randrange(9):
+            first, before = options.extensions(rng, count, first)
+            d.facts["extensions"] = count
+            if first == wire.HOP_BY_HOP and rng.random() < 0.5:
+                fields["length"] = 0
+            body = before + body
+        packet = wire.ipv6(d.source, d.target, first, body, **fields)
+    kind, wrapping = d.kind, rng.choice((None, "segments", "vxlan"))
+    if wrapping == "segments":
+        level(d, 1, "ip")
+        packet, kind = routed_by_segments(d, packet), IPV6
+    elif wrapping == "vxlan":
+        level(d, 1, "vxlan")
+        packet = outer_udp(d, VXLAN_PORT, wire.vxlan(NETWORK, inner_frame(d, body=packet)))
+        kind = IPV4
+    if count := rng.randrange(4):
+        d.facts["tags"] = count
+        kind, packet = wire.tag(kind, packet, rng.choices((wire.QTAG, wire.STAG), k=count), [0] * count)
+    return [d.frame(packet + bytes(rng.choice((0, 0, 9))), kind=kind)]
+
+
 @dataclasses.dataclass(frozen=True)
 class Shape:
     name: str
@@ -480,6 +512,7 @@ SHAPES = [
     Shape("segment routing", segments, 2), Shape("segment routing, fragments", segments_fragments, 1),
     Shape("segment routing twice", segments_twice, 1),
     Shape("vxlan in segment routing", segments_vxlan, 1, needs="vxlan"),
+    Shape("combined", combined, 8, needs="vxlan"),
     Shape("mutated", None, 30, is_mutated=True),
 ]
 

@@ -190,5 +190,7 @@ class Trial:
         for name in ("Udp:RcvbufErrors", "Udp6RcvbufErrors"):
             if result.counters[name]:
                 result.void.append(f"{name} is {result.counters[name]}: datagrams were lost")
-        if (seen := result.stats["ingress"]["packets"]) != result.frames:
+        # It may see more: the peer's kernel resets what nobody there asked for, and what segment routing
+        # takes out passes the link's hooks again in the modes skb and tc.
+        if (seen := result.stats["ingress"]["packets"]) < result.frames:
             result.void.append(f"{result.frames} frames were sent and nids-xdp saw {seen}")
