@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The packets that a host may accept and nids-xdp need not flag: listed before any run.
 
-Each has an id, a question to the packet's facts (shapes.py) or to a connection's (exchanges.py), and
+Each has an id, a question to the packet's facts (shapes.py) or to a connection's (calls.py), and
 the reason. docs/threat-model.md has the same ids, and a run begins with a comparison of the two. A
 miss of no class here is a failure, so a class is added with its reason or not at all.
 """

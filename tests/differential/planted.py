@@ -29,7 +29,7 @@ class Build:
             here = lab.ROOT / name
             (shutil.copytree if here.is_dir() else shutil.copy2)(here, self.sources / name)
         lab.run("cmake", "-S", self.sources, "-B", self.binaries, "-G", "Ninja", "-DNIDS_TESTS=OFF",
-                "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_CXX_FLAGS_RELEASE=-O1", timeout=BUILD_S)
+                "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_CXX_FLAGS_RELEASE=-O0", timeout=BUILD_S)
 
     def program(self):
         lab.run("cmake", "--build", self.binaries, "--target", "nids-xdp", "--parallel", "2",

@@ -53,6 +53,9 @@ class Packet:
     frames: list
     facts: dict
 
+    def holds(self, some):
+        return any(some in frame for frame in self.frames)
+
 
 class Draft:
     """Who calls whom, and the headers that this usually gives."""

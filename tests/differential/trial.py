@@ -76,14 +76,16 @@ class Chunk:
             self.delivered.setdefault((source, port), packet)
 
     def _sender_of(self, source, protocol, sign):
-        """By its address; else, where that was mutated, by what it carried; else by the bytes of the
-        address in a mutated frame."""
-        by_sign = self.by_sequence if protocol == wire.TCP else self.packets
-        if packet := self.by_source.get(source) or by_sign.get(sign):
+        """By its address. A mutated one has what it carried to be known by, which may be mutated too,
+        so the bytes of the address have to be in its frames. Not so of a SYN with a source route."""
+        if packet := self.by_source.get(source):
             return packet
-        raw = shapes.packed(source)
-        return next((one for one in self.packets.values() if "mutated" in one.facts
-                     and any(raw in frame for frame in one.frames)), None)
+        by_sign = self.by_sequence if protocol == wire.TCP else self.packets
+        raw, packet = shapes.packed(source), by_sign.get(sign)
+        if packet and ("mutated" not in packet.facts and protocol == wire.TCP or packet.holds(raw)):
+            return packet
+        return next((one for one in self.packets.values()
+                     if "mutated" in one.facts and one.holds(raw)), packet)
 
 
 class Trial:
