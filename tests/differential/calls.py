@@ -227,9 +227,8 @@ def judge(calls, tally):
                     f"{call.forged[0][0].partition(',')[0] if call.forged else 'nothing'}"] += 1
 
 
-def assign(alerts, calls):
+def assign(alerts, by_client):
     """Gives each call the alerts that name its client."""
-    by_client = {call.ends[:2]: call for call in calls}
     for alert in alerts:
         call = by_client.get(alert[0:2]) or by_client.get(alert[2:4])
         if call:
@@ -238,21 +237,22 @@ def assign(alerts, calls):
 
 def run(kind, count, mode, seed):
     protocol = TCP if kind == "connections" else UDP
-    tally, calls, began = Tally(), [], time.monotonic()
+    tally, by_client, began = Tally(), {}, time.monotonic()
     with host.Host(mode, cookies=1) as watched, contextlib.closing(Caller(watched, protocol)) as caller, \
             contextlib.closing(forged.Sender(watched.far, "v1")) as sender, \
             contextlib.closing(flagged.Alerts(watched.eve_path)) as alerts:
         for first in range(0, count, AT_ONCE):
-            group = [draw(number, seed, protocol) for number in range(first, min(first + AT_ONCE, count))]
+            numbers = range(first, min(first + AT_ONCE, count))
+            group = [draw(number, seed, protocol) for number in numbers]
             sender.send(frame for call in group for _, frame in call.forged)
             time.sleep(SETTLE_S)
             caller.make(group)
-            calls += group
-            assign(alerts.read(), calls[-4 * AT_ONCE:])
+            by_client |= {call.ends[:2]: call for call in group}
+            assign(alerts.read(), by_client)
         stats = watched.settled_stats()
-        assign(alerts.read(), calls)
+        assign(alerts.read(), by_client)
         tally.void = host.reasons_void(stats)
-    judge(calls, tally)
+    judge(by_client.values(), tally)
     if tally.completed < count * 0.8:
         tally.void.append(f"{tally.completed} of {count} {kind} were completed: too few")
     tally.seconds = time.monotonic() - began

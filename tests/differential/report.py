@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Says in print what a run found, and whether it was a run that says anything."""
+import collections
+
 import classes
+import trial
 
 SHOWN = 10  # misses of no class printed in full, of each shape
 SHARE_WANTED = 0.2  # of all packets, delivered
@@ -14,7 +17,8 @@ def shortfalls(result):
         found.append(f"{result.delivered:,} of {result.packets:,} packets were delivered: too few")
     wanted = result.packets * OF_EACH_SHAPE // 1_000_000
     found += [f"the shape '{name}' occurred {one.generated:,} times, and should {wanted:,} times"
-              for name, one in result.shapes.items() if one.generated < wanted]
+              for name, one in result.shapes.items()
+              if one.generated < wanted and name != trial.UNKNOWN]
     return found
 
 
@@ -49,7 +53,7 @@ def print_packet(packet, result):
 def print_misses(result, mode, seed):
     shown = {}
     for miss in result.unexplained:
-        shape = miss.packet.shape if miss.packet else "(not told apart)"
+        shape = miss.packet.shape if miss.packet else trial.UNKNOWN
         shown[shape] = shown.get(shape, 0) + 1
         if shown[shape] > SHOWN:
             continue
@@ -60,6 +64,11 @@ def print_misses(result, mode, seed):
                   + (f"  ({facts})" if facts else ""))
             for frame in miss.packet.frames:
                 print(f"  {frame.hex()}")
+    models = collections.Counter(miss.packet.facts["mutated"] for miss in result.unexplained
+                                 if miss.packet and "mutated" in miss.packet.facts)
+    if models:
+        print("UNEXPLAINED: mutated, by what they were before:",
+              ", ".join(f"{model} {count:,}" for model, count in models.most_common()))
     for shape, count in shown.items():
         if count > SHOWN:
             print(f"UNEXPLAINED: '{shape}': {count - SHOWN:,} more of it")

@@ -549,6 +549,7 @@ class Generator:
 
     def __init__(self, seed, devices):
         self.seed, self.rng, self.devices = seed, random.Random(), devices
+        self.possible = [shape for shape in SHAPES if self._is_possible(shape)]
         self.skipped = [shape for shape in SHAPES if not self._is_possible(shape)]
         # Not drawn: each shape comes as often as its weight says, also in a short run. All shapes are
         # in it, so a number says the same packet to every kernel that can take it.

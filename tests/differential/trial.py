@@ -13,6 +13,7 @@ import shapes
 import wire
 
 BATCH, CHUNK = 200, 20_000  # packets between two looks at the sockets, and at the alerts
+UNKNOWN = "(not told apart)"  # in place of a shape: a mutated packet that lost all its marks
 MARKER_S = 20  # time for the packet at a chunk's end to arrive and to be flagged
 
 
@@ -39,7 +40,7 @@ class Miss:
 class Result:
     packets: int = 0
     delivered: int = 0
-    shapes: dict = dataclasses.field(default_factory=lambda: collections.defaultdict(Shape))
+    shapes: dict = dataclasses.field(default_factory=dict)
     misses: list = dataclasses.field(default_factory=list)
     listed: collections.Counter = dataclasses.field(default_factory=collections.Counter)
     void: list = dataclasses.field(default_factory=list)
@@ -94,7 +95,8 @@ class Trial:
     def __init__(self, watched, seed):
         self.watched = watched
         self.generator = shapes.Generator(seed, watched.devices)
-        self.result = Result(skipped=[(one.name, one.needs) for one in self.generator.skipped])
+        self.result = Result(skipped=[(one.name, one.needs) for one in self.generator.skipped],
+                             shapes={one.name: Shape() for one in self.generator.possible})
         with contextlib.ExitStack() as stack:
             self.services = stack.enter_context(contextlib.closing(oracle.Services(watched.near)))
             self.answers = stack.enter_context(contextlib.closing(oracle.Answers(watched.far, "v1")))
@@ -165,7 +167,7 @@ class Trial:
         for packet in chunk.packets.values():
             result.shapes[packet.shape].generated += 1
         for (source, port), packet in chunk.delivered.items():
-            shape = result.shapes[packet.shape if packet else "(not told apart)"]
+            shape = result.shapes.setdefault(packet.shape if packet else UNKNOWN, Shape())
             shape.delivered += 1
             result.delivered += 1
             if (source, port) in names:
