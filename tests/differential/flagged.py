@@ -3,7 +3,7 @@
 import ctypes
 import re
 
-import lab
+from host import lab
 
 # Faster than a JSON parser by far; the order of these keys is eve.cpp's, and a line that does not fit
 # is an error here.
