@@ -10,6 +10,7 @@ import shapes  # noqa: E402
 
 MODES = {"native": ["--mode", "native"], "skb": ["--mode", "skb"], "tc": ["--mode", "tc"],
          "no-egress": ["--mode", "native", "--no-egress"]}
+ATTACH_WAITS = 6  # of lab.wait_for()'s 10 s each
 CONFIGURATION = """
 [flow]
 max_tracked_flows = 1048576
@@ -117,8 +118,17 @@ class Host:
         configuration = self.lab.path("differential.toml")
         configuration.write_text(CONFIGURATION)
         self.eve_path = self.lab.path("alerts.json")
-        return self.lab.attach("v0", *MODES[mode], "--config", configuration, "--eve", self.eve_path,
-                               "--retain", "off")
+        watch = self.lab.attach("v0", *MODES[mode], "--config", configuration, "--eve", self.eve_path,
+                                "--retain", "off", wait=False)
+        # Where compilers have the CPUs, the kernel's check of the programs takes a while.
+        for patience in reversed(range(ATTACH_WAITS)):
+            try:
+                self.lab.wait_until_attached(watch)
+                break
+            except AssertionError:
+                if watch.process.poll() is not None or not patience:
+                    raise
+        return watch
 
     def counters(self):
         """What the namespace counts, by its names."""
