@@ -35,13 +35,17 @@ static __always_inline void hook_give_link(const struct hook *h, struct cursor *
 	c->offset = h->l3_offset;
 }
 
-/* Before parse: the tag beside the frame is its outermost. */
-static __always_inline void hook_give_tag(const struct hook *h, struct nids_packet *p)
+/* Before parse: the tag beside the frame is its outermost. With id 0 it is no VLAN. */
+static __always_inline void hook_give_tag(const struct hook *h, struct cursor *c,
+					  struct nids_packet *p)
 {
+	__u16 id = h->tag_tci & VLAN_ID;
+
 	if (!h->tag_type)
 		return;
-	p->vlan[0] = h->tag_tci & 0x0fff;
-	p->vlan_count = 1;
+	c->tags_beside = 1;
+	p->vlan[0] = id;
+	p->vlan_count = id != 0;
 }
 
 /* After parse: offsets as they are with the tag back in its place. */

@@ -154,7 +154,7 @@ static __always_inline enum outcome pass_plain(struct plain *l, const int is_rar
 {
 	if (parse_ethernet(&l->cursor, &l->packet) != NIDS_PARSE_OK)
 		return PASS_WHOLE;
-	if (is_rare && parse_vlans(&l->cursor, &l->packet) != NIDS_PARSE_OK)
+	if (is_rare && parse_plain_vlans(&l->cursor, &l->packet) != NIDS_PARSE_OK)
 		return PASS_WHOLE;
 	if (l->packet.ether_type == ETHER_IPV4)
 		return pass_ip(l, ETHER_IPV4, is_rare);
@@ -197,7 +197,7 @@ static __always_inline enum outcome plain_skb(struct __sk_buff *skb, struct nids
 	    .frame = {.frame_len = hook.wire_len + hook_tag_bytes(&hook), .direction = direction},
 	};
 
-	hook_give_tag(&hook, &l.packet);
+	hook_give_tag(&hook, &l.cursor, &l.packet);
 	return pass_plain(&l, is_rare);
 }
 

@@ -19,12 +19,72 @@
 	    (c)->is_xdp ? nids_network_xdp((c)->load_from, p, (c)->offset, (c)->wire_len)          \
 			: nids_network_skb((c)->load_from, p, (c)->offset, (c)->wire_len))
 
+#define parse_vlans_whole(c, p) call_tags(c, p)
+
 int nids_network_xdp(struct xdp_md *ctx, struct nids_packet *p, __u32 offset, __u32 wire_len);
 int nids_network_skb(struct __sk_buff *skb, struct nids_packet *p, __u32 offset, __u32 wire_len);
+
+struct cursor;
+static enum nids_parse_result call_tags(struct cursor *c, struct nids_packet *p);
 
 #include "frame.h"
 #include "hook.h"
 #include "parse/parse.h"
+
+/* Where the tags end, or less than 0, a parse result. Checked once for the frame and for what a
+ * tunnel carries.
+ */
+static __always_inline int read_tags(struct cursor *c, struct nids_packet *p)
+{
+	enum nids_parse_result result = p ? parse_vlans(c, p) : NIDS_PARSE_NOT_IP;
+
+	return result == NIDS_PARSE_OK ? (int)c->offset : -(int)result;
+}
+
+__noinline int nids_tags_xdp(struct xdp_md *ctx, struct nids_packet *p, __u32 offset,
+			     __u32 wire_len)
+{
+	return read_tags(&(struct cursor){.load_from = ctx,
+					  .offset = offset,
+					  .wire_len = wire_len,
+					  .reading = WHOLE,
+					  .is_xdp = 1},
+			 p);
+}
+
+__noinline int nids_tags_skb(struct __sk_buff *skb, struct nids_packet *p, __u32 offset,
+			     __u32 wire_len, __u32 tags_beside)
+{
+	return read_tags(&(struct cursor){.load_from = skb,
+					  .offset = offset,
+					  .wire_len = wire_len,
+					  .reading = WHOLE,
+					  .is_xdp = 0,
+					  .tags_beside = tags_beside != 0},
+			 p);
+}
+
+static __always_inline enum nids_parse_result call_tags(struct cursor *c, struct nids_packet *p)
+{
+	int end;
+
+	if (!is_tag(p->ether_type))
+		return NIDS_PARSE_OK;
+	end = c->is_xdp ? nids_tags_xdp(c->load_from, p, c->offset, c->wire_len)
+			: nids_tags_skb(c->load_from, p, c->offset, c->wire_len, c->tags_beside);
+	if (end < 0)
+		return -end;
+	c->offset = end;
+	return NIDS_PARSE_OK;
+}
+
+/* Of parse/cursor.h. What is captured may have been captured before it was cut; of a live frame
+ * only a socket buffer says so.
+ */
+static __always_inline int zero_means_rest(const void *ctx, int is_xdp)
+{
+	return is_xdp ? nids_packet_time : ((const struct __sk_buff *)ctx)->gso_size != 0;
+}
 
 static __always_inline int read_network(struct cursor *c, struct nids_packet *p)
 {
@@ -38,7 +98,8 @@ __noinline int nids_network_xdp(struct xdp_md *ctx, struct nids_packet *p, __u32
 					     .offset = offset,
 					     .wire_len = wire_len,
 					     .reading = WHOLE,
-					     .is_xdp = 1},
+					     .is_xdp = 1,
+					     .zero_means_rest = zero_means_rest(ctx, 1)},
 			    p);
 }
 
@@ -49,7 +110,8 @@ __noinline int nids_network_skb(struct __sk_buff *skb, struct nids_packet *p, __
 					     .offset = offset,
 					     .wire_len = wire_len,
 					     .reading = WHOLE,
-					     .is_xdp = 0},
+					     .is_xdp = 0,
+					     .zero_means_rest = zero_means_rest(skb, 0)},
 			    p);
 }
 
@@ -96,7 +158,7 @@ static __always_inline void parse_hooked(struct cursor *c, const struct hook *h,
 {
 	__builtin_memset(p, 0, sizeof(*p));
 	__builtin_memset(outer, 0, sizeof(*outer));
-	hook_give_tag(h, p);
+	hook_give_tag(h, c, p);
 	hook_give_link(h, c, p);
 	p->result = parse_frame(c, p, outer, h->is_ethernet);
 	hook_shift_offsets(h, p, outer);

@@ -81,7 +81,10 @@ static __always_inline int is_echo_request(const struct nids_packet *p)
 
 static __always_inline __u32 flow_findings(const struct nids_packet *p)
 {
-	__u32 found = p->l4_proto == PROTO_TCP ? tcp_findings(p) : 0;
+	/* A tiny fragment's flags were not read. */
+	const int has_tcp_flags =
+	    p->l4_proto == PROTO_TCP && !(p->quirks & NIDS_QUIRK_TINY_FRAGMENT);
+	__u32 found = has_tcp_flags ? tcp_findings(p) : 0;
 
 	if ((p->l4_proto == PROTO_TCP || p->l4_proto == PROTO_UDP) &&
 	    (p->src_port == 0 || p->dst_port == 0))

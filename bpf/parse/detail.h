@@ -82,7 +82,7 @@ static __always_inline int skip_embedded_extensions(struct cursor *c, struct nid
 		if (cursor_peek(c, &ext, sizeof(ext)))
 			return -1;
 		e->l4_proto = ext.next_header;
-		c->offset += extension_len(kind, &ext);
+		c->offset = forget(c->offset + extension_len(kind, &ext), c->wire_len);
 		if (kind & EXTENSION_FRAGMENT && extension_fragment(&ext) & IPV6_FRAGMENT_OFFSET)
 			return -1;
 	}

@@ -9,8 +9,13 @@
 
 #define IP_DATAGRAM_MAX 65535u
 
+/* Bytes from the frame's first byte. What is read behind it, headers inside a tunnel among it,
+ * is less than 4,096 bytes, so that every offset fits its 16 bits.
+ */
+#define EXTENSIONS_END_MAX 0xf000u
+
 /* Each extension header is 8 bytes, and `len` times the bytes in the low bits. A
- * table and not a switch: in a walk of 8 steps the verifier would multiply the
+ * table and not a switch: in a walk of many steps the verifier would multiply the
  * branches of each.
  */
 #define EXTENSION	   0x80
@@ -55,11 +60,8 @@ static __always_inline enum nids_parse_result parse_fragment(struct nids_packet 
 			p->quirks |= NIDS_QUIRK_HEADER_FRAGMENT;
 		return NIDS_PARSE_LATER_FRAGMENT;
 	}
-	if (has_more) {
+	if (has_more)
 		p->flags |= NIDS_PACKET_FIRST_FRAGMENT;
-		if (p->l4_proto == PROTO_TCP && l4_len < sizeof(struct wire_tcp))
-			p->quirks |= NIDS_QUIRK_TINY_FRAGMENT;
-	}
 	return NIDS_PARSE_OK;
 }
 
@@ -85,6 +87,8 @@ parse_extension(struct cursor *c, struct nids_packet *p, __u32 *l4_len, __u32 hd
 		return NIDS_PARSE_BAD_LENGTH;
 	*l4_len -= len;
 	c->offset += len;
+	if (c->offset > EXTENSIONS_END_MAX)
+		return NIDS_PARSE_TOO_MANY_EXTENSIONS;
 	if (!(kind & EXTENSION_FRAGMENT))
 		return NIDS_PARSE_OK;
 

@@ -43,9 +43,23 @@ NIDS_CHECKED_ONCE int nids_ipv4_option_quirks(const struct ip_options *options, 
 	return quirks;
 }
 
+/* Total length 0: the rest of a TCP packet that is yet to be cut into segments (in Linux
+ * iph_totlen()), or is longer than the field can say (BIG TCP), as none on a wire is.
+ */
+static __always_inline __u32 ipv4_total_len(const struct cursor *c, const struct wire_ipv4 *ip,
+					    __u32 rest)
+{
+	__u32 total_len = be16(ip->total_len);
+
+	if (total_len == 0 && ip->protocol == PROTO_TCP &&
+	    (c->zero_means_rest || rest > IP_DATAGRAM_MAX))
+		return rest;
+	return total_len;
+}
+
 /* RFC 791 section 3.1. Leaves the cursor on the first transport byte and gives
  * the bytes of transport by total_len in `l4_len`, so that Ethernet padding is
- * not payload.
+ * not payload. Addresses are kept before a length is judged, so that one that lies has a sender.
  */
 static __always_inline enum nids_parse_result parse_ipv4(struct cursor *c, struct nids_packet *p,
 							 __u32 *l4_len)
@@ -66,22 +80,22 @@ static __always_inline enum nids_parse_result parse_ipv4(struct cursor *c, struc
 		    total_len < sizeof(ip) || total_len > rest)
 			return (enum nids_parse_result)NIDS_PARSE_DEFERRED;
 		hdr_len = sizeof(ip); /* a constant: the verifier then knows each offset */
-	} else {
-		if (ip.version_ihl >> 4 != 4 || hdr_len < sizeof(ip))
+	} else if (ip.version_ihl >> 4 != 4) {
+		return NIDS_PARSE_BAD_HEADER;
+	}
+	__builtin_memcpy(p->src, &ip.src, 4);
+	__builtin_memcpy(p->dst, &ip.dst, 4);
+	p->l4_proto = ip.protocol;
+	p->ip_version = 4;
+	if (c->reading == WHOLE) {
+		total_len = ipv4_total_len(c, &ip, rest);
+		if (hdr_len < sizeof(ip))
 			return NIDS_PARSE_BAD_HEADER;
-		/* A GSO packet too long for the field (BIG TCP) carries 0; none on a wire does. */
-		if (total_len == 0 && rest > IP_DATAGRAM_MAX)
-			total_len = rest;
 		if (total_len < hdr_len || (total_len > rest && hdr_len <= rest))
 			return NIDS_PARSE_BAD_LENGTH;
 		if (hdr_len > rest)
 			return NIDS_PARSE_TRUNCATED;
 	}
-
-	__builtin_memcpy(p->src, &ip.src, 4);
-	__builtin_memcpy(p->dst, &ip.dst, 4);
-	p->l4_proto = ip.protocol;
-	p->ip_version = 4;
 	*l4_len = total_len - hdr_len;
 	c->offset += sizeof(ip);
 	if (c->reading == PLAIN)

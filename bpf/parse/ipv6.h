@@ -5,12 +5,26 @@
 
 #include "extension.h"
 
-/* A bound for the verifier, and for senders: RFC 8200 section 4.1 lists 7
- * headers that may stand in one packet, destination options twice among them.
+/* A bound for the verifier, and for senders: RFC 8200 section 4.1 lists 7 headers that
+ * may stand in one packet, but Linux reads as many as there are, 180 in a packet of
+ * 1,500 bytes.
  */
-#define IPV6_EXTENSIONS_MAX 8
+#define IPV6_EXTENSIONS_MAX 192
 
-/* RFC 8200 section 3. Leaves the cursor on the first transport byte. */
+/* Payload length 0: the rest, where hop-by-hop options follow (RFC 2675 in mind, Linux looks at
+ * no length then), and of TCP that is yet to be cut into segments; and where the field is
+ * too small for what is there: BIG TCP, or a jumbogram.
+ */
+static __always_inline int ipv6_payload_is_rest(const struct cursor *c, __u8 next_header,
+						__u32 rest)
+{
+	return next_header == PROTO_HOP_BY_HOP || rest > IP_DATAGRAM_MAX ||
+	       (next_header == PROTO_TCP && c->zero_means_rest);
+}
+
+/* RFC 8200 section 3. Leaves the cursor on the first transport byte. Addresses are kept before
+ * a length is judged, so that one that lies has a sender.
+ */
 static __always_inline enum nids_parse_result parse_ipv6(struct cursor *c, struct nids_packet *p,
 							 __u32 *l4_len)
 {
@@ -26,15 +40,15 @@ static __always_inline enum nids_parse_result parse_ipv6(struct cursor *c, struc
 
 	if (be32(ip.version_class_label) >> 28 != 6)
 		return NIDS_PARSE_BAD_HEADER;
-	if (c->reading == WHOLE && payload_len == 0 && rest > IP_DATAGRAM_MAX)
-		payload_len = rest; /* BIG TCP, or a jumbogram (RFC 2675) */
-	if (payload_len > rest)
-		return NIDS_PARSE_BAD_LENGTH;
-
 	__builtin_memcpy(p->src, ip.src, 16);
 	__builtin_memcpy(p->dst, ip.dst, 16);
 	p->l4_proto = ip.next_header;
 	p->ip_version = 6;
+	if (c->reading == WHOLE && payload_len == 0 &&
+	    ipv6_payload_is_rest(c, ip.next_header, rest))
+		payload_len = rest;
+	if (payload_len > rest)
+		return NIDS_PARSE_BAD_LENGTH;
 	*l4_len = payload_len;
 	c->offset += sizeof(ip);
 	if (c->reading == PLAIN)
@@ -47,6 +61,8 @@ static __always_inline enum nids_parse_result parse_ipv6(struct cursor *c, struc
 		result = parse_extension(c, p, l4_len, c->offset - start);
 		if (result != NIDS_PARSE_OK)
 			return result;
+		c->offset = forget(c->offset, c->wire_len);
+		*l4_len = forget(*l4_len, c->wire_len);
 	}
 	return ip_extension[p->l4_proto] ? NIDS_PARSE_TOO_MANY_EXTENSIONS : NIDS_PARSE_OK;
 }

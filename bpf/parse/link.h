@@ -42,6 +42,14 @@ static __always_inline enum nids_parse_result parse_ethernet(struct cursor *c,
 	return NIDS_PARSE_OK;
 }
 
+/* A bound for the verifier, and for senders: Linux takes off any number of tags with id 0. */
+#define ETHER_TAGS_MAX 64
+
+static __always_inline int is_tag(__u16 ether_type)
+{
+	return ether_type == ETHER_VLAN || ether_type == ETHER_QINQ;
+}
+
 /* By constant indexes only, so that the packet can live in registers. */
 static __always_inline void keep_vlan(struct nids_packet *p, __u16 id)
 {
@@ -54,29 +62,72 @@ static __always_inline void keep_vlan(struct nids_packet *p, __u16 id)
 	p->vlan_count++;
 }
 
+/* One tag. With id 0 it says a priority and no VLAN (IEEE 802.1Q clause 6.9): hosts take it off,
+ * so with and without it a packet is one of the same flow.
+ */
+static __always_inline enum nids_parse_result parse_tag(struct cursor *c, struct nids_packet *p,
+							const int takes_id_0)
+{
+	struct wire_vlan tag;
+	enum nids_parse_result result = cursor_peek(c, &tag, sizeof(tag));
+	__u16 id;
+
+	if (result != NIDS_PARSE_OK)
+		return result;
+	id = be16(tag.tci) & VLAN_ID;
+	if (id == 0 && !takes_id_0)
+		return (enum nids_parse_result)NIDS_PARSE_DEFERRED;
+	if (id != 0 && p->vlan_count >= NIDS_VLAN_MAX)
+		return NIDS_PARSE_TOO_MANY_TAGS;
+	if (id != 0)
+		keep_vlan(p, id);
+	p->ether_type = be16(tag.type);
+	c->offset += sizeof(tag);
+	return NIDS_PARSE_OK;
+}
+
+/* What nearly all tagged frames have: up to 3 tags, of which only the first may have id 0, since
+ * each that may doubles the ways that the verifier follows.
+ */
+static __always_inline enum nids_parse_result parse_plain_vlans(struct cursor *c,
+								struct nids_packet *p)
+{
+	NIDS_UNROLL
+	for (int i = 0; i < NIDS_VLAN_MAX; i++) {
+		enum nids_parse_result result;
+
+		if (!is_tag(p->ether_type))
+			return NIDS_PARSE_OK;
+		result = parse_tag(c, p, i == 0);
+		if (result != NIDS_PARSE_OK)
+			return result;
+	}
+	return is_tag(p->ether_type) ? (enum nids_parse_result)NIDS_PARSE_DEFERRED : NIDS_PARSE_OK;
+}
+
 /* IEEE 802.1Q tags in any order of C- and S-tag. A tag that the hook took off
  * the frame is in `p` already.
  */
 static __always_inline enum nids_parse_result parse_vlans(struct cursor *c, struct nids_packet *p)
 {
-	NIDS_UNROLL
-	for (int i = 0; i < NIDS_VLAN_MAX + 1; i++) {
-		struct wire_vlan tag;
+	NIDS_NO_UNROLL
+	for (__u32 i = c->tags_beside; i < ETHER_TAGS_MAX; i++) {
 		enum nids_parse_result result;
 
-		if (p->ether_type != ETHER_VLAN && p->ether_type != ETHER_QINQ)
+		if (!is_tag(p->ether_type))
 			return NIDS_PARSE_OK;
-		if (p->vlan_count >= NIDS_VLAN_MAX)
-			return NIDS_PARSE_TOO_MANY_TAGS;
-		result = cursor_peek(c, &tag, sizeof(tag));
+		result = parse_tag(c, p, 1);
 		if (result != NIDS_PARSE_OK)
 			return result;
-		keep_vlan(p, be16(tag.tci) & 0x0fff);
-		p->ether_type = be16(tag.type);
-		c->offset += sizeof(tag);
+		c->offset = forget(c->offset, c->wire_len);
 	}
-	return NIDS_PARSE_TOO_MANY_TAGS;
+	return is_tag(p->ether_type) ? NIDS_PARSE_TOO_MANY_TAGS : NIDS_PARSE_OK;
 }
+
+/* The same, where tags are read whole: a program may define it as a function of its own. */
+#ifndef parse_vlans_whole
+#define parse_vlans_whole(c, p) parse_vlans(c, p)
+#endif
 
 /* RFC 826. Addresses are not kept here: an ARP packet belongs to no flow. */
 static __always_inline enum nids_parse_result parse_arp(const struct cursor *c)

@@ -49,7 +49,13 @@ static __always_inline enum nids_parse_result parse_link(struct cursor *c, struc
 	p->transport = NIDS_TRANSPORT_COUNT;
 	if (is_ethernet)
 		result = parse_ethernet(c, p);
-	return result == NIDS_PARSE_OK ? parse_vlans(c, p) : result;
+	if (result != NIDS_PARSE_OK)
+		return result;
+	if (c->reading == PLAIN)
+		return parse_plain_vlans(c, p);
+	result = parse_vlans_whole(c, p);
+	c->tags_beside = 0; /* for what a tunnel carries */
+	return result;
 }
 
 /* Behind the tags; p->ether_type says what. */

@@ -21,6 +21,31 @@ static __always_inline enum nids_parse_result parse_payload(struct cursor *c, st
 	return NIDS_PARSE_OK;
 }
 
+/* A first fragment that ends inside the header of its transport, but has the ports: no way to
+ * hide them. The rest of the header, TCP's flags among it, is in a fragment without ports.
+ */
+static __always_inline enum nids_parse_result parse_ports_alone(struct cursor *c,
+								struct nids_packet *p, __u32 l4_len)
+{
+	struct wire_ports ports;
+	enum nids_parse_result result;
+
+	if (l4_len < sizeof(ports))
+		return NIDS_PARSE_BAD_LENGTH;
+	result = cursor_peek(c, &ports, sizeof(ports));
+	if (result != NIDS_PARSE_OK)
+		return result;
+	p->src_port = be16(ports.src_port);
+	p->dst_port = be16(ports.dst_port);
+	p->flags |= NIDS_PACKET_HAS_PORTS;
+	return parse_payload(c, p, l4_len, l4_len);
+}
+
+static __always_inline int in_first_fragment(const struct cursor *c, const struct nids_packet *p)
+{
+	return c->reading == WHOLE && p->flags & NIDS_PACKET_FIRST_FRAGMENT;
+}
+
 /* RFC 9293 section 3.1. */
 static __always_inline enum nids_parse_result parse_tcp(struct cursor *c, struct nids_packet *p,
 							__u32 l4_len)
@@ -28,8 +53,12 @@ static __always_inline enum nids_parse_result parse_tcp(struct cursor *c, struct
 	struct wire_tcp tcp;
 	enum nids_parse_result result;
 
-	if (l4_len < sizeof(tcp))
-		return NIDS_PARSE_BAD_LENGTH;
+	if (l4_len < sizeof(tcp)) {
+		if (!in_first_fragment(c, p))
+			return NIDS_PARSE_BAD_LENGTH;
+		p->quirks |= NIDS_QUIRK_TINY_FRAGMENT;
+		return parse_ports_alone(c, p, l4_len);
+	}
 	result = cursor_peek(c, &tcp, sizeof(tcp));
 	if (result != NIDS_PARSE_OK)
 		return result;
@@ -70,8 +99,9 @@ static __always_inline enum nids_parse_result parse_udp(struct cursor *c, struct
 
 	__u32 len = be16(udp.len);
 
-	if (c->reading == WHOLE && len == 0 && l4_len > 0xffff)
-		len = l4_len; /* RFC 2675 section 4 */
+	/* RFC 2675 section 4; Linux asks no jumbogram for it. */
+	if (c->reading == WHOLE && len == 0 && p->ip_version == 6)
+		len = l4_len;
 	if (len < sizeof(udp))
 		return NIDS_PARSE_BAD_LENGTH;
 	if (p->flags & NIDS_PACKET_FIRST_FRAGMENT)
@@ -94,7 +124,8 @@ static __always_inline enum nids_parse_result parse_sctp(struct cursor *c, struc
 	enum nids_parse_result result;
 
 	if (l4_len < sizeof(sctp))
-		return NIDS_PARSE_BAD_LENGTH;
+		return in_first_fragment(c, p) ? parse_ports_alone(c, p, l4_len)
+					       : NIDS_PARSE_BAD_LENGTH;
 	result = cursor_peek(c, &sctp, sizeof(sctp));
 	if (result != NIDS_PARSE_OK)
 		return result;

@@ -36,6 +36,7 @@ struct wire_vlan { /* IEEE 802.1Q clause 9.6 */
 	__be16 tci;
 	__be16 type;
 } NIDS_WIRE;
+#define VLAN_ID 0x0fff /* of tci */
 
 struct wire_arp { /* RFC 826, Ethernet and IPv4 */
 	__be16 hardware_type;
@@ -91,6 +92,11 @@ struct wire_ipv6_extension { /* RFC 6564; the fragment header (RFC 8200 4.5) fit
 } NIDS_WIRE;
 #define IPV6_FRAGMENT_OFFSET 0xfff8
 #define IPV6_MORE_FRAGMENTS  0x0001
+
+struct wire_ports { /* what TCP, UDP and SCTP begin with */
+	__be16 src_port;
+	__be16 dst_port;
+} NIDS_WIRE;
 
 struct wire_tcp { /* RFC 9293 section 3.1 */
 	__be16 src_port;

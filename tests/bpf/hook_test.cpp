@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "support/first_pass_program.hpp"
-#include "support/sample_tunnels.hpp"
+#include "support/sample_packets.hpp"
 
 namespace nids {
 namespace {
@@ -65,6 +65,64 @@ TEST_F(FirstPassProgram, FourTagsAreTooManyWhereverTheFirstStands) {
   egress(PacketBuilder{}.eth().vlan(1).vlan(2).vlan(3).ipv4().udp(),
          {.tag_type = kEtherVlan, .tag_tci = 5});
   EXPECT_EQ(program().counters().parse[NIDS_PARSE_TOO_MANY_TAGS], 1u);
+}
+
+TEST_F(FirstPassProgram, TagWithId0BesideTheFrameIsNoVlanAndIsPutBackAllTheSame) {
+  const auto ssh = [](PacketBuilder builder) { return builder.ipv4().tcp({.dst_port = 22}); };
+  egress(ssh(PacketBuilder{}.eth()), {.tag_type = kEtherVlan, .tag_tci = 0xa000});
+  egress(ssh(PacketBuilder{}.eth()));
+  egress(ssh(PacketBuilder{}.eth().vlan(0)));                                 // the rare way
+  egress(ssh(PacketBuilder{}.eth().vlan(0).vlan(0).vlan(0).vlan(0)));         // the whole way
+  egress(PacketBuilder{}.eth().ipv4({.options = {1}}).tcp({.dst_port = 22}),  // likewise
+         {.tag_type = kEtherVlan, .tag_tci = 0xa000});
+  EXPECT_EQ(program().counters().flows_created, 1u) << "with and without it is one flow";
+  EXPECT_EQ(program().counters().parse[NIDS_PARSE_OK], 5u);
+  ASSERT_EQ(drained().packets.size(), 5u);
+  for (const PacketRecord& record : records_.packets) {
+    EXPECT_EQ(record.head.packet.vlan_count, 0);
+    EXPECT_EQ(record.head.packet.vlan[0], 0);
+  }
+  for (const std::size_t i : {0, 2, 4}) EXPECT_EQ(records_.packets[i].head.packet.l3_offset, 18);
+  EXPECT_EQ(records_.packets[1].head.packet.l3_offset, 14);
+  EXPECT_EQ(records_.packets[3].head.packet.l3_offset, 14 + 4 * 4);
+  EXPECT_EQ(records_.packets[0].bytes, ssh(PacketBuilder{}.eth().vlan(0, {.priority = 5})).bytes());
+  expect_ledger();
+}
+
+TEST_F(FirstPassProgram, TagBesideTheFrameCountsAmongTheMostThatAreTakenOff) {
+  const auto parsed = [&](std::size_t tags, const SkbFacts& facts) {
+    program().clear_tables();
+    egress(with_priority_tags(tags).ipv4().udp(), facts);
+    return program().counters().parse[NIDS_PARSE_OK];
+  };
+  const SkbFacts beside{.tag_type = kEtherVlan, .tag_tci = 0};
+  EXPECT_EQ(parsed(64, {}), 1u);
+  EXPECT_EQ(parsed(63, beside), 1u);
+  EXPECT_EQ(parsed(64, beside), 0u);
+}
+
+TEST_F(FirstPassProgram, LengthOf0IsTheRestOnlyWhereThePacketIsYetToBeCut) {
+  const SkbFacts gso{.gso_segments = 3, .gso_segment_len = 1400};
+  const auto counted = [&](const PacketBuilder& builder, const SkbFacts& facts) {
+    program().clear_tables();
+    egress(builder, facts);
+    const nids_counters counters = program().counters();
+    expect_ledger();
+    return counters;
+  };
+  const PacketBuilder v4 =
+      PacketBuilder{}.eth().ipv4({.total_len = 0}).tcp({.dst_port = 22}).payload_bytes(3000);
+  const PacketBuilder v6 =
+      PacketBuilder{}.eth().ipv6({.payload_len = 0}).tcp({.dst_port = 22}).payload_bytes(3000);
+  for (const PacketBuilder& super : {v4, v6}) {
+    const nids_counters cut = counted(super, gso);
+    EXPECT_EQ(cut.parse[NIDS_PARSE_OK], 3u);
+    EXPECT_EQ(cut.classes[kSsh].packets, 3u);
+    EXPECT_EQ(counted(super, {}).parse[NIDS_PARSE_BAD_LENGTH], 1u);
+    program().clear_tables();
+    ingress(super);
+    EXPECT_EQ(program().counters().parse[NIDS_PARSE_BAD_LENGTH], 1u) << "XDP sees what came";
+  }
 }
 
 TEST_F(FirstPassProgram, GsoPacketCountsAsTheWirePacketsItStandsFor) {

@@ -153,6 +153,7 @@ class Parity : public BpfTest {
   // Frames as capture files have them: cut short, without an Ethernet header, at any time.
   bool agree_on_capture(const Bytes& frame) {
     nids_twin_frame told = ethernet(frame);
+    told.zero_means_rest = 1;
     if (mutator_.below(4) == 0)
       told.captured_len = static_cast<std::uint32_t>(mutator_.below(frame.size() + 1));
     if (mutator_.below(4) == 0 && frame.size() >= FrameMutator::kShortest) {

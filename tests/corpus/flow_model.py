@@ -20,7 +20,7 @@ FIELDS = """frame.len frame.cap_len frame.time_epoch frame.protocols communityid
     gre.flags_and_version gre.proto vxlan.flag_i""".split()
 OPTIONS = ["-o", "ip.defragment:FALSE", "-o", "ipv6.defragment:FALSE",
            "-o", "tcp.desegment_tcp_streams:FALSE", "-o", "tcp.analyze_sequence_numbers:FALSE",
-           "-d", "udp.port==8472,vxlan", "-o", "ip.tso_support:FALSE", "--enable-protocol", "communityid"]
+           "-d", "udp.port==8472,vxlan", "-o", "ip.tso_support:TRUE", "--enable-protocol", "communityid"]
 # Tunnels that are not looked into; tshark's community id is that of the innermost.
 for protocol in ("geneve", "teredo", "ayiya", "gtp", "erspan"):
     OPTIONS += ["--disable-protocol", protocol]
@@ -65,10 +65,9 @@ class Ip:
 
     def read_ipv4(self, frame, place, end):
         header, total = int(frame.take("ip.hdr_len")), int(frame.take("ip.len"))
-        if total == 0 and end - place > 65535:
+        proto = frame.fields["ip.proto"][:1]
+        if total == 0 and proto == [str(TCP)]:  # captured before a network card cut it
             total = end - place
-        if total == 0 and header == 20:
-            raise NoFlow("IPv4 length 0: captured before a network card cut it")
         if header < 20 or total < header or place + total > end:
             raise NoFlow("bad IPv4 length")
         self.place, self.end = place + header, place + total
@@ -84,17 +83,18 @@ class Ip:
     def read_ipv6(self, frame, place, end):
         payload = int(frame.take("ipv6.plen"))
         self.place = place + 40
-        if payload == 0 and end - self.place > 65535:
+        following = frame.fields["ipv6.nxt"][:1]
+        if payload == 0 and (end - self.place > 65535 or following in (["0"], [str(TCP)])):
             payload = end - self.place
         self.end = self.place + payload
         if self.end > end:
             raise NoFlow("bad IPv6 length")
         self.src, self.dst = (ipaddress.ip_address(frame.take(f"ipv6.{end}")) for end in ("src", "dst"))
         self.proto = int(frame.take("ipv6.nxt"))
-        for _ in range(8):
+        for _ in range(192):
             if self.later_fragment or not self.extension(frame):
                 return
-        raise NoFlow("more than 8 extension headers")
+        raise NoFlow("more than 192 extension headers")
 
     def fragment(self, ident, offset, more):
         self.fragment_id, self.first_proto = ident, self.proto
@@ -137,6 +137,9 @@ class Ip:
 
     def read_transport(self, frame):
         rest, fixed = self.end - self.place, HEADER_BYTES.get(self.proto, 0)
+        is_tiny = self.first_fragment and self.proto in (TCP, SCTP) and 4 <= rest < fixed
+        if is_tiny:  # the ports are there
+            fixed = 4
         if rest < fixed:
             raise NoFlow("transport header longer than IP grants")
         if self.proto != 2 and self.place + fixed > frame.captured:
@@ -144,10 +147,12 @@ class Ip:
         try:
             self.read_ports(frame)
             length = 0
-            if self.proto == TCP:
+            if self.proto == TCP and not is_tiny:
                 length, least = int(frame.take("tcp.hdr_len")), 20
             elif self.proto == UDP:
                 length, least = int(frame.take("udp.length")), 8
+                if length == 0 and self.version == 6:
+                    length = rest
             if length and (length < least or length > rest and not self.first_fragment):
                 raise NoFlow("bad transport length")
         except LookupError as missing:
@@ -215,7 +220,8 @@ class Frame:
                 break
             place += LINK_BYTES[name]
             if name in ("vlan", "ieee8021ad"):
-                vlans.append(int(self.take(name + ".id")))
+                vlan = int(self.take(name + ".id"))
+                vlans += [vlan] if vlan != 0 else []
                 if len(vlans) > 3:
                     raise NoFlow("more than 3 tags")
         raise NoFlow("not IP")

@@ -77,8 +77,11 @@ FRAMES = {
     "IPv6 extension headers": ("ok", "ipv6", "udp", True, ethernet(IPV6, ipv6(
         0, extension(60) + extension(43, 1) + extension(60, 2) + extension(UDP) + DULL))),
     "eight extension headers": ("ok", "ipv6", "udp", True, ethernet(IPV6, ipv6(60, extensions(8)))),
-    "nine extension headers": ("too_many_extensions", "ipv6", None, False,
-                               ethernet(IPV6, ipv6(60, extensions(9)))),
+    "nine extension headers": ("ok", "ipv6", "udp", True, ethernet(IPV6, ipv6(60, extensions(9)))),
+    "as many as a frame holds": ("ok", "ipv6", "udp", True,
+                                 ethernet(IPV6, ipv6(60, extensions((1500 - 40 - len(DULL)) // 8)))),
+    "priority tags": ("ok", "ipv4", "udp", True,
+                      ethernet(IPV4, ipv4(UDP, DULL), [(QTAG, 0)] * 9)),
     "IPv6 first fragment": ("ok", "ipv6", "udp", True, ethernet(IPV6, ipv6(
         44, fragment(UDP, 1) + udp(40000, 9999, bytes(64), 3000)))),
     "IPv6 later fragment": ("later_fragment", "ipv6", "fragment", True, ethernet(IPV6, ipv6(

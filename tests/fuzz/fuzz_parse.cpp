@@ -50,7 +50,9 @@ std::optional<FuzzedFrame> next_frame(std::span<const std::uint8_t>& input, std:
                  .wire_len = static_cast<std::uint32_t>(length) + excess,
                  .time_ns = now_ns += input[4] * kTimeStep_ns,
                  .is_ethernet = static_cast<std::uint8_t>((kind & 1) == 0)};
-  if (!frame.facts.is_ethernet) {
+  if (frame.facts.is_ethernet) {
+    frame.facts.zero_means_rest = (kind & 2) != 0;
+  } else {
     frame.facts.ether_type = kEtherTypes[kind >> 1 & 3];
     frame.facts.l3_offset = kind >> 3;
   }

@@ -62,6 +62,22 @@ inline std::vector<HonestPacket> honest_packets() {
                     .udp()
                     .payload("x"),
                 66, 74),
+      honest_ip("PriorityTag",
+                PacketBuilder{}.eth().vlan(0, {.priority = 3}).ipv4().tcp().payload("x"), 38, 58),
+      honest_ip("PriorityTagsAroundThreeVlans",
+                PacketBuilder{}
+                    .eth()
+                    .vlan(0)
+                    .vlan(7, {.tag_type = kEtherQinq})
+                    .vlan(0)
+                    .vlan(0, {.tag_type = kEtherQinq})
+                    .vlan(8)
+                    .vlan(9)
+                    .vlan(0)
+                    .ipv6()
+                    .udp()
+                    .payload("x"),
+                82, 90),
       honest_ip(
           "FirstFragment",
           PacketBuilder{}.eth().ipv4({.more_fragments = true}).udp({.len = 4000}).payload_bytes(64),
@@ -137,9 +153,22 @@ inline std::vector<HonestPacket> honest_packets() {
   const Bytes tags = PacketBuilder{}.eth().vlan(1).vlan(2).vlan(3).vlan(4).ipv4().udp().bytes();
   all.push_back({"FourVlans",
                  tags,
-                 {{0, NIDS_PARSE_TRUNCATED}, {26, NIDS_PARSE_TOO_MANY_TAGS}},
-                 {{0, NIDS_PARSE_UNAVAILABLE}, {26, NIDS_PARSE_TOO_MANY_TAGS}}});
+                 {{0, NIDS_PARSE_TRUNCATED}, {30, NIDS_PARSE_TOO_MANY_TAGS}},
+                 {{0, NIDS_PARSE_UNAVAILABLE}, {30, NIDS_PARSE_TOO_MANY_TAGS}}});
   return all;
+}
+
+// Behind what is given, `count` headers of destination options.
+inline PacketBuilder with_extensions(std::size_t count, PacketBuilder behind) {
+  for (std::size_t i = 0; i < count; ++i) behind.extension(kProtoDestination);
+  return behind;
+}
+
+inline PacketBuilder with_priority_tags(std::size_t count) {
+  PacketBuilder builder;
+  builder.eth();
+  for (std::size_t i = 0; i < count; ++i) builder.vlan(0);
+  return builder;
 }
 
 inline std::vector<LyingPacket> lying_ipv4_packets() {
@@ -191,9 +220,8 @@ inline std::vector<LyingPacket> lying_ipv6_packets() {
   const auto extended = [](std::uint8_t protocol, const ExtensionFields& fields) {
     return PacketBuilder{}.eth().ipv6().extension(protocol, fields).tcp().bytes();
   };
-  PacketBuilder nine;
-  nine.eth().ipv6();
-  for (int i = 0; i < 9; ++i) nine.extension(kProtoDestination);
+  const PacketBuilder ipv6 = PacketBuilder{}.eth().ipv6();
+  const PacketBuilder hop_by_hop = PacketBuilder{}.eth().ipv6().extension(kProtoHopByHop);
   std::vector<LyingPacket> all{
       {"EtherTypeSaysIpv4", PacketBuilder{}.eth({.ether_type = kEtherIpv4}).ipv6().tcp().bytes(),
        NIDS_PARSE_BAD_HEADER},
@@ -246,7 +274,26 @@ inline std::vector<LyingPacket> lying_ipv6_packets() {
       {"FragmentInFragment",
        PacketBuilder{}.eth().ipv6().fragment().fragment({.offset_bytes = 8}).tcp().bytes(),
        NIDS_PARSE_LATER_FRAGMENT},
-      {"NineExtensions", nine.tcp().bytes(), NIDS_PARSE_TOO_MANY_EXTENSIONS},
+      {"PayloadLen0BeforeHopByHop",
+       PacketBuilder{}
+           .eth()
+           .ipv6({.payload_len = 0})
+           .extension(kProtoHopByHop)
+           .tcp()
+           .payload("x")
+           .bytes(),
+       NIDS_PARSE_OK},
+      {"PayloadLen0BeforeDestinationOptions",
+       PacketBuilder{}.eth().ipv6({.payload_len = 0}).extension(kProtoDestination).tcp().bytes(),
+       NIDS_PARSE_BAD_LENGTH},
+      {"UdpLen0", PacketBuilder{}.eth().ipv6().udp({.len = 0}).payload("x").bytes(), NIDS_PARSE_OK},
+      {"UdpLen7", PacketBuilder{}.eth().ipv6().udp({.len = 7}).bytes(), NIDS_PARSE_BAD_LENGTH},
+      {"NineExtensions", with_extensions(9, ipv6).tcp().bytes(), NIDS_PARSE_OK},
+      {"AllExtensionsOfAnEthernetFrame", with_extensions(179, hop_by_hop).tcp().bytes(),
+       NIDS_PARSE_OK},
+      {"MostExtensions", with_extensions(192, ipv6).tcp().bytes(), NIDS_PARSE_OK},
+      {"TooManyExtensions", with_extensions(193, ipv6).tcp().bytes(),
+       NIDS_PARSE_TOO_MANY_EXTENSIONS},
   };
   for (LyingPacket& packet : all) packet.name.insert(0, "Ipv6");
   return all;
@@ -291,7 +338,25 @@ inline std::vector<LyingPacket> lying_transport_packets() {
            .payload_bytes(8)
            .padded_to(60)
            .bytes(),
+       NIDS_PARSE_OK},
+      {"TcpFirstFragmentInsideThePorts",
+       PacketBuilder{}
+           .eth()
+           .ipv4({.protocol = kProtoTcp, .more_fragments = true})
+           .payload_bytes(3)
+           .padded_to(60)
+           .bytes(),
        NIDS_PARSE_BAD_LENGTH},
+      {"SctpFirstFragmentInsideTheHeader",
+       PacketBuilder{}
+           .eth()
+           .ipv4({.protocol = kProtoSctp, .more_fragments = true})
+           .payload_bytes(8)
+           .bytes(),
+       NIDS_PARSE_OK},
+      {"MostPriorityTags", with_priority_tags(64).ipv4().udp().bytes(), NIDS_PARSE_OK},
+      {"TooManyPriorityTags", with_priority_tags(65).ipv4().udp().bytes(),
+       NIDS_PARSE_TOO_MANY_TAGS},
       {"TcpOptionLen0", tcp({.flags = kTcpSyn, .options = {2, 0, 5, 180}}), NIDS_PARSE_OK},
       {"TcpOptionLen255", tcp({.flags = kTcpSyn, .options = {8, 255, 0, 0}}), NIDS_PARSE_OK},
       {"TcpChecksum", tcp({.checksum = 0xdead}), NIDS_PARSE_OK},

@@ -160,7 +160,7 @@ inline std::vector<LyingPacket> lying_inner_packets() {
   };
   const auto tagged = [](int tags) {
     PacketBuilder builder = in_vxlan().eth();
-    for (int i = 0; i < tags; ++i) builder.vlan(static_cast<std::uint16_t>(i));
+    for (int i = 0; i < tags; ++i) builder.vlan(static_cast<std::uint16_t>(1 + i));
     return builder.ipv4().udp().bytes();
   };
   return {

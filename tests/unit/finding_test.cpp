@@ -216,8 +216,11 @@ TEST(Finding, FragmentsThatHideATcpHeaderAreNamed) {
                      .ipv4({.protocol = protocol, .more_fragments = true})
                      .payload(std::string(bytes, '\x50')));
   };
-  EXPECT_EQ(first(kProtoTcp, 8), "tiny_fragment bad_length");
-  EXPECT_EQ(first(kProtoTcp, 16), "tiny_fragment bad_length");
+  // Its flags are not in it: it is no NULL scan.
+  EXPECT_EQ(first(kProtoTcp, 8), "tiny_fragment");
+  EXPECT_EQ(first(kProtoTcp, 16), "tiny_fragment");
+  EXPECT_EQ(first(kProtoTcp, 4), "tiny_fragment");
+  EXPECT_EQ(first(kProtoTcp, 3), "tiny_fragment bad_length");
   EXPECT_EQ(first(kProtoTcp, 24).find("tiny"), std::string::npos);
   EXPECT_EQ(first(kProtoUdp, 8).find("tiny"), std::string::npos);
   EXPECT_EQ(found(PacketBuilder{}
@@ -225,7 +228,11 @@ TEST(Finding, FragmentsThatHideATcpHeaderAreNamed) {
                       .ipv6()
                       .fragment({.more_fragments = true, .next_header = kProtoTcp})
                       .payload_bytes(16)),
-            "tiny_fragment bad_length");
+            "tiny_fragment");
+  EXPECT_EQ(found(in_gre()
+                      .ipv4({.protocol = kProtoTcp, .more_fragments = true})
+                      .payload(std::string(8, '\x50'))),
+            "tiny_fragment");
 
   const auto later = [](std::uint8_t protocol, std::uint32_t offset) {
     return found(PacketBuilder{}
@@ -245,10 +252,11 @@ TEST(Finding, WhatParseRefusesForALieIsNamed) {
   EXPECT_EQ(found(PacketBuilder{}.eth().ipv4().truncated_to(20)), "truncated");
   EXPECT_EQ(found(PacketBuilder{}.eth().vlan(1).vlan(2).vlan(3).vlan(4).ipv4()),
             "too_many_headers");
-  PacketBuilder nine;
-  nine.eth().ipv6();
-  for (int i = 0; i < 9; ++i) nine.extension(kProtoDestination);
-  EXPECT_EQ(found(nine.udp()), "too_many_headers");
+  EXPECT_EQ(found(with_priority_tags(65).ipv4().udp()), "too_many_headers");
+  EXPECT_EQ(found(with_priority_tags(64).ipv4().udp()), "");
+  const PacketBuilder ipv6 = PacketBuilder{}.eth().ipv6();
+  EXPECT_EQ(found(with_extensions(193, ipv6).udp()), "too_many_headers");
+  EXPECT_EQ(found(with_extensions(192, ipv6).udp()), "");
 }
 
 TEST(Finding, WhatTheCaptureLacksIsNoGuilt) {

@@ -174,15 +174,43 @@ TEST(Parse, VlanIdsAreKeptOutermostFirstWithoutTheirPriority) {
                                        .eth()
                                        .vlan(100, {.tag_type = kEtherQinq, .priority = 7})
                                        .vlan(4095)
-                                       .vlan(0)
+                                       .vlan(1)
                                        .ipv4()
                                        .udp());
   EXPECT_EQ(key_of(packet.result), "ok");
   EXPECT_EQ(packet.vlan_count, 3);
   EXPECT_EQ(packet.vlan[0], 100);
   EXPECT_EQ(packet.vlan[1], 4095);
-  EXPECT_EQ(packet.vlan[2], 0);
+  EXPECT_EQ(packet.vlan[2], 1);
   EXPECT_EQ(packet.l3_offset, 26);
+}
+
+TEST(Parse, TagWithId0IsNoVlanWhereverItStands) {
+  for (const std::size_t before : {0, 1, 5})
+    for (const std::size_t behind : {0, 1, 7}) {
+      PacketBuilder builder = with_priority_tags(before).vlan(7).vlan(0).vlan(8);
+      for (std::size_t i = 0; i < behind; ++i) builder.vlan(0, {.priority = 5});
+      const nids_packet packet = parse(builder.ipv4().udp({.dst_port = 123}));
+      EXPECT_EQ(key_of(packet.result), "ok");
+      EXPECT_EQ(packet.vlan_count, 2);
+      EXPECT_EQ(packet.vlan[0], 7);
+      EXPECT_EQ(packet.vlan[1], 8);
+      EXPECT_EQ(packet.vlan[2], 0);
+      EXPECT_EQ(packet.l3_offset, 14 + 4 * (before + 3 + behind));
+      EXPECT_EQ(packet.dst_port, 123);
+    }
+  const nids_packet only = parse(with_priority_tags(9).ipv4().udp());
+  EXPECT_EQ(key_of(only.result), "ok");
+  EXPECT_EQ(only.vlan_count, 0);
+  EXPECT_EQ(only.l3_offset, 14 + 9 * 4);
+}
+
+TEST(Parse, FourVlansAreTooManyAndTheFirstThreeAreKept) {
+  const nids_packet packet =
+      parse(PacketBuilder{}.eth().vlan(1).vlan(0).vlan(2).vlan(3).vlan(4).ipv4().udp());
+  EXPECT_EQ(key_of(packet.result), "too_many_tags");
+  EXPECT_EQ(packet.vlan_count, 3);
+  EXPECT_EQ(packet.vlan[2], 3);
 }
 
 TEST(Parse, Ipv6AddressesAndTransportBehindExtensionsAreRead) {
@@ -295,6 +323,113 @@ TEST(Parse, ProtocolWithoutPortsIsAFlowWithoutPorts) {
   EXPECT_EQ(packet.payload_len, 40u);
 }
 
+TEST(Parse, FirstFragmentThatEndsInsideTheHeaderCannotHideItsPorts) {
+  const auto parsed = [](std::uint8_t protocol, std::size_t bytes, bool is_ipv6 = false) {
+    PacketBuilder builder;
+    builder.eth();
+    if (is_ipv6)
+      builder.ipv6().fragment({.more_fragments = true, .next_header = protocol});
+    else
+      builder.ipv4({.protocol = protocol, .more_fragments = true});
+    return parse(
+        builder.payload(std::string("\x9c\x40\x00\x16", 4) + std::string(bytes - 4, '\xff')));
+  };
+  for (const bool is_ipv6 : {false, true})
+    for (const std::size_t bytes : {4, 8, 16, 19}) {
+      const nids_packet packet = parsed(kProtoTcp, bytes, is_ipv6);
+      EXPECT_EQ(key_of(packet.result), "ok");
+      EXPECT_EQ(packet.flags,
+                NIDS_PACKET_FIRST_FRAGMENT | NIDS_PACKET_HAS_PORTS | NIDS_PACKET_IS_FLOW);
+      EXPECT_EQ(packet.src_port, 40'000);
+      EXPECT_EQ(packet.dst_port, 22);
+      EXPECT_EQ(packet.tcp_flags, 0) << "they are in the next";
+      EXPECT_EQ(packet.quirks, NIDS_QUIRK_TINY_FRAGMENT);
+      EXPECT_EQ(packet.payload_len, 0u);
+      EXPECT_EQ(packet.payload_offset, packet.l4_offset + bytes);
+    }
+  EXPECT_EQ(parsed(kProtoTcp, 20).quirks, 0);
+  for (const std::size_t bytes : {4, 8, 11}) {
+    EXPECT_EQ(parsed(kProtoSctp, bytes).dst_port, 22);
+    EXPECT_EQ(parsed(kProtoSctp, bytes).quirks, 0);
+  }
+  const nids_packet udp = parse(
+      PacketBuilder{}.eth().ipv4({.more_fragments = true}).udp({.dst_port = 69, .len = 4000}));
+  EXPECT_EQ(key_of(udp.result), "ok") << "a whole header, and no more";
+  EXPECT_EQ(udp.dst_port, 69);
+  EXPECT_EQ(udp.payload_len, 0u);
+}
+
+TEST(Parse, UdpLengthOf0IsTheRestOverIpv6AndALieOverIpv4) {
+  const nids_packet v6 = parse(
+      PacketBuilder{}.eth().ipv6().udp({.dst_port = 69, .len = 0}).payload("get").padded_to(90));
+  EXPECT_EQ(key_of(v6.result), "ok");
+  EXPECT_EQ(v6.dst_port, 69);
+  EXPECT_EQ(v6.payload_len, 3u);
+  EXPECT_EQ(key_of(parse(PacketBuilder{}.eth().ipv4().udp({.len = 0}).payload("get")).result),
+            "bad_length");
+}
+
+TEST(Parse, PayloadLengthOf0BeforeHopByHopOptionsIsTheRestOfTheFrame) {
+  const nids_packet packet = parse(PacketBuilder{}
+                                       .eth()
+                                       .ipv6({.payload_len = 0})
+                                       .extension(kProtoHopByHop)
+                                       .tcp({.dst_port = 22})
+                                       .payload("abc"));
+  EXPECT_EQ(key_of(packet.result), "ok");
+  EXPECT_EQ(packet.dst_port, 22);
+  EXPECT_EQ(packet.payload_len, 3u);
+  EXPECT_EQ(key_of(parse(PacketBuilder{}.eth().ipv6({.payload_len = 0}).tcp()).result),
+            "bad_length");
+}
+
+TEST(Parse, LengthOf0OfAPacketThatIsYetToBeCutIsTheRestOfTheFrame) {
+  const auto before_the_cut = [](const PacketBuilder& builder) {
+    const Bytes frame = builder.bytes();
+    return parse({.wire_len = static_cast<std::uint32_t>(frame.size()),
+                  .is_ethernet = 1,
+                  .zero_means_rest = 1},
+                 frame);
+  };
+  const auto v4 = [] { return PacketBuilder{}.eth().ipv4({.total_len = 0}); };
+  const auto v6 = [] { return PacketBuilder{}.eth().ipv6({.payload_len = 0}); };
+  for (const PacketBuilder& builder :
+       {v4().tcp({.dst_port = 22}).payload("abc"), v6().tcp({.dst_port = 22}).payload("abc"),
+        in_gre().ipv4({.total_len = 0}).tcp({.dst_port = 22}).payload("abc")}) {
+    EXPECT_EQ(key_of(parse(builder).result), "bad_length");
+    const nids_packet packet = before_the_cut(builder);
+    EXPECT_EQ(key_of(packet.result), "ok");
+    EXPECT_EQ(packet.dst_port, 22);
+    EXPECT_EQ(packet.payload_len, 3u);
+  }
+  // Only TCP is left to a network card like that.
+  EXPECT_EQ(key_of(before_the_cut(v4().udp().payload("abc")).result), "bad_length");
+  EXPECT_EQ(key_of(before_the_cut(v6().udp().payload("abc")).result), "bad_length");
+}
+
+TEST(Parse, LengthThatLiesHasASenderAndNoFlow) {
+  for (const PacketBuilder& builder : {PacketBuilder{}.eth().ipv4({.total_len = 9000}).tcp(),
+                                       PacketBuilder{}.eth().ipv4({.total_len = 0}).tcp(),
+                                       PacketBuilder{}.eth().ipv4({.ihl_words = 4}).tcp()}) {
+    const nids_packet packet = parse(builder);
+    EXPECT_EQ(packet.ip_version, 4);
+    EXPECT_EQ(packet.l4_proto, kProtoTcp);
+    EXPECT_EQ(hex(packet.src).substr(0, 8), "0a000001");
+    EXPECT_EQ(hex(packet.dst).substr(0, 8), "0a000002");
+    EXPECT_EQ(packet.transport, NIDS_TRANSPORT_COUNT);
+    EXPECT_EQ(packet.flags, 0);
+    EXPECT_EQ(packet.src_port, 0);
+  }
+  const nids_packet v6 = parse(PacketBuilder{}.eth().ipv6({.payload_len = 9000}).udp());
+  EXPECT_EQ(key_of(v6.result), "bad_length");
+  EXPECT_EQ(v6.ip_version, 6);
+  EXPECT_EQ(hex(v6.src), "20010db8000000000000000000000001");
+  EXPECT_EQ(v6.flags, 0);
+  // What has no known layout has no addresses.
+  EXPECT_EQ(parse(PacketBuilder{}.eth().ipv4({.version = 5}).tcp()).ip_version, 0);
+  EXPECT_EQ(parse(PacketBuilder{}.eth().ipv6({.version = 5}).tcp()).ip_version, 0);
+}
+
 TEST(Parse, FrameTooLongForItsLengthFieldIsTakenFromTheFrame) {
   constexpr std::size_t kPayload = 100'000;
   const nids_packet v4 =
@@ -314,13 +449,20 @@ TEST(Parse, FrameTooLongForItsLengthFieldIsTakenFromTheFrame) {
 }
 
 TEST(Parse, LongestExtensionHeadersStayInsideTheOffsets) {
-  PacketBuilder builder;
-  builder.eth().vlan(1).vlan(2).vlan(3).ipv6();
-  for (int i = 0; i < 8; ++i) builder.extension(kProtoDestination, {.body_bytes = 256 * 8 - 2});
-  const nids_packet packet = parse(builder.tcp().payload("end"));
-  EXPECT_EQ(key_of(packet.result), "ok");
-  EXPECT_EQ(packet.l4_offset, 14 + 12 + 40 + 8 * 2048);
-  EXPECT_EQ(packet.payload_len, 3u);
+  const auto parsed = [](int count, PacketBuilder builder) {
+    builder.ipv6();
+    for (int i = 0; i < count; ++i)
+      builder.extension(kProtoDestination, {.body_bytes = 256 * 8 - 2});
+    return parse(builder.tcp().payload("end"));
+  };
+  const nids_packet most = parsed(29, PacketBuilder{}.eth().vlan(1).vlan(2).vlan(3));
+  EXPECT_EQ(key_of(most.result), "ok");
+  EXPECT_EQ(most.l4_offset, 14 + 12 + 40 + 29 * 2048);
+  EXPECT_EQ(most.payload_len, 3u);
+  // Behind more of them an offset may not fit its 16 bits.
+  EXPECT_EQ(key_of(parsed(30, PacketBuilder{}.eth()).result), "too_many_extensions");
+  EXPECT_EQ(key_of(parsed(29, in_vxlan().eth()).result), "ok");
+  EXPECT_EQ(key_of(parsed(30, in_vxlan().eth()).result), "too_many_extensions");
 }
 
 TEST(Parse, FrameWithoutEthernetBeginsAtItsNetworkHeader) {

@@ -243,8 +243,9 @@ TEST_F(IcmpError, LooksBehindTheExtensionsOfThePacketThatItIsAbout) {
   EXPECT_EQ(found.dst_port, 53);
   EXPECT_EQ(found.has_ports, 1);
 
+  // As many as of a packet that is no quotation.
   PacketBuilder most = quoted(), too_many = quoted().extension(kProtoDestination);
-  for (int i = 0; i < 8; ++i) {
+  for (int i = 0; i < 192; ++i) {
     most.extension(kProtoDestination);
     too_many.extension(kProtoDestination);
   }

@@ -54,7 +54,7 @@ constexpr Kind kind_of(nids_finding finding, const char* meaning) {
     case NIDS_FINDING_TRUNCATED:
       return {"truncated header", 3, "", meaning, "whole headers"};
     case NIDS_FINDING_TOO_MANY_HEADERS:
-      return {"too many headers", 3, "", meaning, "at most 3 VLAN tags and 8 extension headers"};
+      return {"too many headers", 3, "", meaning, "at most 3 VLAN tags and 192 extension headers"};
     case NIDS_FINDING_COUNT:
       break;
   }

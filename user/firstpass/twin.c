@@ -67,7 +67,8 @@ static struct cursor cursor_of(const struct nids_twin_frame* frame) {
                          .end = bytes + frame->captured_len,
                          .wire_len = frame->wire_len,
                          .offset = frame->is_ethernet ? 0 : frame->l3_offset,
-                         .reading = WHOLE};
+                         .reading = WHOLE,
+                         .zero_means_rest = frame->zero_means_rest};
 }
 
 static void parse_whole(const struct nids_twin_frame* frame, struct nids_packet* packet,

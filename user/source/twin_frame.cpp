@@ -12,6 +12,7 @@ nids_twin_frame twin_frame(std::span<const std::byte> bytes, std::uint32_t wire_
   out.captured_len = static_cast<std::uint32_t>(bytes.size());
   out.wire_len = wire_len;
   out.time_ns = time.ns;
+  out.zero_means_rest = true;
   if (const auto layer = link_layer(dlt, bytes)) {
     out.is_ethernet = layer->ethernet;
     out.ether_type = layer->ether_type;
