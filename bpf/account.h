@@ -78,7 +78,8 @@ __noinline int nids_account4(void)
 	return account_in_set(pass, set4_of(f.hash, pass_cpu()), &f);
 }
 
-__noinline int nids_account6(void)
+/* `words` is a constant. */
+static __always_inline int account6(const __u32 words)
 {
 	struct pass *pass = pass_of_this_cpu();
 	struct flow_packet f;
@@ -87,8 +88,18 @@ __noinline int nids_account6(void)
 		return PASS_DONE;
 	f = pass->flow;
 	f.key = (const flow_word *)&pass->key6;
-	f.words = FLOW6_WORDS;
+	f.words = words;
 	return account_in_set(pass, set6_of(f.hash, pass_cpu()), &f);
+}
+
+__noinline int nids_account6(void)
+{
+	return account6(FLOW6_WORDS);
+}
+
+__noinline int nids_account_extended(void)
+{
+	return account6(EXTENDED_WORDS);
 }
 
 #endif

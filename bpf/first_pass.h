@@ -59,6 +59,7 @@ struct first_pass_tables {
 struct first_pass_verdict {
 	__u32 generation; /* of its slot; 0: it has none */
 	__u8 class_id;
+	__u8 other_class; /* if the other side opened the flow */
 	__u8 from_opener;
 	__u8 goes_up;
 	__u8 reason;	  /* enum nids_reason, where it goes up */
@@ -88,7 +89,7 @@ static __always_inline __u8 opener_flag(const struct flow_packet *f, int is_from
  */
 static __always_inline int choose_class(const struct first_pass_tables *t,
 					const struct flow_packet *f, struct nids_flow_cell *cell,
-					__u8 *class_id, __u8 *flags)
+					struct flow_class *class)
 {
 	struct port_pair ports = ports_of(f);
 	struct class_choice choice;
@@ -97,14 +98,41 @@ static __always_inline int choose_class(const struct first_pass_tables *t,
 	int is_opening =
 	    ports.l4_proto == PROTO_TCP && (f->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 
-	if (cell && !is_opening && recall_opener(cell, f->hash, class_id, flags))
+	if (cell && !is_opening && recall_opener(cell, f->hash, &class->class_id, &class->flags)) {
+		int is_from_opener = (class->flags & NIDS_FLOW_OPENER_HI) == f->sender;
+
+		class->other_class =
+		    other_class_of(t->ports, ports.l4_proto, is_from_opener ? ports.src : ports.dst,
+				   is_from_opener ? ports.dst : ports.src, class->class_id);
 		return 0;
+	}
 	choice = classify(t->ports, &ports);
-	*class_id = choice.class_id;
-	*flags = opener_flag(f, choice.is_from_opener);
+	class->class_id = choice.class_id;
+	class->other_class = choice.other_class;
+	class->flags = opener_flag(f, choice.is_from_opener);
 	if (cell)
-		t->counters->cells_replaced += remember_opener(cell, f->hash, *class_id, *flags);
+		t->counters->cells_replaced +=
+		    remember_opener(cell, f->hash, class->class_id, class->flags);
 	return 1;
+}
+
+/* The class of datagrams that begin again after the idle time. A class that is known stays, and so
+ * does who opened the flow; none is asked for again, since the first datagram may have been forged.
+ */
+static __always_inline void classify_again(const struct first_pass_tables *t,
+					   const struct flow_packet *f, struct flow_class *class)
+{
+	struct port_pair ports = ports_of(f);
+	struct class_choice choice;
+
+	if (class->class_id | class->other_class)
+		return;
+	choice = classify(t->ports, &ports);
+	if (!(choice.class_id | choice.other_class))
+		return;
+	class->class_id = choice.class_id;
+	class->other_class = choice.other_class;
+	class->flags = opener_flag(f, choice.is_from_opener);
 }
 
 /* A flow of known class and opener begins again. Its opener's packet makes the cell's
@@ -112,10 +140,11 @@ static __always_inline int choose_class(const struct first_pass_tables *t,
  */
 static __always_inline int begin_cell_anew(const struct first_pass_tables *t,
 					   const struct flow_packet *f, struct nids_flow_cell *cell,
-					   __u8 class_id, __u8 flags)
+					   const struct flow_class *class)
 {
-	if (cell && (flags & NIDS_FLOW_OPENER_HI) == f->sender)
-		t->counters->cells_replaced += remember_opener(cell, f->hash, class_id, flags);
+	if (cell && (class->flags & NIDS_FLOW_OPENER_HI) == f->sender)
+		t->counters->cells_replaced +=
+		    remember_opener(cell, f->hash, class->class_id, class->flags);
 	return 1;
 }
 
@@ -135,22 +164,51 @@ static __always_inline int begin_flow(const struct first_pass_tables *t,
 				      const struct flow_packet *f, struct nids_flow_cell *cell,
 				      const struct slot_place *place)
 {
-	__u8 class_id = place->state->class_id, flags = place->state->flags & NIDS_FLOW_OPENER_HI;
+	struct flow_class class = {.class_id = place->state->class_id,
+				   .other_class = place->state->other_class,
+				   .flags = place->state->flags & NIDS_FLOW_OPENER_HI};
 	int is_new;
 
 	/* A SYN tells who opens; without TCP the same ports mean the same. */
-	if (place->search == SLOT_FOUND && f->l4_proto != PROTO_TCP)
-		is_new = begin_cell_anew(t, f, cell, class_id, flags);
-	else
-		is_new = choose_class(t, f, cell, &class_id, &flags);
-	if (class_id || t->features & NIDS_FEATURE_UNCLASSIFIED)
-		flags |= NIDS_FLOW_WATCHED;
+	if (place->search == SLOT_FOUND && f->l4_proto != PROTO_TCP) {
+		classify_again(t, f, &class);
+		is_new = begin_cell_anew(t, f, cell, &class);
+	} else {
+		is_new = choose_class(t, f, cell, &class);
+	}
+	if (class.class_id | class.other_class || t->features & NIDS_FEATURE_UNCLASSIFIED)
+		class.flags |= NIDS_FLOW_WATCHED;
 	t->counters->flows_created += 1;
-	open_slot(place, f, class_id, flags, t->now_ticks);
+	open_slot(place, f, class, t->now_ticks);
 	return is_new;
 }
 
-static __always_inline void note_events(const struct flow_packet *f, struct nids_flow_cell *cell,
+/* The first SYN and the first SYN-ACK of a side name the opener, be the flow's first packet what
+ * it may: that one may have been forged. The last to name one is believed, for counters and flow
+ * records; each of the four comes once in the life of a slot.
+ */
+static __always_inline void correct_opener(const struct first_pass_tables *t,
+					   const struct flow_packet *f, struct nids_flow_cell *cell,
+					   struct nids_flow_state *state, __u32 events)
+{
+	__u32 opener = events & NIDS_EVENT_SYN ? f->sender : !f->sender;
+	struct port_pair ports = ports_of(f);
+	__u16 opener_port = opener == f->sender ? ports.src : ports.dst;
+	__u16 responder_port = opener == f->sender ? ports.dst : ports.src;
+
+	if (!(events & (NIDS_EVENT_SYN | NIDS_EVENT_SYN_ACK)) ||
+	    (state->flags & NIDS_FLOW_OPENER_HI) == opener)
+		return;
+	state->flags ^= NIDS_FLOW_OPENER_HI;
+	state->class_id = class_of_port(t->ports, f->l4_proto, responder_port);
+	state->other_class =
+	    other_class_of(t->ports, f->l4_proto, opener_port, responder_port, state->class_id);
+	if (cell && correct_cell(cell, f->hash, state->class_id, opener) && state->class_id)
+		t->counters->classes[class_index(state->class_id)].flows += 1;
+}
+
+static __always_inline void note_events(const struct first_pass_tables *t,
+					const struct flow_packet *f, struct nids_flow_cell *cell,
 					struct nids_flow_state *state)
 {
 	__u32 shift = (f->sender & 1) * NIDS_EVENTS_PER_SENDER;
@@ -161,6 +219,7 @@ static __always_inline void note_events(const struct flow_packet *f, struct nids
 	state->events |= first;
 	if (cell)
 		append_history(cell, f->hash, first >> shift, f->sender);
+	correct_opener(t, f, cell, state, first >> shift);
 }
 
 static __always_inline int has_command(const struct nids_flow_state *state)
@@ -195,48 +254,113 @@ static __always_inline __u8 reason_for_all(const struct first_pass_tables *t, __
 	return NIDS_REASON_COUNT;
 }
 
+/* What one interest in a flow means for a packet. */
+struct wish {
+	__u8 reason;	/* enum nids_reason; NIDS_REASON_COUNT: it need not go up */
+	__u8 is_beyond; /* enough of its direction went up */
+	__u8 is_bypassed;
+};
+
+static __always_inline struct wish wish_of(const struct first_pass_tables *t,
+					   const struct flow_packet *f,
+					   const struct nids_flow_state *state, __u64 bytes_before,
+					   __u8 class_id)
+{
+	const struct nids_class *wanted = &t->classes[class_index(class_id)];
+	__u8 word = word_on(t, state), interest = word & NIDS_COMMAND_INTEREST;
+	int is_beyond = (word & NIDS_COMMAND_STOP_LO << (f->sender & 1)) != 0;
+	struct wish w = {};
+
+	if (interest == NIDS_COMMAND_NONE)
+		interest = interest_of(state->flags, wanted);
+	w.is_bypassed = interest == NIDS_INTEREST_BYPASS;
+	w.reason = reason_for_all(t, interest);
+	if (interest == NIDS_INTEREST_INSPECT && t->features & NIDS_FEATURE_INSPECT) {
+		w.reason = NIDS_REASON_INSPECT;
+		is_beyond = is_beyond || bytes_before >= wanted->depth_bytes ||
+			    state->flags & NIDS_FLOW_CONTINUES;
+	} else if (interest == NIDS_INTEREST_IDENTIFY && t->features & NIDS_FEATURE_IDENTIFY) {
+		if (!is_beyond && f->has_payload && state->identified < wanted->identify_packets)
+			w.reason = NIDS_REASON_IDENTIFY;
+		return w;
+	}
+	if (w.reason != NIDS_REASON_COUNT && is_beyond) {
+		w.reason = NIDS_REASON_COUNT;
+		w.is_beyond = 1;
+	}
+	return w;
+}
+
+/* Of a flow that may be of two classes, as much as either wants: reasons are in that order. */
+static __always_inline struct wish wish_of_both(struct wish a, struct wish b)
+{
+	return (struct wish){.reason = a.reason < b.reason ? a.reason : b.reason,
+			     .is_beyond = a.is_beyond | b.is_beyond,
+			     .is_bypassed = a.is_bypassed & b.is_bypassed};
+}
+
+/* Whether the agent wants to know the opener of the flow: by a class of its port. */
+static __always_inline int is_of_interest(const struct first_pass_tables *t, __u8 class_id)
+{
+	__u8 interest = t->classes[class_index(class_id)].interest;
+
+	if (!class_id)
+		return 0;
+	return reason_for_all(t, interest) != NIDS_REASON_COUNT ||
+	       (interest == NIDS_INTEREST_INSPECT && t->features & NIDS_FEATURE_INSPECT) ||
+	       (interest == NIDS_INTEREST_IDENTIFY && t->features & NIDS_FEATURE_IDENTIFY);
+}
+
+/* SYN and SYN-ACK of a flow that may be of two classes go up whatever else is wanted: by them the
+ * agent decides. Returns whether this is one.
+ */
+static __always_inline int is_handshake(const struct first_pass_tables *t,
+					const struct flow_packet *f, __u8 class_id,
+					__u8 other_class)
+{
+	return other_class && f->l4_proto == PROTO_TCP && f->tcp_flags & TCP_SYN &&
+	       (is_of_interest(t, class_id) || is_of_interest(t, other_class));
+}
+
+/* `is_plain` is a constant: then the flow is of one class. */
 static __always_inline void choose_interest(const struct first_pass_tables *t,
 					    const struct flow_packet *f,
 					    struct nids_flow_state *state, __u64 bytes_before,
-					    struct first_pass_verdict *v)
+					    const int is_plain, struct first_pass_verdict *v)
 {
-	const struct nids_class *wanted = &t->classes[class_index(v->class_id)];
-	__u8 word, interest, reason;
-	int is_beyond;
+	struct wish w;
 
 	if (!(t->features & NIDS_FEATURES_BY_FLOW))
 		return;
-	word = word_on(t, state);
-	interest = word & NIDS_COMMAND_INTEREST;
-	if (interest == NIDS_COMMAND_NONE)
-		interest = interest_of(state->flags, wanted);
-	is_beyond = (word & NIDS_COMMAND_STOP_LO << (f->sender & 1)) != 0;
-	reason = reason_for_all(t, interest);
-	if (interest == NIDS_INTEREST_COUNT)
-		return;
-	if (interest == NIDS_INTEREST_BYPASS) {
-		v->is_bypassed = 1;
-		return;
+	w = wish_of(t, f, state, bytes_before, state->class_id);
+	if (!is_plain && state->other_class)
+		w = wish_of_both(w, wish_of(t, f, state, bytes_before, state->other_class));
+	if (!is_plain && is_handshake(t, f, state->class_id, state->other_class)) {
+		/* The agent may have had enough of it, by another handshake, which was forged. */
+		if (has_command(state))
+			__sync_fetch_and_or(&state->command, NIDS_COMMAND_NONE);
+		if (w.reason == NIDS_REASON_COUNT)
+			w.reason = NIDS_REASON_HANDSHAKE;
 	}
-	if (reason != NIDS_REASON_COUNT) {
-		v->goes_up = !is_beyond;
-		v->reason = reason;
-	} else if (interest == NIDS_INTEREST_INSPECT && t->features & NIDS_FEATURE_INSPECT) {
-		is_beyond = is_beyond || bytes_before >= wanted->depth_bytes ||
-			    state->flags & NIDS_FLOW_CONTINUES;
-		v->goes_up = !is_beyond;
-		v->reason = NIDS_REASON_INSPECT;
-	} else if (interest == NIDS_INTEREST_IDENTIFY && t->features & NIDS_FEATURE_IDENTIFY) {
-		v->goes_up =
-		    !is_beyond && f->has_payload && state->identified < wanted->identify_packets;
-		v->reason = NIDS_REASON_IDENTIFY;
-		state->identified += v->goes_up;
-		return;
-	} else {
-		return;
-	}
-	if (is_beyond)
+	v->is_bypassed = w.is_bypassed;
+	v->reason = w.reason;
+	v->goes_up = w.reason != NIDS_REASON_COUNT;
+	state->identified += w.reason == NIDS_REASON_IDENTIFY;
+	if (!v->goes_up && w.is_beyond)
 		add_sum(&t->counters->beyond_depth, f->wire_packets, f->wire_len);
+}
+
+/* Where no depth can be measured, what is of interest is of interest. */
+static __always_inline struct wish wish_without_slot(const struct first_pass_tables *t, __u8 flags,
+						     __u8 class_id)
+{
+	__u8 interest = interest_of(flags, &t->classes[class_index(class_id)]);
+	struct wish w = {.reason = reason_for_all(t, interest),
+			 .is_bypassed = interest == NIDS_INTEREST_BYPASS};
+
+	if (interest == NIDS_INTEREST_INSPECT && t->features & NIDS_FEATURE_INSPECT)
+		w.reason = NIDS_REASON_INSPECT;
+	return w;
 }
 
 /* A packet without a slot is still classified, by what it tells itself. */
@@ -244,25 +368,25 @@ static __always_inline struct first_pass_verdict
 judge_without_slot(const struct first_pass_tables *t, const struct flow_packet *f,
 		   struct nids_flow_cell *cell)
 {
-	struct first_pass_verdict v = {};
-	__u8 flags, interest, reason;
+	struct flow_class class;
+	struct wish w;
 
-	choose_class(t, f, cell, &v.class_id, &flags);
-	v.from_opener = (flags & NIDS_FLOW_OPENER_HI) == f->sender;
-	interest = interest_of(flags, &t->classes[class_index(v.class_id)]);
-	v.is_bypassed = interest == NIDS_INTEREST_BYPASS;
-	/* Where no depth can be measured, what is of interest is of interest. */
-	reason = reason_for_all(t, interest);
-	if (reason != NIDS_REASON_COUNT) {
-		v.goes_up = 1;
-		v.reason = reason;
-	} else if (interest == NIDS_INTEREST_INSPECT && t->features & NIDS_FEATURE_INSPECT) {
-		v.goes_up = 1;
-		v.reason = NIDS_REASON_INSPECT;
-	}
+	choose_class(t, f, cell, &class);
+	w = wish_without_slot(t, class.flags, class.class_id);
+	if (class.other_class)
+		w = wish_of_both(w, wish_without_slot(t, class.flags, class.other_class));
+	if (w.reason == NIDS_REASON_COUNT && is_handshake(t, f, class.class_id, class.other_class))
+		w.reason = NIDS_REASON_HANDSHAKE;
 	add_sum(&t->counters->unaccounted, f->wire_packets, f->wire_len);
-	stats_class(t->counters, v.class_id, f->wire_packets, f->wire_len, 0);
-	return v;
+	stats_class(t->counters, class.class_id, f->wire_packets, f->wire_len, 0);
+	return (struct first_pass_verdict){
+	    .class_id = class.class_id,
+	    .other_class = class.other_class,
+	    .from_opener = (class.flags & NIDS_FLOW_OPENER_HI) == f->sender,
+	    .goes_up = w.reason != NIDS_REASON_COUNT,
+	    .reason = w.reason,
+	    .is_bypassed = w.is_bypassed,
+	};
 }
 
 /* Whether a packet in that slot is counted, and that is all. A word of the agent may be an old
@@ -274,20 +398,20 @@ static __always_inline int is_counted_only(const struct nids_flow_state *state)
 }
 
 /* What is known of the packet's flow says what becomes of it. */
-static __always_inline struct first_pass_verdict judge_in_slot(const struct first_pass_tables *t,
-							       const struct flow_packet *f,
-							       struct nids_flow_state *state,
-							       __u64 bytes_before, int opens_flow)
+static __always_inline struct first_pass_verdict
+judge_in_slot(const struct first_pass_tables *t, const struct flow_packet *f,
+	      struct nids_flow_state *state, __u64 bytes_before, int opens_flow, const int is_plain)
 {
 	struct first_pass_verdict v = {.generation = state->generation,
-				       .class_id = state->class_id};
+				       .class_id = state->class_id,
+				       .other_class = is_plain ? 0 : state->other_class};
 
 	v.from_opener = (state->flags & NIDS_FLOW_OPENER_HI) == f->sender;
 	if (is_counted_only(state))
 		return v;
 	stats_class(t->counters, v.class_id, f->wire_packets, f->wire_len,
 		    opens_flow && v.from_opener);
-	choose_interest(t, f, state, bytes_before, &v);
+	choose_interest(t, f, state, bytes_before, is_plain, &v);
 	return v;
 }
 
@@ -358,23 +482,26 @@ static __always_inline struct first_pass_verdict account_flow(const struct first
 	}
 	__u64 bytes_before = count_in_flow(t, f, place.state);
 
-	note_events(f, cell, place.state);
-	return judge_in_slot(t, f, place.state, bytes_before, is_new);
+	note_events(t, f, cell, place.state);
+	return judge_in_slot(t, f, place.state, bytes_before, is_new, 0);
 }
 
 struct finding_tables {
 	struct nids_counters *counters;
 	struct nids_finding_budget *budgets; /* NIDS_FINDING_COUNT of them */
+	struct nids_sample_buckets *buckets;
 	__u32 now_ticks;
 	__u32 second_ticks;
+	__u32 window_ticks; /* in which alerts of one sender are suppressed */
 };
 
 /* classify, of the packet alone: counts each finding. A packet that does not go up
  * as it is, and is wanted, may be among those of a kind that go up as samples;
- * returns whether it is.
+ * returns whether it is. `sender` is the hash of who sent it.
  */
 static __always_inline int judge_findings(const struct finding_tables *t, __u32 findings,
-					  __u32 wire_packets, __u32 wire_len, int is_wanted)
+					  __u32 wire_packets, __u32 wire_len, int is_wanted,
+					  __u32 sender)
 {
 	int is_sample = 0;
 
@@ -383,8 +510,15 @@ static __always_inline int judge_findings(const struct finding_tables *t, __u32 
 		if (!(findings >> i & 1))
 			continue;
 		t->counters->findings[i] += wire_packets;
-		if (is_wanted && !is_sample)
-			is_sample = is_within_budget(&t->budgets[i], t->now_ticks, t->second_ticks);
+		if (!is_wanted)
+			continue;
+		__u32 *last = sample_time(t->buckets, i, sender);
+
+		if (is_repetition(*last, t->now_ticks, t->window_ticks) ||
+		    !is_within_budget(&t->budgets[i], t->now_ticks, t->second_ticks))
+			continue;
+		*last = t->now_ticks ? t->now_ticks : 1;
+		is_sample = 1;
 	}
 	if (is_wanted && !is_sample)
 		add_sum(&t->counters->not_sampled, wire_packets, wire_len);

@@ -83,7 +83,7 @@ struct {
 	__type(value, __u64);
 } nids_datagrams SEC(".maps");
 
-/* 88 bytes: the hash keys once more, for agents, who look for flows in cells. Root's, and
+/* 168 bytes: the hash keys once more, for agents, who look for flows in cells. Root's, and
  * never pinned. No packet comes here.
  */
 struct {
@@ -100,6 +100,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct nids_finding_budget[NIDS_FINDING_COUNT]);
 } nids_budgets SEC(".maps");
+
+/* 288 KiB: 4 bytes a finding and bucket of senders. One value, since an array would spend 8. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct nids_sample_buckets);
+} nids_samples SEC(".maps");
 
 /* 2 KiB: 64 classes of 32 bytes, names included, so that any reader has them. */
 struct {

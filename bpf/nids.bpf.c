@@ -99,6 +99,8 @@ static __always_inline int account(int outcome, int is_whole)
 		outcome = nids_account4();
 	if (outcome == PASS_FLOW6)
 		outcome = nids_account6();
+	if (outcome == PASS_FLOW_EXTENDED)
+		outcome = nids_account_extended();
 	return is_whole ? nids_judge() : outcome;
 }
 

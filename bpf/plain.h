@@ -55,14 +55,18 @@ static __always_inline enum outcome pass_flow(struct plain *l, struct flow_packe
 
 	if (!state)
 		return f->words == FLOW4_WORDS ? PASS_FLOW4 : PASS_FLOW6;
-	bytes_before = count_in_flow(&tables, f, state);
-	if (is_counted_only(state))
+	if (is_counted_only(state)) {
+		count_in_flow(&tables, f, state);
 		return PASS_DONE;
+	}
+	if (state->other_class)
+		return f->words == FLOW4_WORDS ? PASS_FLOW4 : PASS_FLOW6;
+	bytes_before = count_in_flow(&tables, f, state);
 	tables.features = nids_features;
 	tables.classes = bpf_map_lookup_elem(&nids_classes, &zero);
 	if (!tables.classes)
 		return PASS_DONE;
-	verdict = judge_in_slot(&tables, f, state, bytes_before, 0);
+	verdict = judge_in_slot(&tables, f, state, bytes_before, 0, 1);
 	if (!verdict.goes_up)
 		return PASS_DONE;
 	pass = keep_in_pass(l, f);
@@ -108,7 +112,7 @@ static __always_inline enum outcome pass_ipv6_flow(struct plain *l)
 	pass = keep_in_pass(l, &f);
 	if (!pass)
 		return PASS_DONE;
-	pass->key6 = key;
+	pass->key6.inner = key;
 	return PASS_FLOW6;
 }
 
@@ -154,7 +158,8 @@ static __always_inline enum outcome pass_plain(struct plain *l, const int is_rar
 {
 	if (parse_ethernet(&l->cursor, &l->packet) != NIDS_PARSE_OK)
 		return PASS_WHOLE;
-	if (is_rare && parse_plain_vlans(&l->cursor, &l->packet) != NIDS_PARSE_OK)
+	if (is_rare && (parse_plain_vlans(&l->cursor, &l->packet) != NIDS_PARSE_OK ||
+			has_extended_key(&l->packet)))
 		return PASS_WHOLE;
 	if (l->packet.ether_type == ETHER_IPV4)
 		return pass_ip(l, ETHER_IPV4, is_rare);

@@ -21,7 +21,8 @@ static __always_inline void read_detail(void *ctx, struct pass *pass, int is_xdp
 /* Of the flow, in each CPU's table. */
 static __always_inline __u32 set_number(const struct pass *pass)
 {
-	__u32 sets = pass->packet.ip_version == 4 ? nids_sets4_per_cpu : nids_sets6_per_cpu;
+	int is_table4 = pass->packet.ip_version == 4 && !has_extended_key(&pass->packet);
+	__u32 sets = is_table4 ? nids_sets4_per_cpu : nids_sets6_per_cpu;
 
 	return pass->flow.hash >> 32 & (sets - 1);
 }

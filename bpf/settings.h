@@ -19,6 +19,7 @@ const volatile __u32 nids_ring_count = 1;
 const volatile __u32 nids_tick_ns = 1000000;
 const volatile __u32 nids_idle_ticks = 60000;
 const volatile __u32 nids_second_ticks = 1000;
+const volatile __u32 nids_sample_window_ticks = 60000;
 const volatile __u8 nids_packet_time = 0; /* 1: a replay's copy, see clock.h */
 const volatile __u64 nids_hash_keys[NIDS_HASH_KEYS] = {};
 

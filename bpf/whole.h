@@ -27,17 +27,25 @@ static __always_inline int parse_whole(void *ctx, struct pass *pass, const int i
 /* Key and hash of the flow of a packet, into the pass. */
 static __always_inline enum outcome find_key(struct pass *pass, const struct nids_packet *p)
 {
+	enum outcome outcome;
 	struct flow_packet f;
 
-	if (p->ip_version == 4) {
+	if (has_extended_key(p)) {
+		f = flow_packet_of(p, &pass->frame,
+				   extended_key(p, &pass->detail.outer, &pass->key6));
+		f.hash = extended_hash(&pass->key6, nids_hash_keys);
+		outcome = PASS_FLOW_EXTENDED;
+	} else if (p->ip_version == 4) {
 		f = flow_packet_of(p, &pass->frame, flow4_key(p, &pass->key4));
 		f.hash = flow4_hash(&pass->key4, nids_hash_keys);
+		outcome = PASS_FLOW4;
 	} else {
-		f = flow_packet_of(p, &pass->frame, flow6_key(p, &pass->key6));
-		f.hash = flow6_hash(&pass->key6, nids_hash_keys);
+		f = flow_packet_of(p, &pass->frame, flow6_key(p, &pass->key6.inner));
+		f.hash = flow6_hash(&pass->key6.inner, nids_hash_keys);
+		outcome = PASS_FLOW6;
 	}
 	pass->flow = f;
-	return p->ip_version == 4 ? PASS_FLOW4 : PASS_FLOW6;
+	return outcome;
 }
 
 /* Whether some CPU knows the flow in the pass. */
@@ -66,9 +74,10 @@ static __always_inline enum outcome find_flow(struct pass *pass)
 }
 
 /* Fragments of one datagram are of one flow. */
-static __always_inline void relate_fragment(struct nids_counters *counters, struct nids_packet *p)
+static __always_inline void relate_fragment(struct nids_counters *counters, struct pass *pass)
 {
-	__u64 hash = datagram_hash(p, nids_hash_keys);
+	struct nids_packet *p = &pass->packet;
+	__u64 hash = datagram_hash(p, &pass->detail.outer, nids_hash_keys);
 	__u32 index = datagram_index(hash), now_s = pass_now_ticks() / nids_second_ticks;
 	__u64 *datagram = bpf_map_lookup_elem(&nids_datagrams, &index);
 
@@ -98,7 +107,7 @@ static __always_inline enum outcome pass_whole(struct pass *pass)
 	if (pass->packet.result != NIDS_PARSE_OK) /* headers behind those that could be read */
 		counters->gso_headers_unknown += pass->frame.wire_packets - 1;
 	if (pass->packet.result == NIDS_PARSE_LATER_FRAGMENT || is_first_fragment(&pass->packet))
-		relate_fragment(counters, &pass->packet);
+		relate_fragment(counters, pass);
 	if (pass->packet.flags & NIDS_PACKET_IS_FLOW)
 		return find_flow(pass);
 	pass->verdict = (struct first_pass_verdict){.from_opener = 1}; /* who else */
@@ -110,17 +119,19 @@ static __always_inline enum outcome pass_whole(struct pass *pass)
  * follow each set of findings through the loop.
  */
 __noinline int nids_count_findings(__u32 findings, __u32 wire_packets, __u32 wire_len,
-				   __u32 is_wanted)
+				   __u32 is_wanted, __u32 sender)
 {
-	__u32 cpu = pass_cpu();
+	__u32 cpu = pass_cpu(), zero = 0;
 	struct finding_tables tables = {.counters = counters_of(cpu),
 					.budgets = bpf_map_lookup_elem(&nids_budgets, &cpu),
+					.buckets = bpf_map_lookup_elem(&nids_samples, &zero),
 					.now_ticks = pass_now_ticks(),
-					.second_ticks = nids_second_ticks};
+					.second_ticks = nids_second_ticks,
+					.window_ticks = nids_sample_window_ticks};
 
-	if (!tables.counters || !tables.budgets)
+	if (!tables.counters || !tables.budgets || !tables.buckets)
 		return 0;
-	return judge_findings(&tables, findings, wire_packets, wire_len, is_wanted);
+	return judge_findings(&tables, findings, wire_packets, wire_len, is_wanted, sender);
 }
 
 /* classify, of the packet alone; behind what is wanted of its flow. */
@@ -131,7 +142,8 @@ static __always_inline enum outcome judge_whole(struct pass *pass)
 	pass->findings = nids_features & NIDS_FEATURE_FINDINGS ? findings_of(&pass->packet) : 0;
 	if (pass->findings &&
 	    nids_count_findings(pass->findings, pass->frame.wire_packets, pass->frame.wire_len,
-				!v->goes_up && !v->is_bypassed)) {
+				!v->goes_up && !v->is_bypassed,
+				sender_hash(&pass->packet, nids_hash_keys))) {
 		v->goes_up = 1;
 		v->reason = NIDS_REASON_FINDING;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The protocol class of a flow, and which side opened it, by what its first
- * packet tells. Pure: the port table is given, no maps, no helpers.
+/* The protocol class of a flow and which side opened it, as far as one packet tells. Anyone can
+ * forge that packet. The class of the other direction is therefore computed too, and the agent
+ * decides between the two. Pure: the port table is given, no maps, no helpers.
  */
 #ifndef NIDS_CLASSIFY_CLASSIFY_H
 #define NIDS_CLASSIFY_CLASSIFY_H
@@ -19,6 +20,7 @@ struct port_pair {
 
 struct class_choice {
 	__u8 class_id;	     /* 0: none */
+	__u8 other_class;    /* if the other side opened the connection; 0: none */
 	__u8 is_from_opener; /* whether the packet's sender opened the connection */
 };
 
@@ -47,8 +49,8 @@ static __always_inline __u8 class_of_port(const struct nids_port_classes *ports,
  * the flow looks picked up midstream: no SYN, a service's port towards a port
  * that no service has.
  */
-static __always_inline struct class_choice classify(const struct nids_port_classes *ports,
-						    const struct port_pair *p)
+static __always_inline struct class_choice first_choice(const struct nids_port_classes *ports,
+							const struct port_pair *p)
 {
 	struct class_choice choice = {.class_id = 0, .is_from_opener = 1};
 	int is_syn = p->l4_proto == PROTO_TCP && p->tcp_flags & TCP_SYN;
@@ -66,6 +68,33 @@ static __always_inline struct class_choice classify(const struct nids_port_class
 	choice.class_id = class_of_port(ports, p->l4_proto, p->src);
 	if (choice.class_id)
 		choice.is_from_opener = 0;
+	return choice;
+}
+
+/* The class of the other direction: of the port of `opener` towards the port of `responder`. TCP
+ * has a handshake by which the agent can refuse it. Without one, a port above the system ports
+ * that talks to a system port without a class is a client's: a DNS query from port 53413 is no
+ * netis.
+ */
+static __always_inline __u8 other_class_of(const struct nids_port_classes *ports, __u8 l4_proto,
+					   __u16 opener, __u16 responder, __u8 class_id)
+{
+	__u8 other = class_of_port(ports, l4_proto, opener);
+
+	if (l4_proto != PROTO_TCP && !class_id && responder <= SYSTEM_PORT_LAST &&
+	    opener > SYSTEM_PORT_LAST)
+		return 0;
+	return other;
+}
+
+static __always_inline struct class_choice classify(const struct nids_port_classes *ports,
+						    const struct port_pair *p)
+{
+	struct class_choice choice = first_choice(ports, p);
+	__u16 opener = choice.is_from_opener ? p->src : p->dst;
+	__u16 responder = choice.is_from_opener ? p->dst : p->src;
+
+	choice.other_class = other_class_of(ports, p->l4_proto, opener, responder, choice.class_id);
 	return choice;
 }
 

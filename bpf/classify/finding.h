@@ -165,8 +165,37 @@ static __always_inline int may_have_findings(const struct nids_packet *p)
 	return p->dst[0] >= 0xe0; /* IPv4 multicast and above; IPv6 multicast among others */
 }
 
-/* So many of a kind go up from one CPU in a second; the rest is only counted. */
-#define FINDING_SAMPLES 16
+/* So many of a kind go up from one CPU in a second, whoever sent them; the rest is only counted. */
+#define FINDING_SAMPLES 256
+
+/* The hash of who sent the packet: for IPv6 of the /64, within which a host may choose any address.
+ * A packet whose addresses could not be read has that of no sender.
+ */
+static __always_inline __u32 sender_hash(const struct nids_packet *p, const volatile __u64 *keys)
+{
+	__u64 sender = *(const finding_word *)p->src;
+
+	return (keys[0] + (keys[1] + sender) * (keys[2] + (sender >> 32)) +
+		keys[3] * p->ip_version) >>
+	       32;
+}
+
+/* When the last sample of a kind went up that had this hash of a sender. Masked in the register it
+ * is used from: kernel 6.1 forgets the bounds of a spilled half word.
+ */
+static __always_inline __u32 *sample_time(struct nids_sample_buckets *b, __u32 finding,
+					  __u32 sender_hash)
+{
+	__asm__ volatile("" : "+r"(sender_hash));
+	return &b->last_ticks[(finding << NIDS_SAMPLE_BUCKET_BITS) +
+			      (sender_hash & (NIDS_SAMPLE_BUCKETS - 1))];
+}
+
+/* Whether the agent would suppress the alert of a sample that goes up now. */
+static __always_inline int is_repetition(__u32 last_ticks, __u32 now_ticks, __u32 window_ticks)
+{
+	return last_ticks && now_ticks - last_ticks < window_ticks;
+}
 
 static __always_inline int is_within_budget(struct nids_finding_budget *b, __u32 now_ticks,
 					    __u32 second_ticks)

@@ -76,6 +76,23 @@ static __always_inline int remember_opener(struct nids_flow_cell *cell, __u64 ha
 	return replaces;
 }
 
+/* The flow's opener is another than its first packet said. Returns whether the cell is the flow's
+ * and did not know.
+ */
+static __always_inline int correct_cell(struct nids_flow_cell *cell, __u64 hash, __u8 class_id,
+					__u8 opener_flag)
+{
+	__u64 opener = *(const volatile __u64 *)&cell->opener;
+	const __u64 flag = (__u64)NIDS_FLOW_OPENER_HI << CELL_FLAGS_SHIFT;
+	__u64 corrected =
+	    (opener & ~(flag | 0xff)) | (__u64)opener_flag << CELL_FLAGS_SHIFT | class_id;
+
+	if ((opener ^ cell_tag(hash)) & CELL_OPENER_TAG || corrected == opener)
+		return 0;
+	*(volatile __u64 *)&cell->opener = corrected;
+	return 1;
+}
+
 #define HISTORY_LOW_BITS 0x111111111111ull /* the lowest of each event */
 #define HISTORY_BITS	 (NIDS_HISTORY_EVENTS * NIDS_HISTORY_EVENT_BITS)
 

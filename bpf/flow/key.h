@@ -15,8 +15,10 @@
 typedef __u64 __attribute__((may_alias)) flow_word;
 typedef __u32 __attribute__((may_alias)) flow_half;
 
-#define FLOW4_WORDS (sizeof(struct nids_flow4_key) / 8)
-#define FLOW6_WORDS (sizeof(struct nids_flow6_key) / 8)
+#define FLOW4_WORDS    (sizeof(struct nids_flow4_key) / 8)
+#define FLOW6_WORDS    (sizeof(struct nids_flow6_key) / 8)
+#define EXTENDED_WORDS (sizeof(struct nids_extended_key) / 8)
+#define TUNNEL_WORDS   (sizeof(struct nids_flow_tunnel) / 8)
 
 /* Keys are made of whole words, in registers: what is stored in parts and loaded as a
  * word waits for the store.
@@ -81,6 +83,43 @@ static __always_inline enum nids_sender flow6_key(const struct nids_packet *p,
 	return src_is_hi;
 }
 
+static __always_inline int has_extended_key(const struct nids_packet *p)
+{
+	return p->flags & NIDS_PACKET_IS_TUNNELLED ||
+	       (p->vlan[0] | (__u32)p->vlan[1] << 12) == NIDS_TAIL_EXTENDED;
+}
+
+/* Of a packet of a flow for which has_extended_key(). `outer` is read where it is tunnelled. */
+static __always_inline enum nids_sender extended_key(const struct nids_packet *p,
+						     const struct nids_outer *outer,
+						     struct nids_extended_key *key)
+{
+	enum nids_sender sender = flow6_key(p, &key->inner);
+	__u32 bits = key->inner.tail & NIDS_TAIL_VLANS;
+
+	__builtin_memset(&key->tunnel, 0, sizeof(key->tunnel));
+	key->inner.tail |= NIDS_TAIL_EXTENDED;
+	if (p->ip_version == 6)
+		bits |= NIDS_TUNNEL_INNER_IPV6;
+	if (p->flags & NIDS_PACKET_IS_TUNNELLED) {
+		const __u8 *lo = sender == NIDS_FROM_LO ? outer->src : outer->dst;
+		const __u8 *hi = sender == NIDS_FROM_LO ? outer->dst : outer->src;
+
+		__builtin_memcpy(key->tunnel.lo_addr, lo, sizeof(key->tunnel.lo_addr));
+		__builtin_memcpy(key->tunnel.hi_addr, hi, sizeof(key->tunnel.hi_addr));
+		key->tunnel.id = outer->key;
+		bits |= (__u32)p->tunnel << NIDS_TUNNEL_KIND_SHIFT;
+		if (outer->ip_version == 6)
+			bits |= NIDS_TUNNEL_OUTER_IPV6;
+		if (outer->has_key)
+			bits |= NIDS_TUNNEL_HAS_ID;
+		if (p->tunnel == NIDS_TUNNEL_VXLAN && outer->dst_port == VXLAN_PORT_LINUX)
+			bits |= NIDS_TUNNEL_VXLAN_LINUX;
+	}
+	key->tunnel.bits = bits;
+	return sender;
+}
+
 /* Multilinear hashing, two 32-bit words to a multiplication: D. Lemire and O. Kaser,
  * "Strongly universal string hashing is fast", The Computer Journal 57 (2014).
  * With secret random keys any two flows collide in the upper 32 bits with a
@@ -100,6 +139,14 @@ static __always_inline __u64 flow_hash(const flow_word *words, int count,
 	return hash;
 }
 
+/* The hash of an extended key, of which that of its first words is given. */
+static __always_inline __u64 hash_with_tunnel(__u64 hash, const flow_word *tunnel,
+					      const volatile __u64 *keys)
+{
+	return hash + flow_hash(tunnel, TUNNEL_WORDS, keys + 2 * FLOW6_WORDS) -
+	       keys[2 * FLOW6_WORDS];
+}
+
 static __always_inline __u64 flow4_hash(const struct nids_flow4_key *key,
 					const volatile __u64 *keys)
 {
@@ -110,6 +157,13 @@ static __always_inline __u64 flow6_hash(const struct nids_flow6_key *key,
 					const volatile __u64 *keys)
 {
 	return flow_hash((const flow_word *)key, FLOW6_WORDS, keys);
+}
+
+static __always_inline __u64 extended_hash(const struct nids_extended_key *key,
+					   const volatile __u64 *keys)
+{
+	return hash_with_tunnel(flow6_hash(&key->inner, keys), (const flow_word *)&key->tunnel,
+				keys);
 }
 
 #endif

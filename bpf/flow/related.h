@@ -26,22 +26,37 @@ static __always_inline int answer_to_embedded(const struct nids_packet *p,
 	answer->vlan[1] = p->vlan[1];
 	answer->ip_version = e->ip_version;
 	answer->l4_proto = e->l4_proto;
+	answer->tunnel = p->tunnel;
+	answer->flags = p->flags & NIDS_PACKET_IS_TUNNELLED;
 	return 1;
 }
 
 /* The datagram of a fragment in place of a flow, to be hashed as one: from sender to
  * receiver, its identification where ports would be. RFC 791 section 3.2 has the
  * protocol in it; RFC 8200 section 4.5 has not, since what stands behind the fragment
- * header need not be the transport.
+ * header need not be the transport. Inside a tunnel, `outer` belongs to it too.
  */
-static __always_inline __u64 datagram_hash(const struct nids_packet *p, const volatile __u64 *keys)
+static __always_inline __u64 datagram_hash(const struct nids_packet *p,
+					   const struct nids_outer *outer,
+					   const volatile __u64 *keys)
 {
 	__u64 tail = (__u64)p->fragment_id | (__u64)p->vlan[0] << 32 | (__u64)p->vlan[1] << 44 |
 		     (__u64)(p->ip_version == 4 ? p->l4_proto : 0) << 56;
 	const flow_word *src = (const flow_word *)p->src, *dst = (const flow_word *)p->dst;
 	flow_word words[FLOW6_WORDS] = {src[0], src[1], dst[0], dst[1], tail};
+	__u64 hash = flow_hash(words, FLOW6_WORDS, keys);
 
-	return flow_hash(words, FLOW6_WORDS, keys);
+	if (!(p->flags & NIDS_PACKET_IS_TUNNELLED))
+		return hash;
+	src = (const flow_word *)outer->src;
+	dst = (const flow_word *)outer->dst;
+	words[0] = src[0];
+	words[1] = src[1];
+	words[2] = dst[0];
+	words[3] = dst[1];
+	words[4] = outer->key | (__u64)p->tunnel << 32 | (__u64)outer->has_key << 40 |
+		   (__u64)outer->dst_port << 48;
+	return hash_with_tunnel(hash, words, keys);
 }
 
 /* Of a datagram whose first fragment was seen: bits 48-63 of its hash, its transport

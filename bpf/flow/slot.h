@@ -8,6 +8,15 @@
 #include "frame.h"
 #include "key.h"
 
+#include <stddef.h>
+
+/* What a flow is taken for. */
+struct flow_class {
+	__u8 class_id;	  /* if the opener is who `flags` says */
+	__u8 other_class; /* if it is the other side */
+	__u8 flags;	  /* NIDS_FLOW_* */
+};
+
 enum slot_search { SLOT_FOUND, SLOT_FREE, SLOT_VICTIM };
 
 struct slot_place {
@@ -20,7 +29,7 @@ struct slot_place {
 struct flow_packet {
 	const flow_word *key;
 	__u64 hash;
-	__u32 words; /* of the key: FLOW4_WORDS or FLOW6_WORDS, a constant */
+	__u32 words; /* of the key: FLOW4_WORDS, FLOW6_WORDS or EXTENDED_WORDS, a constant */
 	__u32 wire_packets;
 	__u32 wire_len;
 	__u32 sender; /* enum nids_sender */
@@ -43,10 +52,15 @@ flow_packet_of(const struct nids_packet *p, const struct first_pass_frame *frame
 				    .has_payload = unforeseen(0 - (__u64)p->payload_len) >> 63};
 }
 
-/* The last word of either key. */
+/* Words of a key before the state of its slot; the tunnel of an extended key is after it. */
+static __always_inline __u32 words_before_state(const __u32 words)
+{
+	return words == FLOW4_WORDS ? FLOW4_WORDS : FLOW6_WORDS;
+}
+
 static __always_inline __u64 key_ports_and_tail(const struct flow_packet *f)
 {
-	return f->key[f->words - 1];
+	return f->key[words_before_state(f->words) - 1];
 }
 
 /* Ticks wrap, so that only differences mean anything. */
@@ -55,13 +69,21 @@ static __always_inline int is_before(__u32 ticks, __u32 other)
 	return (__s32)(ticks - other) < 0;
 }
 
-static __always_inline int slot_key_equal(const flow_word *a, const flow_word *b, const __u32 words)
+/* The tunnel in a slot of the table of IPv6 and tunnelled flows. */
+#define SLOT_TUNNEL_WORD (offsetof(struct nids_flow6, tunnel) / 8)
+
+static __always_inline int slot_key_equal(const flow_word *slot, const flow_word *key,
+					  const __u32 words)
 {
+	const __u32 before = words_before_state(words);
 	flow_word differs = 0;
 
 	NIDS_UNROLL
-	for (__u32 i = 0; i < words; i++)
-		differs |= a[i] ^ b[i];
+	for (__u32 i = 0; i < before; i++)
+		differs |= slot[i] ^ key[i];
+	NIDS_UNROLL
+	for (__u32 i = before; i < words; i++)
+		differs |= slot[SLOT_TUNNEL_WORD + i - before] ^ key[i];
 	return differs == 0;
 }
 
@@ -72,7 +94,19 @@ static __always_inline __u32 slot_bytes(const __u32 words)
 
 static __always_inline struct nids_flow_state *slot_state(flow_word *key, const __u32 words)
 {
-	return (struct nids_flow_state *)(key + words);
+	return (struct nids_flow_state *)(key + words_before_state(words));
+}
+
+/* Of a flow in a slot. The words of its table say whether it may be a tunnelled one. */
+static __always_inline __u64 slot_hash(const flow_word *key, const __u32 words,
+				       const volatile __u64 *keys)
+{
+	const __u32 before = words_before_state(words);
+	__u64 hash = flow_hash(key, before, keys);
+
+	if (before == FLOW4_WORDS || !nids_is_extended_key((const struct nids_flow6_key *)key))
+		return hash;
+	return hash_with_tunnel(hash, key + SLOT_TUNNEL_WORD, keys);
 }
 
 /* Larger means older, by a number below 2^63; of two as old, the first way. */
@@ -128,7 +162,7 @@ static __always_inline struct slot_place find_slot(void *set, const struct flow_
 	place.state = f->is_absent ? 0 : find_known_slot(set, f);
 	if (place.state) {
 		place.search = SLOT_FOUND;
-		place.key = (flow_word *)place.state - f->words;
+		place.key = (flow_word *)place.state - words_before_state(f->words);
 		return place;
 	}
 	NIDS_UNROLL
@@ -159,7 +193,8 @@ static __always_inline int begins_anew(const struct nids_flow_state *state,
 				       const struct flow_packet *f, __u32 now_ticks,
 				       const volatile __u32 *idle_ticks)
 {
-	if (f->l4_proto == PROTO_TCP && !(f->tcp_flags & TCP_SYN))
+	/* No host takes a SYN with FIN or RST: one a packet would export a record a packet. */
+	if (f->l4_proto == PROTO_TCP && (f->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)) != TCP_SYN)
 		return 0;
 	if (is_before(state->last_ticks + *idle_ticks, now_ticks))
 		return 1;
@@ -184,19 +219,25 @@ static __always_inline void continue_flow(struct nids_flow_state *state)
 }
 
 static __always_inline void open_slot(const struct slot_place *place, const struct flow_packet *f,
-				      __u8 class_id, __u8 flags, __u32 now_ticks)
+				      struct flow_class class, __u32 now_ticks)
 {
 	struct nids_flow_state *state = place->state;
 
+	const __u32 before = words_before_state(f->words);
+
 	NIDS_UNROLL
-	for (__u32 i = 0; i < f->words; i++)
+	for (__u32 i = 0; i < before; i++)
 		place->key[i] = f->key[i];
+	NIDS_UNROLL
+	for (__u32 i = before; i < f->words; i++)
+		place->key[SLOT_TUNNEL_WORD + i - before] = f->key[i];
 	reset_counts(state);
 	state->created_ticks = now_ticks;
 	state->tcp_flags[0] = 0;
 	state->tcp_flags[1] = 0;
-	state->class_id = class_id;
-	state->flags = flags;
+	state->class_id = class.class_id;
+	state->other_class = class.other_class;
+	state->flags = class.flags;
 	state->events = 0;
 	state->identified = 0;
 	/* Last: from here on no command for the flow before is obeyed. */

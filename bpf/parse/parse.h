@@ -86,7 +86,9 @@ static __always_inline enum nids_parse_result parse_network(struct cursor *c, st
 #define parse_network_whole(c, p) parse_network(c, p)
 #endif
 
-/* The packet inside becomes the packet; what counts the outermost stays. */
+/* The packet inside becomes the packet; what counts the outermost stays. A later fragment does
+ * so, too: its datagram is known by the addresses inside.
+ */
 static __always_inline void enter_tunnel(struct nids_packet *p, const struct nids_packet *inner)
 {
 	__builtin_memcpy(p->src, inner->src, sizeof(p->src));
@@ -97,12 +99,13 @@ static __always_inline void enter_tunnel(struct nids_packet *p, const struct nid
 	p->l4_offset = inner->l4_offset;
 	p->payload_offset = inner->payload_offset;
 	p->payload_len = inner->payload_len;
+	p->fragment_id = inner->fragment_id;
 	p->ip_version = inner->ip_version;
 	p->l4_proto = inner->l4_proto;
 	p->tcp_flags = inner->tcp_flags;
 	p->icmp_type = inner->icmp_type;
 	p->icmp_code = inner->icmp_code;
-	p->flags = inner->flags;
+	p->flags = inner->flags | NIDS_PACKET_IS_TUNNELLED;
 }
 
 /* One level: what is wrapped twice is a flow of the inner wrapping's protocol. A
@@ -130,6 +133,7 @@ static __always_inline enum nids_parse_result parse_inside(struct cursor *c, str
 	outer->ip_version = p->ip_version;
 	outer->l4_proto = p->l4_proto;
 	outer->key = tunnel.key;
+	outer->has_key = tunnel.has_key;
 	c->wire_len = p->payload_offset + p->payload_len;
 	c->offset += tunnel.header_len;
 	inner.ether_type = tunnel.ether_type;
@@ -137,7 +141,7 @@ static __always_inline enum nids_parse_result parse_inside(struct cursor *c, str
 	if (result == NIDS_PARSE_OK)
 		result = parse_network_whole(c, &inner);
 	p->quirks |= inner.quirks;
-	if (inner.flags & NIDS_PACKET_IS_FLOW)
+	if (inner.flags & NIDS_PACKET_IS_FLOW || result == NIDS_PARSE_LATER_FRAGMENT)
 		enter_tunnel(p, &inner);
 	return result;
 }

@@ -11,6 +11,7 @@ struct tunnel {
 	__u8 kind;	  /* enum nids_tunnel; NIDS_TUNNEL_NONE: the packet is no tunnel's */
 	__u16 ether_type; /* of what is inside; ETHER_BRIDGED: a frame */
 	__u32 key;	  /* VXLAN network identifier, or GRE key */
+	__u8 has_key;
 	__u32 header_len; /* bytes of the wrapping's own header */
 };
 
@@ -47,6 +48,7 @@ static __always_inline enum nids_parse_result parse_gre(const struct cursor *c, 
 	key.offset += sizeof(gre) + !!(flags & GRE_CHECKSUM) * 4u;
 	result = cursor_peek(&key, &t->key, sizeof(t->key));
 	t->key = be32(t->key);
+	t->has_key = 1;
 	return result;
 }
 
@@ -65,6 +67,7 @@ static __always_inline enum nids_parse_result parse_vxlan(const struct cursor *c
 	t->kind = NIDS_TUNNEL_VXLAN;
 	t->ether_type = ETHER_BRIDGED;
 	t->key = be32(vxlan.vni) >> 8;
+	t->has_key = 1;
 	t->header_len = sizeof(vxlan);
 	return NIDS_PARSE_OK;
 }

@@ -94,7 +94,8 @@ static __always_inline void submit_packet(const struct ring_packet *r, const int
 	record->from_opener = pass->verdict.from_opener;
 	record->reason = pass->verdict.reason;
 	record->detail_len = detail_len;
-	record->reserved = 0;
+	record->other_class = pass->verdict.other_class;
+	__builtin_memset(record->reserved, 0, sizeof(record->reserved));
 	if (has_detail)
 		*(struct nids_packet_detail *)(record + 1) = pass->detail;
 	if (load_frame(r, (__u8 *)(record + 1) + detail_len, snap)) {

@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "flow/cell.h"
+#include "ring/flow_record.h"
 #include "stats.h"
 
 #define RING_WAKE_SHARE 8 /* of the ring, pending */
@@ -85,7 +86,8 @@ static __always_inline int ring_flow(struct nids_counters *c, struct coarse_cloc
 				     flow_word *key, const __u32 words, __u8 cause)
 {
 	const struct nids_flow_state *state = slot_state(key, words);
-	__u64 hash = flow_hash(key, words, nids_hash_keys);
+	const __u32 size = flow_record_bytes(words);
+	__u64 hash = slot_hash(key, words, nids_hash_keys);
 	const struct nids_flow_cell *cell = cell_of(hash);
 	__u32 index = ring_of(hash);
 	void *ring = ring_map(index);
@@ -93,15 +95,12 @@ static __always_inline int ring_flow(struct nids_counters *c, struct coarse_cloc
 
 	if (!ring)
 		return 0;
-	record = ring_reserve(ring, c, NIDS_REASON_FLOW_EXPORT, sizeof(*record));
+	record = ring_reserve(ring, c, NIDS_REASON_FLOW_EXPORT, size);
 	if (!record)
 		return 0;
-	__builtin_memset(record, 0, sizeof(*record));
+	__builtin_memset(record, 0, size);
 	fill_event(&record->event, NIDS_RECORD_FLOW_EXPORT, 0, pass_now_coarse_ns(clock));
-	if (words == FLOW4_WORDS)
-		nids_unpack_flow4((const struct nids_flow4_key *)key, &record->flow.key);
-	else
-		nids_unpack_flow6((const struct nids_flow6_key *)key, &record->flow.key);
+	fill_flow_key(key, words, record);
 	record->flow.state = *state;
 	record->flow.history = cell ? recall_history(cell, hash) : 0;
 	record->now_ticks = pass_now_ticks();
@@ -110,7 +109,7 @@ static __always_inline int ring_flow(struct nids_counters *c, struct coarse_cloc
 	    hash >> 32 & ((words == FLOW4_WORDS ? nids_sets4_per_cpu : nids_sets6_per_cpu) - 1);
 	record->cpu = pass_cpu();
 	record->cause = cause;
-	bpf_ringbuf_submit(record, ring_flags(ring, index, c, sizeof(*record)));
+	bpf_ringbuf_submit(record, ring_flags(ring, index, c, size));
 	return 1;
 }
 

@@ -100,10 +100,10 @@ void run_child(ChildParts parts) {
       watched.push_back({std::move(*rings), std::move(*tables), std::move(counters)});
     one.maps.keep_only({});
   }
-  parts.sinks.steer = [&](std::uint32_t ifindex, const nids_flow_key& key, nids_slot_address slot,
+  parts.sinks.steer = [&](std::uint32_t ifindex, const FlowIdentity& flow, nids_slot_address slot,
                           std::uint8_t word) {
     const auto found = commands.find(ifindex);
-    return found == commands.end() ? 0 : found->second.give(key, slot, word);
+    return found == commands.end() ? 0 : found->second.give(flow, slot, word);
   };
   parts.sinks.warning = parts.warning;
   const bool is_stdout = parts.config.eve.path == "-";

@@ -79,6 +79,7 @@ ProgramSetup program_setup(const Config& config, std::span<const nids_class> cla
           .ring_bytes = config.ring.size_bytes,
           .snap_bytes = config.ring.snap_bytes,
           .sample_bytes = config.ring.sample_bytes,
+          .sample_window = std::chrono::seconds(config.alert.suppress_seconds),
           .features = abi_features(config),
           .classes = classes,
           .ports = &ports};

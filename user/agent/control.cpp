@@ -109,7 +109,7 @@ class Control::Server::Client : public std::enable_shared_from_this<Client> {
   bool is_following() const { return is_answered_ && query_.follow; }
 
   void change(const Flow& flow, FlowChangeKind kind, const FlowRecord& record) {
-    const std::string& name = server_.pipeline_.class_name(flow.class_id);
+    const std::string& name = server_.pipeline_.class_name(flow.record_class());
     if (!is_following() || !query_.wants(flow, name)) return;
     if (unsent_.size() > server_.limits_.max_unsent_bytes) {
       ++left_out_;

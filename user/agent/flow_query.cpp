@@ -89,7 +89,7 @@ FlowSelection select_flows(const FlowTable& table, const FlowQuery& query,
     return a.rank != b.rank ? a.rank > b.rank : a.id < b.id;
   };
   table.each([&](std::uint32_t place, const Flow& flow) {
-    const std::size_t index = std::min<std::size_t>(flow.class_id, class_names.size() - 1);
+    const std::size_t index = std::min<std::size_t>(flow.record_class(), class_names.size() - 1);
     if (!query.wants(flow, class_names[index])) return;
     ++selection.total;
     const FlowPlace one{.rank = rank_of(flow, query.by), .id = flow.id, .place = place};

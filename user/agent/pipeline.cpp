@@ -10,7 +10,6 @@
 #include "analyse/stateless_finding.hpp"
 #include "decode/decode.hpp"
 #include "decode/segment.hpp"
-#include "firstpass/twin.h"
 #include "log/eve_flow.hpp"
 #include "nids/sum.hpp"
 
@@ -65,7 +64,7 @@ void Pipeline::record(std::span<const std::byte> bytes, ClockOffset clock,
                       nids_agent_counters& counters) {
   switch (decode(bytes, clock, packet_, exported_flow_)) {
     case DecodeResult::kPacket:
-      each_wire_packet(packet_, wire_bytes_, [&](const Packet& one) { packet(one, counters); });
+      each_wire_packet(packet_, wire_bytes_, [&](Packet& one) { packet(one, counters); });
       break;
     case DecodeResult::kFlowExport:
       if (const auto table = tables_.find(exported_flow_.ifindex); table != tables_.end())
@@ -82,7 +81,7 @@ void Pipeline::record(std::span<const std::byte> bytes, ClockOffset clock,
 }
 
 // flow -> select -> analyse -> alert -> retain / log
-void Pipeline::packet(const Packet& packet, nids_agent_counters& counters) {
+void Pipeline::packet(Packet& packet, nids_agent_counters& counters) {
   const bool has_flow = (packet.headers.flags & NIDS_PACKET_IS_FLOW) != 0;
   Flow stranger;
   if (!has_flow) stranger = FlowTable::stranger(packet);
@@ -137,11 +136,8 @@ void Pipeline::raise(const std::vector<Alert>& alerts, const Packet& packet, Flo
 void Pipeline::steer(const Packet& packet, const Flow& flow, nids_agent_counters& counters) {
   const bool has_flow = (packet.headers.flags & NIDS_PACKET_IS_FLOW) != 0;
   if (!sinks_.steer || !has_flow) return;
-  nids_flow_key key;
-  const auto sender = nids_twin_flow_key(&packet.headers, &packet.detail.embedded, &key);
-  const auto opener = packet.from_opener == (sender == NIDS_FROM_LO) ? NIDS_FROM_LO : NIDS_FROM_HI;
   counters.commands +=
-      sinks_.steer(packet.ifindex, flow.key, packet.slot, policy_.word_on(flow, opener));
+      sinks_.steer(packet.ifindex, flow.identity(), packet.slot, policy_.word_on(flow));
 }
 
 // What was held of its flow is kept before the packet that raised an alert.
@@ -196,7 +192,7 @@ std::optional<Evidence> Pipeline::keep(const Packet& packet, const std::vector<A
                      .flow = {}};
   if (has_flow)
     facts.flow = [&] {
-      return kept_flow(flow, class_name(flow.class_id), flows_.community_id_seed());
+      return kept_flow(flow, class_name(flow.record_class()), flows_.community_id_seed());
     };
   const auto place = sinks_.store->keep(packet, std::move(facts), counters);
   if (!place || alerts.empty()) return std::nullopt;
@@ -304,13 +300,14 @@ void Pipeline::tell(const Flow& flow, FlowReason reason) {
   nids_agent_counters& counters = table->second.counters;
   const FlowRecord record = flows_.record_of(flow, reason);
   counters.flow_records += 1;
-  table->second.reader.mark_reported(flow.key);
+  table->second.reader.mark_reported(flow.identity());
   if (sinks_.exporter) sinks_.exporter->add(record, now_);
   if (follower_ && reason != FlowReason::kInterim)
     follower_(flow, FlowChangeKind::kEnd, flows_.live_record_of(flow));
   if (sinks_.eve && eve_has_flows_)
-    write_eve(eve_flow_line(record, class_name(flow.class_id), interface_name(flow.ifindex), now_),
-              counters);
+    write_eve(
+        eve_flow_line(record, class_name(record.class_id), interface_name(flow.ifindex), now_),
+        counters);
 }
 
 void Pipeline::flush(nids_agent_counters& counters) {

@@ -42,7 +42,7 @@ struct Sinks {
   std::function<void(const std::string&)> warning;  // what failed, for people
   // Tells the first pass what to send up of a flow from now on, by NIDS_COMMAND_WORD; none: it
   // can't be told. Returns how many slots were told.
-  std::function<std::uint32_t(std::uint32_t ifindex, const nids_flow_key&, nids_slot_address,
+  std::function<std::uint32_t(std::uint32_t ifindex, const FlowIdentity&, nids_slot_address,
                               std::uint8_t word)>
       steer;
 };
@@ -105,7 +105,7 @@ class Pipeline {
   void flush_export();
   void warn();
   void write_eve(std::string_view line, nids_agent_counters& counters);
-  void packet(const Packet& packet, nids_agent_counters& counters);
+  void packet(Packet& packet, nids_agent_counters& counters);
   bool is_selected(const Packet& packet) const;
   void raise(const std::vector<Alert>& alerts, const Packet& packet, Flow& flow,
              nids_agent_counters& counters);

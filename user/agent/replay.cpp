@@ -55,6 +55,7 @@ FirstPass::Setup first_pass_setup(const Config& config) {
           .features = abi_features(config),
           .snap_bytes = config.ring.snap_bytes,
           .sample_bytes = config.ring.sample_bytes,
+          .sample_window = std::chrono::seconds(config.alert.suppress_seconds),
           .hash_seed = kHashSeed};
 }
 
@@ -195,8 +196,8 @@ Result<ReplayOutcome> replay(ReplayRequest request) {
   outcome.classes = abi_classes(request.config);
   outcome.slots =
       std::uint64_t{request.config.flow.slots_per_cpu} + request.config.flow.ipv6_slots_per_cpu;
-  sinks->steer = [&](auto, const nids_flow_key& key, nids_slot_address slot, std::uint8_t word) {
-    return source->command(key, slot, word);
+  sinks->steer = [&](auto, const FlowIdentity& flow, nids_slot_address slot, std::uint8_t word) {
+    return source->command(flow, slot, word);
   };
   pipeline.emplace(request.config, std::map<std::uint32_t, std::string>{}, std::move(*sinks),
                    std::move(request.selection));

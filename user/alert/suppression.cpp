@@ -45,6 +45,9 @@ Suppression::Key Suppression::key_of(const Alert& alert) {
   key.ip_version = alert.ends.ip_version;
   std::copy(std::begin(alert.ends.client), std::end(alert.ends.client), key.client);
   std::copy(std::begin(alert.ends.server), std::end(alert.ends.server), key.server);
+  key.ifindex = alert.ifindex;
+  std::copy(std::begin(alert.ends.vlan), std::end(alert.ends.vlan), key.vlan);
+  key.tunnel = alert.tunnel;
   alert.class_name.copy(key.class_name, sizeof(key.class_name));
   return key;
 }

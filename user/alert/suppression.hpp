@@ -6,7 +6,9 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <list>
+#include <type_traits>
 #include <unordered_map>
 
 #include "analyse/alert.hpp"
@@ -24,8 +26,9 @@ class Suppression {
   explicit Suppression(Limits limits);
   Suppression(Suppression&&) = default;  // a copy's index would point into the original
 
-  // True for the first alert of a signature, client, server and class, and for the first one that
-  // is `window` or more away from the last admitted, in either direction of time.
+  // True for the first alert of a signature, client, server and class on an interface, in a VLAN
+  // and in a tunnel, and for the first one that is `window` or more away from the last admitted, in
+  // either direction of time.
   [[nodiscard]] bool admit(const Alert& alert);
 
   // Entries dropped for newer ones while their window was still open: each may let one alert
@@ -41,10 +44,13 @@ class Suppression {
     std::uint8_t client[16]{};
     std::uint8_t server[16]{};
     char class_name[NIDS_CLASS_NAME_MAX]{};
-    bool operator==(const Key&) const = default;
+    std::uint32_t ifindex = 0;
+    std::uint16_t vlan[2]{};
+    TunnelEnds tunnel;
+    bool operator==(const Key& other) const { return std::memcmp(this, &other, sizeof(Key)) == 0; }
   };
   static constexpr std::size_t kKeyWords = sizeof(Key) / sizeof(std::uint32_t);
-  static_assert(sizeof(Key) == 64);
+  static_assert(std::has_unique_object_representations_v<Key>);
 
   // Attackers choose addresses: the hash is strongly universal under secret random numbers
   // (multilinear, Lemire and Kaser 2014), so they can't choose collisions.

@@ -18,6 +18,8 @@ inline Alert alert_about(const Packet& packet, const Flow& flow) {
   alert.time = packet.time;
   alert.ends = flow.ends();
   alert.flow_id = flow.id;
+  alert.tunnel = flow.tunnel_ends(flow.opener());
+  alert.ifindex = packet.ifindex;
   alert.to_server = packet.from_opener;
   return alert;
 }

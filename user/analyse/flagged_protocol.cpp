@@ -5,14 +5,25 @@
 
 namespace nids {
 
+// Whoever may have opened the connection, by what is known so far: forged packets can name another.
 void FlaggedProtocol::inspect(const Packet& packet, Flow& flow, AlertSink& sink) {
   if (packet.reason == NIDS_REASON_FINDING) return;  // its class is only counted
-  if (flow.is_flagged || flow.class_id == 0 || flow.class_id >= classes_.size()) return;
-  const Class& flagged = classes_[flow.class_id];
+  for (const nids_sender opener : {NIDS_FROM_LO, NIDS_FROM_HI})
+    if (!flow.is_flagged(opener) && flow.may_be_opener(opener)) flag(packet, flow, opener, sink);
+}
+
+void FlaggedProtocol::flag(const Packet& packet, Flow& flow, nids_sender opener, AlertSink& sink) {
+  const std::uint8_t class_id = flow.class_if(opener);
+  if (class_id == 0 || class_id >= classes_.size()) return;
+  const Class& flagged = classes_[class_id];
   if (!flagged.is_flagged || (flagged.needs_payload && packet.headers.payload_len == 0)) return;
-  flow.is_flagged = true;
+  flow.flagged = (flow.flagged | 1u << opener) & 3u;
 
   Alert alert = alert_about(packet, flow);
+  alert.ends = flow.ends(opener);
+  alert.tunnel = flow.tunnel_ends(opener);
+  alert.to_server = packet.sender == opener;
+  alert.has_unknown_direction = flow.has_unknown_direction();
   alert.signature_id = flagged.signature_id;
   alert.severity = flagged.severity;
   alert.signature = "flagged protocol " + flagged.name;
@@ -22,6 +33,8 @@ void FlaggedProtocol::inspect(const Packet& packet, Flow& flow, AlertSink& sink)
   alert.observed = std::string("a connection to ") +
                    (packet.headers.l4_proto == IPPROTO_UDP ? "udp/" : "tcp/") +
                    std::to_string(alert.ends.server_port);
+  if (alert.has_unknown_direction)
+    alert.observed += "; either side may have opened it, since no handshake says who did";
   alert.expected = "none of class " + flagged.name;
   alert.threshold = "1 connection";
   sink.raise(std::move(alert));

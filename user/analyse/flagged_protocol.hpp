@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Is this a connection of a suspicious protocol? Says so once a flow, by the class that the first
-// pass gave it.
+// Is this a connection of a suspicious protocol? Reports a flow once for each side that may have
+// opened it, by the classes that the first pass gave it.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +30,8 @@ class FlaggedProtocol final : public Analyser {
   void inspect(const Packet& packet, Flow& flow, AlertSink& sink) override;
 
  private:
+  void flag(const Packet& packet, Flow& flow, nids_sender opener, AlertSink& sink);
+
   std::vector<Class> classes_;
 };
 

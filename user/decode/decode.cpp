@@ -50,8 +50,9 @@ bool is_valid(const nids_packet_event& record, std::size_t bytes_behind) {
   return (has_detail || record.detail_len == 0) && record.detail_len <= bytes_behind &&
          record.cap_len <= bytes_behind - record.detail_len && record.cap_len <= NIDS_SNAP_MAX &&
          record.cap_len <= record.frame_len && record.wire_packets != 0 &&
-         record.class_id < NIDS_CLASS_MAX && record.from_opener <= 1 &&
-         record.reason < NIDS_REASON_FLOW_EXPORT && record.findings >> NIDS_FINDING_COUNT == 0 &&
+         record.class_id < NIDS_CLASS_MAX && record.other_class < NIDS_CLASS_MAX &&
+         record.from_opener <= 1 && record.reason < NIDS_REASON_COUNT &&
+         record.reason != NIDS_REASON_FLOW_EXPORT && record.findings >> NIDS_FINDING_COUNT == 0 &&
          is_valid(record.packet);
 }
 
@@ -62,9 +63,10 @@ bool is_valid(const nids_packet_detail& detail) {
 
 bool is_valid(const nids_flow_event& record) {
   const nids_flow_key& key = record.flow.key;
-  return is_ip(key.ip_version) && record.flow.state.class_id < NIDS_CLASS_MAX &&
-         record.tick_ns != 0 && record.cause <= NIDS_EXPORT_FULL && key.vlan[0] <= kVlanIdMax &&
-         key.vlan[1] <= kVlanIdMax;
+  return is_ip(key.ip_version) && key.tunnel < NIDS_TUNNEL_COUNT &&
+         record.flow.state.class_id < NIDS_CLASS_MAX &&
+         record.flow.state.other_class < NIDS_CLASS_MAX && record.tick_ns != 0 &&
+         record.cause <= NIDS_EXPORT_FULL && key.vlan[0] <= kVlanIdMax && key.vlan[1] <= kVlanIdMax;
 }
 
 // Ticks wrap: what is told is how long before the record they were.
@@ -107,6 +109,7 @@ void fill(Packet& packet, const nids_packet_event& record, ClockOffset clock,
   packet.segment_len = record.segment_len;
   packet.frame_len = record.frame_len;
   packet.class_id = record.class_id;
+  packet.other_class = record.other_class;
   packet.findings = record.findings;
   packet.reason = static_cast<nids_reason>(record.reason);
   packet.slot = record.slot;
@@ -139,7 +142,11 @@ DecodeResult decode(std::span<const std::byte> record, ClockOffset clock, Packet
   if (event.kind == NIDS_RECORD_FLOW_EXPORT) {
     nids_flow_event claimed;
     if (!read(record, claimed) || !is_valid(claimed)) return DecodeResult::kInvalid;
+    nids_flow_tunnel tunnel{};
+    const bool has_tunnel = claimed.flow.key.tunnel != NIDS_TUNNEL_NONE;
+    if (has_tunnel && !read(record.subspan(sizeof(claimed)), tunnel)) return DecodeResult::kInvalid;
     fill(flow, claimed, clock);
+    flow.tunnel = tunnel;
     return DecodeResult::kFlowExport;
   }
   return DecodeResult::kInvalid;

@@ -12,12 +12,14 @@ namespace nids {
 // Arrays are by enum nids_sender.
 struct FlowPart {
   nids_flow_key key{};
+  nids_flow_tunnel tunnel{};  // completes the key
   std::uint32_t ifindex = 0;
   std::uint64_t packets[2]{}, bytes[2]{};  // on the wire, since the last part of this slot
   std::uint8_t tcp_flags[2]{};             // of the slot's whole life, as all below
   std::uint16_t events = 0;                // NIDS_EVENT_*, of both senders
   std::uint64_t history = 0;               // as in nids_flow_cell, without the tag; 0: forgotten
-  std::uint8_t class_id = 0;
+  std::uint8_t class_id = 0;               // if `opener_is_hi` is right
+  std::uint8_t other_class = 0;            // if the other side is the opener; 0: none
   bool opener_is_hi = false;
   bool is_bypassed = false;
   bool is_ended = false;      // the same ends began a new flow

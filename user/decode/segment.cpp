@@ -130,8 +130,8 @@ void cut(const Packet& whole, const Slice& slice, Packet& part, std::vector<std:
 
 }  // namespace
 
-void each_wire_packet(const Packet& packet, std::vector<std::byte>& buffer,
-                      const std::function<void(const Packet&)>& on_packet) {
+void each_wire_packet(Packet& packet, std::vector<std::byte>& buffer,
+                      const std::function<void(Packet&)>& on_packet) {
   if (!can_be_taken_apart(packet)) {
     on_packet(packet);
     return;

@@ -14,7 +14,7 @@ namespace nids {
 // Calls back for each wire packet in order; `buffer` may hold its bytes, and is used again. A
 // packet that is one on the wire, or can't be taken apart (its headers were not captured; over
 // 1,024 segments), comes as it is.
-void each_wire_packet(const Packet& packet, std::vector<std::byte>& buffer,
-                      const std::function<void(const Packet&)>& on_packet);
+void each_wire_packet(Packet& packet, std::vector<std::byte>& buffer,
+                      const std::function<void(Packet&)>& on_packet);
 
 }  // namespace nids

@@ -8,6 +8,8 @@
 
 namespace nids {
 
+constexpr std::uint64_t kSecond_ns = 1'000'000'000;
+
 // SplitMix64: G. Steele, D. Lea and C. Flood, "Fast splittable pseudorandom number generators",
 // OOPSLA 2014.
 std::array<std::uint64_t, NIDS_HASH_KEYS> hash_keys_of(std::uint64_t seed) {
@@ -43,6 +45,7 @@ FirstPass::FirstPass(const Setup& setup, std::span<const nids_class> classes,
   twin_->snap_bytes = std::min(setup.snap_bytes, NIDS_SNAP_MAX);
   twin_->sample_bytes = std::min(setup.sample_bytes, NIDS_SNAP_MAX);
   twin_->tick_ns = setup.tick_ns;
+  twin_->sample_window_ns = static_cast<std::uint64_t>(setup.sample_window.count()) * kSecond_ns;
   std::ranges::copy(hash_keys_of(setup.hash_seed), twin_->hash_keys);
   twin_->context = &sink_;
   twin_->sink = [](void* context, const void* record, std::size_t bytes) {

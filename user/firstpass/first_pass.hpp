@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -26,6 +27,8 @@ class FirstPass {
     std::uint32_t features = NIDS_FEATURES_ALL;
     std::uint32_t snap_bytes = NIDS_SNAP_MAX;
     std::uint32_t sample_bytes = 512;  // of packets that are identified, and of samples
+    // At most one sample of a finding from one sender in this time; 0: no such limit.
+    std::chrono::seconds sample_window{60};
     std::uint32_t tick_ns = 1'000'000;
     std::uint64_t hash_seed = 0;
   };
@@ -45,8 +48,9 @@ class FirstPass {
   // What the slots hold, added up anew: the check on counters().live.
   nids_sum live_by_scan() const;
   // The agent's word on a flow, NIDS_COMMAND_WORD; returns how many slots it reached.
-  std::uint32_t command(const nids_flow_key& key, std::uint32_t set, std::uint8_t word) {
-    return nids_twin_command(twin_.get(), &key, set, word);
+  std::uint32_t command(const nids_flow_key& key, const nids_flow_tunnel& tunnel, std::uint32_t set,
+                        std::uint8_t word) {
+    return nids_twin_command(twin_.get(), &key, &tunnel, set, word);
   }
 
  private:

@@ -13,9 +13,11 @@ static struct nids_flow_cell* twin_cell(struct nids_twin* twin, __u64 hash);
 
 #include "first_pass.h"
 #include "parse/detail.h"
+#include "ring/flow_record.h"
 #include "ring/room.h"
 
 #define SECOND_NS 1000000000ull
+#define MAX_WINDOW_TICKS 0x7fffffffull /* ticks wrap */
 
 _Static_assert(NIDS_TWIN_DATAGRAMS == 1 << NIDS_DATAGRAM_BITS, "one size");
 
@@ -23,6 +25,7 @@ static struct nids_flow_cell* twin_cell(struct nids_twin* twin, __u64 hash) {
   return &twin->cells[cell_index(hash, twin->cell_bits)];
 }
 
+/* `words` of a key say which table it is in. */
 static __u32 set_of(const struct nids_twin* twin, __u64 hash, __u32 words) {
   return hash >> 32 & ((words == FLOW4_WORDS ? twin->set4_count : twin->set6_count) - 1);
 }
@@ -43,21 +46,17 @@ static void send_up(struct nids_twin* twin, const void* record, size_t bytes) {
 
 static int twin_export(struct nids_twin* twin, const struct flow_packet* f,
                        const struct slot_place* place, enum nids_export cause) {
-  struct nids_flow_event record = {.event = event_of(twin, NIDS_RECORD_FLOW_EXPORT),
-                                   .now_ticks = now_ticks(twin),
-                                   .tick_ns = twin->tick_ns,
-                                   .cause = cause};
-  __u64 hash = flow_hash(place->key, f->words, twin->hash_keys);
+  struct nids_flow6_event record = {.flow = {.event = event_of(twin, NIDS_RECORD_FLOW_EXPORT),
+                                             .now_ticks = now_ticks(twin),
+                                             .tick_ns = twin->tick_ns,
+                                             .cause = cause}};
+  const __u64 hash = slot_hash(place->key, f->words, twin->hash_keys);
 
-  record.set = set_of(twin, hash, f->words);
-
-  if (f->words == FLOW4_WORDS)
-    nids_unpack_flow4((const struct nids_flow4_key*)place->key, &record.flow.key);
-  else
-    nids_unpack_flow6((const struct nids_flow6_key*)place->key, &record.flow.key);
-  record.flow.state = *place->state;
-  record.flow.history = recall_history(twin_cell(twin, hash), hash);
-  send_up(twin, &record, sizeof(record));
+  record.flow.set = set_of(twin, hash, f->words);
+  fill_flow_key(place->key, f->words, &record.flow);
+  record.flow.flow.state = *place->state;
+  record.flow.flow.history = recall_history(twin_cell(twin, hash), hash);
+  send_up(twin, &record, flow_record_bytes(f->words));
   return 1;
 }
 
@@ -120,44 +119,46 @@ void nids_twin_parse(const struct nids_twin_frame* frame, struct nids_packet* pa
 __u32 nids_twin_findings(const struct nids_packet* packet) { return findings_of(packet); }
 
 enum nids_sender nids_twin_flow_key(const struct nids_packet* packet,
-                                    const struct nids_embedded* embedded,
-                                    struct nids_flow_key* key) {
+                                    const struct nids_packet_detail* detail,
+                                    struct nids_flow_key* key, struct nids_flow_tunnel* tunnel) {
   struct nids_packet answer;
   struct nids_flow4_key key4;
-  struct nids_flow6_key key6;
+  struct nids_extended_key key6;
   enum nids_sender sender;
 
   memset(key, 0, sizeof(*key));
-  if (packet->flags & NIDS_PACKET_IS_RELATED && answer_to_embedded(packet, embedded, &answer))
+  memset(tunnel, 0, sizeof(*tunnel));
+  if (packet->flags & NIDS_PACKET_IS_RELATED &&
+      answer_to_embedded(packet, &detail->embedded, &answer))
     packet = &answer;
-  if (packet->ip_version == 4) {
+  if (has_extended_key(packet)) {
+    sender = extended_key(packet, &detail->outer, &key6);
+    nids_unpack_slot6(&key6.inner, &key6.tunnel, key, tunnel);
+  } else if (packet->ip_version == 4) {
     sender = flow4_key(packet, &key4);
     nids_unpack_flow4(&key4, key);
   } else {
-    sender = flow6_key(packet, &key6);
-    nids_unpack_flow6(&key6, key);
+    sender = flow6_key(packet, &key6.inner);
+    nids_unpack_flow6(&key6.inner, key);
   }
   return sender;
 }
 
-void nids_twin_unpack4(const struct nids_flow4_key* packed, struct nids_flow_key* key) {
-  nids_unpack_flow4(packed, key);
-}
-
-void nids_twin_unpack6(const struct nids_flow6_key* packed, struct nids_flow_key* key) {
-  nids_unpack_flow6(packed, key);
-}
-
-__u64 nids_twin_flow_hash(const struct nids_flow_key* key, const __u64* hash_keys) {
+__u64 nids_twin_flow_hash(const struct nids_flow_key* key, const struct nids_flow_tunnel* tunnel,
+                          const __u64* hash_keys) {
   struct nids_flow4_key key4;
-  struct nids_flow6_key key6;
+  struct nids_extended_key key6;
 
+  if (nids_has_extended_key(key)) {
+    nids_pack_extended(key, tunnel, &key6);
+    return extended_hash(&key6, hash_keys);
+  }
   if (key->ip_version == 4) {
     nids_pack_flow4(key, &key4);
     return flow4_hash(&key4, hash_keys);
   }
-  nids_pack_flow6(key, &key6);
-  return flow6_hash(&key6, hash_keys);
+  nids_pack_flow6(key, &key6.inner);
+  return flow6_hash(&key6.inner, hash_keys);
 }
 
 __u64 nids_twin_history(const struct nids_flow_cell* cells, __u32 cell_bits, __u64 hash) {
@@ -180,43 +181,50 @@ void nids_twin_raise(struct nids_flow_cell* cells, __u32 cell_bits, __u64 hash, 
 /* A packet's key, packed, and what its flow sees of it. */
 struct keyed {
   struct nids_flow4_key key4;
-  struct nids_flow6_key key6;
+  struct nids_extended_key key6;
   struct flow_packet flow;
 };
 
 static void find_key(const struct nids_twin* twin, const struct nids_packet* packet,
-                     const struct first_pass_frame* facts, struct keyed* k) {
-  if (packet->ip_version == 4) {
+                     const struct nids_outer* outer, const struct first_pass_frame* facts,
+                     struct keyed* k) {
+  if (has_extended_key(packet)) {
+    k->flow = flow_packet_of(packet, facts, extended_key(packet, outer, &k->key6));
+    k->flow.key = (const flow_word*)&k->key6;
+    k->flow.words = EXTENDED_WORDS;
+    k->flow.hash = extended_hash(&k->key6, twin->hash_keys);
+  } else if (packet->ip_version == 4) {
     k->flow = flow_packet_of(packet, facts, flow4_key(packet, &k->key4));
     k->flow.key = (const flow_word*)&k->key4;
     k->flow.words = FLOW4_WORDS;
     k->flow.hash = flow4_hash(&k->key4, twin->hash_keys);
   } else {
-    k->flow = flow_packet_of(packet, facts, flow6_key(packet, &k->key6));
+    k->flow = flow_packet_of(packet, facts, flow6_key(packet, &k->key6.inner));
     k->flow.key = (const flow_word*)&k->key6;
     k->flow.words = FLOW6_WORDS;
-    k->flow.hash = flow6_hash(&k->key6, twin->hash_keys);
+    k->flow.hash = flow6_hash(&k->key6.inner, twin->hash_keys);
   }
 }
 
 /* The same for the flow that it belongs to. */
 static void find_flow(struct nids_twin* twin, struct nids_packet* packet,
-                      const struct nids_embedded* embedded, const struct first_pass_frame* facts,
+                      const struct nids_packet_detail* detail, const struct first_pass_frame* facts,
                       struct keyed* k) {
   struct nids_packet answer;
 
-  if (answer_to_embedded(packet, embedded, &answer)) {
-    find_key(twin, &answer, facts, k);
+  if (answer_to_embedded(packet, &detail->embedded, &answer)) {
+    find_key(twin, &answer, &detail->outer, facts, k);
     if (cell_is_of(twin_cell(twin, k->flow.hash), k->flow.hash)) {
       packet->flags |= NIDS_PACKET_IS_RELATED;
       return;
     }
   }
-  find_key(twin, packet, facts, k);
+  find_key(twin, packet, &detail->outer, facts, k);
 }
 
-static void relate_fragment(struct nids_twin* twin, struct nids_packet* packet) {
-  __u64 hash = datagram_hash(packet, twin->hash_keys);
+static void relate_fragment(struct nids_twin* twin, struct nids_packet* packet,
+                            const struct nids_outer* outer) {
+  __u64 hash = datagram_hash(packet, outer, twin->hash_keys);
   __u64* datagram = &twin->datagrams[datagram_index(hash)];
   __u32 now_s = now_ticks(twin) / (SECOND_NS / twin->tick_ns);
 
@@ -227,7 +235,7 @@ static void relate_fragment(struct nids_twin* twin, struct nids_packet* packet) 
 }
 
 static struct first_pass_verdict account(struct nids_twin* twin, struct nids_packet* packet,
-                                         const struct nids_embedded* embedded,
+                                         const struct nids_packet_detail* detail,
                                          const struct first_pass_frame* facts,
                                          struct nids_slot_address* slot) {
   const __u32 idle_ticks = NIDS_IDLE_NS / twin->tick_ns;
@@ -241,9 +249,9 @@ static struct first_pass_verdict account(struct nids_twin* twin, struct nids_pac
   struct first_pass_verdict verdict;
   struct keyed k;
 
-  find_flow(twin, packet, embedded, facts, &k);
+  find_flow(twin, packet, detail, facts, &k);
   slot->set = set_of(twin, k.flow.hash, k.flow.words);
-  if (packet->ip_version == 4)
+  if (k.flow.words == FLOW4_WORDS)
     tables.set = &twin->sets4[slot->set];
   else
     tables.set = &twin->sets6[slot->set];
@@ -252,15 +260,20 @@ static struct first_pass_verdict account(struct nids_twin* twin, struct nids_pac
   return verdict;
 }
 
-static void judge(struct nids_twin* twin, __u32 findings, const struct first_pass_frame* facts,
-                  struct first_pass_verdict* verdict) {
-  struct finding_tables tables = {.counters = &twin->counters,
-                                  .budgets = twin->budgets,
-                                  .now_ticks = now_ticks(twin),
-                                  .second_ticks = SECOND_NS / twin->tick_ns};
+static void judge(struct nids_twin* twin, const struct nids_packet* packet, __u32 findings,
+                  const struct first_pass_frame* facts, struct first_pass_verdict* verdict) {
+  const __u64 window_ticks = twin->sample_window_ns / twin->tick_ns;
+  struct finding_tables tables = {
+      .counters = &twin->counters,
+      .budgets = twin->budgets,
+      .buckets = &twin->samples,
+      .now_ticks = now_ticks(twin),
+      .second_ticks = SECOND_NS / twin->tick_ns,
+      .window_ticks = window_ticks < MAX_WINDOW_TICKS ? window_ticks : MAX_WINDOW_TICKS};
 
   if (findings && judge_findings(&tables, findings, facts->wire_packets, facts->wire_len,
-                                 !verdict->goes_up && !verdict->is_bypassed)) {
+                                 !verdict->goes_up && !verdict->is_bypassed,
+                                 sender_hash(packet, twin->hash_keys))) {
     verdict->goes_up = 1;
     verdict->reason = NIDS_REASON_FINDING;
   }
@@ -281,14 +294,14 @@ void nids_twin_packet(struct nids_twin* twin, const struct nids_twin_frame* fram
   stats_start(&twin->counters);
   parse_whole(frame, &packet, &detail.outer);
   stats_packet(&twin->counters, &packet, &facts);
-  relate_fragment(twin, &packet);
+  relate_fragment(twin, &packet, &detail.outer);
   if (packet.flags & NIDS_PACKET_IS_ICMP_ERROR) read_detail(frame, &packet, &detail);
   if (packet.flags & NIDS_PACKET_IS_FLOW)
-    verdict = account(twin, &packet, &detail.embedded, &facts, &slot);
+    verdict = account(twin, &packet, &detail, &facts, &slot);
   else
     add_sum(&twin->counters.no_flow, 1, frame->wire_len);
   findings = twin->features & NIDS_FEATURE_FINDINGS ? findings_of(&packet) : 0;
-  judge(twin, findings, &facts, &verdict);
+  judge(twin, &packet, findings, &facts, &verdict);
   if (verdict.goes_up) {
     struct nids_packet_event head = {.event = event_of(twin, NIDS_RECORD_PACKET),
                                      .packet = packet,
@@ -298,6 +311,7 @@ void nids_twin_packet(struct nids_twin* twin, const struct nids_twin_frame* fram
                                      .frame_len = frame->wire_len,
                                      .findings = findings,
                                      .class_id = verdict.class_id,
+                                     .other_class = verdict.other_class,
                                      .from_opener = verdict.from_opener,
                                      .reason = verdict.reason};
     send_packet(twin, frame, &packet, &detail, &head);
@@ -305,35 +319,57 @@ void nids_twin_packet(struct nids_twin* twin, const struct nids_twin_frame* fram
   stats_finish(&twin->counters);
 }
 
-static __u32 command(struct nids_flow_state* state, const struct nids_flow_key* known,
-                     const struct nids_flow_key* key, __u8 word) {
+static int has_key(const flow_word* slot, const __u32 words, const struct nids_flow_key* key,
+                   const struct nids_flow_tunnel* tunnel) {
+  struct nids_flow4_key key4;
+  struct nids_extended_key key6;
+
+  if (words == FLOW4_WORDS) {
+    nids_pack_flow4(key, &key4);
+    return slot_key_equal(slot, (const flow_word*)&key4, FLOW4_WORDS);
+  }
+  if (!nids_has_extended_key(key)) {
+    nids_pack_flow6(key, &key6.inner);
+    return slot_key_equal(slot, (const flow_word*)&key6, FLOW6_WORDS);
+  }
+  nids_pack_extended(key, tunnel, &key6);
+  return slot_key_equal(slot, (const flow_word*)&key6, EXTENDED_WORDS);
+}
+
+int nids_twin_slot4_has_key(const struct nids_flow4* slot, const struct nids_flow_key* key) {
+  return has_key((const flow_word*)slot, FLOW4_WORDS, key, NULL);
+}
+
+int nids_twin_slot6_has_key(const struct nids_flow6* slot, const struct nids_flow_key* key,
+                            const struct nids_flow_tunnel* tunnel) {
+  return has_key((const flow_word*)slot, FLOW6_WORDS, key, tunnel);
+}
+
+static __u32 command(struct nids_flow_state* state, int is_of_flow, __u8 word) {
   /* A slot that was never used is all zero, and so may be a key. */
-  if (state->generation == 0 || memcmp(known, key, sizeof(*known)) != 0) return 0;
+  if (state->generation == 0 || !is_of_flow) return 0;
   const __u32 reported = has_command(state) ? state->command & NIDS_COMMAND_REPORTED : 0;
   state->command = state->generation << NIDS_COMMAND_BITS | reported | (word & NIDS_COMMAND_WORD);
   return 1;
 }
 
-__u32 nids_twin_command(struct nids_twin* twin, const struct nids_flow_key* key, __u32 set,
-                        __u8 word) {
-  const int is_ipv4 = key->ip_version == 4;
+__u32 nids_twin_command(struct nids_twin* twin, const struct nids_flow_key* key,
+                        const struct nids_flow_tunnel* tunnel, __u32 set, __u8 word) {
+  const int is_table4 = nids_is_in_table4(key);
   __u32 told = 0;
 
-  if (set >= (is_ipv4 ? twin->set4_count : twin->set6_count)) return 0;
-  nids_twin_raise(twin->cells, twin->cell_bits, nids_twin_flow_hash(key, twin->hash_keys), word);
+  if (set >= (is_table4 ? twin->set4_count : twin->set6_count)) return 0;
+  nids_twin_raise(twin->cells, twin->cell_bits, nids_twin_flow_hash(key, tunnel, twin->hash_keys),
+                  word);
   for (int way = 0; way < NIDS_WAYS; way++) {
-    struct nids_flow_key known = {};
-
-    if (is_ipv4) {
+    if (is_table4) {
       struct nids_flow4* slot = &twin->sets4[set].way[way];
 
-      nids_unpack_flow4(&slot->key, &known);
-      told += command(&slot->state, &known, key, word);
+      told += command(&slot->state, nids_twin_slot4_has_key(slot, key), word);
     } else {
       struct nids_flow6* slot = &twin->sets6[set].way[way];
 
-      nids_unpack_flow6(&slot->key, &known);
-      told += command(&slot->state, &known, key, word);
+      told += command(&slot->state, nids_twin_slot6_has_key(slot, key, tunnel), word);
     }
   }
   return told;

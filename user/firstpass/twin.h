@@ -38,7 +38,9 @@ struct nids_twin {
   __u64 now_ns; /* of the packet under way */
   nids_twin_sink sink;
   void* context;
+  __u64 sample_window_ns; /* at most one sample of a finding and sender; 0: no such limit */
   struct nids_finding_budget budgets[NIDS_FINDING_COUNT];
+  struct nids_sample_buckets samples;
   __u8 record[sizeof(struct nids_packet_event) + sizeof(struct nids_packet_detail) + NIDS_SNAP_MAX];
 };
 
@@ -59,8 +61,8 @@ void nids_twin_packet(struct nids_twin* twin, const struct nids_twin_frame* fram
 /* The agent's word on a flow that is in the set, as FlowCommands gives it live; returns
  * how many slots it reached.
  */
-__u32 nids_twin_command(struct nids_twin* twin, const struct nids_flow_key* key, __u32 set,
-                        __u8 word);
+__u32 nids_twin_command(struct nids_twin* twin, const struct nids_flow_key* key,
+                        const struct nids_flow_tunnel* tunnel, __u32 set, __u8 word);
 
 /* parse alone: what tests, fuzzers and `pcap summary` ask for. Of `detail`, all is
  * written that records have; it may be null.
@@ -71,15 +73,17 @@ void nids_twin_parse(const struct nids_twin_frame* frame, struct nids_packet* pa
 /* What the packet alone is guilty of: a bit each, by enum nids_finding. */
 __u32 nids_twin_findings(const struct nids_packet* packet);
 
-/* The canonical key of a packet's flow; `embedded` is what an ICMP error is about. */
+/* The canonical key of a packet's flow. Both outputs are written whole. */
 enum nids_sender nids_twin_flow_key(const struct nids_packet* packet,
-                                    const struct nids_embedded* embedded,
-                                    struct nids_flow_key* key);
+                                    const struct nids_packet_detail* detail,
+                                    struct nids_flow_key* key, struct nids_flow_tunnel* tunnel);
 
-/* What a reader of flow tables asks of them. `key` is given zeroed. */
-void nids_twin_unpack4(const struct nids_flow4_key* packed, struct nids_flow_key* key);
-void nids_twin_unpack6(const struct nids_flow6_key* packed, struct nids_flow_key* key);
-__u64 nids_twin_flow_hash(const struct nids_flow_key* key, const __u64* hash_keys);
+/* What a reader of flow tables asks of them. `tunnel` completes the key. */
+int nids_twin_slot4_has_key(const struct nids_flow4* slot, const struct nids_flow_key* key);
+int nids_twin_slot6_has_key(const struct nids_flow6* slot, const struct nids_flow_key* key,
+                            const struct nids_flow_tunnel* tunnel);
+__u64 nids_twin_flow_hash(const struct nids_flow_key* key, const struct nids_flow_tunnel* tunnel,
+                          const __u64* hash_keys);
 __u64 nids_twin_history(const struct nids_flow_cell* cells, __u32 cell_bits, __u64 hash);
 
 /* The agent's word on a flow for the CPUs that have no slot of it yet, where its cell still is

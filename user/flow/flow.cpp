@@ -13,6 +13,11 @@ namespace nids {
 namespace {
 
 constexpr std::uint8_t kFin = 0x01, kRst = 0x04;
+constexpr std::uint16_t kSystemPortLast = 1023;  // RFC 6335 section 6
+
+nids_sender other_side(nids_sender sender) {
+  return sender == NIDS_FROM_LO ? NIDS_FROM_HI : NIDS_FROM_LO;
+}
 
 bool is_icmp(const nids_flow_key& key) {
   return key.l4_proto == IPPROTO_ICMP || key.l4_proto == IPPROTO_ICMPV6;
@@ -114,13 +119,110 @@ WallTime Flow::told() const {
 
 void Flow::set_told(WallTime time) { make_long().told = time; }
 
-std::uint64_t Flow::came_up_bytes(int direction) const {
-  return rare_ ? rare_->came_up_bytes[direction] : 0;
+std::uint64_t Flow::came_up_bytes(nids_sender sender) const {
+  return rare_ ? rare_->came_up_bytes[sender] : 0;
 }
 
-std::uint64_t Flow::count_came_up(int direction, std::uint64_t bytes) {
-  std::uint64_t& sum = make_rare().came_up_bytes[direction];
+std::uint64_t Flow::count_came_up(nids_sender sender, std::uint64_t bytes) {
+  std::uint64_t& sum = make_rare().came_up_bytes[sender];
   return std::exchange(sum, sum + bytes);
+}
+
+std::uint8_t Flow::class_if(nids_sender sender) const {
+  return sender == opener() ? class_id : other_class();
+}
+
+void Flow::learn_classes(std::uint8_t if_lo_opened, std::uint8_t if_hi_opened) {
+  const std::uint8_t own = opener_is_hi ? if_hi_opened : if_lo_opened;
+  const std::uint8_t other = opener_is_hi ? if_lo_opened : if_hi_opened;
+  if (class_id == 0) class_id = own;
+  if (other != 0 && other_class() == 0) make_rare().other_class = other;
+}
+
+void Flow::set_opener(nids_sender sender) {
+  if (sender == opener()) return;
+  opener_is_hi = sender == NIDS_FROM_HI;
+  if (class_id != other_class()) std::swap(class_id, make_rare().other_class);
+}
+
+std::uint8_t Flow::record_class() const {
+  return class_id == 0 && is_flagged(other_side(opener())) ? other_class() : class_id;
+}
+
+void Flow::came_up(nids_sender sender) {
+  std::uint8_t& senders_up = make_rare().came_up;
+  senders_up = static_cast<std::uint8_t>(senders_up | 1u << sender);
+}
+
+void Flow::learn_handshake(nids_sender sender, std::uint8_t flags, std::uint32_t sequence,
+                           std::uint32_t acknowledgement) {
+  make_rare().handshake.add(sender, flags, sequence, acknowledgement);
+}
+
+// Who is named most often, where a proof counts twice. Events are of all packets, the handshake of
+// those that came up.
+void Flow::decide_opener() {
+  if (key.l4_proto != IPPROTO_TCP) return;
+  const Handshake seen = handshake();
+  int votes[2]{};
+  for (const nids_sender one : {NIDS_FROM_LO, NIDS_FROM_HI}) {
+    const auto events_from = [this](nids_sender sender) {
+      return events >> (sender == NIDS_FROM_HI ? NIDS_EVENTS_PER_SENDER : 0);
+    };
+    const bool has_syn = seen.has_syn(one) || (events_from(one) & NIDS_EVENT_SYN) != 0;
+    const bool is_answered = (events_from(other_side(one)) & NIDS_EVENT_SYN_ACK) != 0 ||
+                             (seen.names(one) && !seen.has_syn(one));
+    votes[one] = (seen.proves(one) ? 2 : 0) + (has_syn ? 1 : 0) + (is_answered ? 1 : 0);
+  }
+  if (votes[NIDS_FROM_LO] != votes[NIDS_FROM_HI])
+    set_opener(votes[NIDS_FROM_HI] > votes[NIDS_FROM_LO] ? NIDS_FROM_HI : NIDS_FROM_LO);
+}
+
+bool Flow::both_have_sent() const { return ((rare_ ? rare_->came_up : 0) | senders) == 3; }
+
+bool Flow::is_proved(nids_sender opener) const {
+  const Handshake seen = handshake();
+  return seen.proves(opener) && !seen.proves(other_side(opener));
+}
+
+bool Flow::may_be_opener(nids_sender sender) const {
+  const nids_sender other = other_side(sender);
+  // Without a handshake an answer makes both possible; what is of one class either way is told
+  // once.
+  const bool is_possible = both_have_sent() && class_if(sender) != class_if(other);
+  if (key.l4_proto != IPPROTO_TCP) return sender == opener() || is_possible;
+  const Handshake seen = handshake();
+  if (seen.has_syn(sender) || seen.proves(sender)) return true;
+  if (seen.proves(other)) return false;
+  if (seen.names(sender) || (sender == opener() && !seen.names(other))) return true;
+  // Picked up in the middle, or what was seen of its beginning is forged. A system port without a
+  // class is the server's.
+  const std::uint16_t own_port = sender == NIDS_FROM_HI ? key.hi_port : key.lo_port;
+  const std::uint16_t other_port = sender == NIDS_FROM_HI ? key.lo_port : key.hi_port;
+  const bool is_server =
+      own_port <= kSystemPortLast && other_port > kSystemPortLast && class_if(other) == 0;
+  return is_possible && !is_server;
+}
+
+bool Flow::has_unknown_direction() const {
+  return flagged != 0 && !is_proved(NIDS_FROM_LO) && !is_proved(NIDS_FROM_HI) &&
+         (is_flagged(other_side(opener())) || flagged == 3);
+}
+
+nids_flow_tunnel Flow::tunnel() const {
+  return rare_ && rare_->tunnel ? *rare_->tunnel : nids_flow_tunnel{};
+}
+
+void Flow::set_tunnel(const nids_flow_tunnel& tunnel) {
+  if (key.tunnel != NIDS_TUNNEL_NONE)
+    make_rare().tunnel = std::make_unique<nids_flow_tunnel>(tunnel);
+}
+
+bool Flow::is_of(const FlowIdentity& flow) const {
+  if (std::memcmp(&key, &flow.key, sizeof(key)) != 0) return false;  // no padding in a key
+  if (key.tunnel == NIDS_TUNNEL_NONE) return true;
+  const nids_flow_tunnel own = tunnel();
+  return std::memcmp(&own, &flow.tunnel, sizeof(own)) == 0;
 }
 
 void Flow::set_older(std::uint32_t place) {
@@ -131,16 +233,32 @@ void Flow::set_newer(std::uint32_t place) {
   if (place != newer()) make_rare().newer = place;
 }
 
-Ends Flow::ends() const {
+Ends Flow::ends(nids_sender opened_by) const {
+  const bool client_is_hi = opened_by == NIDS_FROM_HI;
   Ends ends;
-  std::memcpy(ends.client, opener_is_hi ? key.hi_addr : key.lo_addr, sizeof(ends.client));
-  std::memcpy(ends.server, opener_is_hi ? key.lo_addr : key.hi_addr, sizeof(ends.server));
-  ends.client_port = opener_is_hi ? key.hi_port : key.lo_port;
-  ends.server_port = opener_is_hi ? key.lo_port : key.hi_port;
+  std::memcpy(ends.client, client_is_hi ? key.hi_addr : key.lo_addr, sizeof(ends.client));
+  std::memcpy(ends.server, client_is_hi ? key.lo_addr : key.hi_addr, sizeof(ends.server));
+  ends.client_port = client_is_hi ? key.hi_port : key.lo_port;
+  ends.server_port = client_is_hi ? key.lo_port : key.hi_port;
   ends.vlan[0] = key.vlan[0];
   ends.vlan[1] = key.vlan[1];
   ends.l4_proto = key.l4_proto;
   ends.ip_version = key.ip_version;
+  return ends;
+}
+
+TunnelEnds Flow::tunnel_ends(nids_sender opened_by) const {
+  const nids_flow_tunnel around = tunnel();
+  const bool client_is_hi = opened_by == NIDS_FROM_HI;
+  TunnelEnds ends;
+  std::memcpy(ends.client, client_is_hi ? around.hi_addr : around.lo_addr, sizeof(ends.client));
+  std::memcpy(ends.server, client_is_hi ? around.lo_addr : around.hi_addr, sizeof(ends.server));
+  ends.id = around.id;
+  ends.kind = key.tunnel;
+  if (key.tunnel != NIDS_TUNNEL_NONE)
+    ends.ip_version = (around.bits & NIDS_TUNNEL_OUTER_IPV6) != 0 ? 6 : 4;
+  ends.has_id = (around.bits & NIDS_TUNNEL_HAS_ID) != 0;
+  ends.is_vxlan_linux = (around.bits & NIDS_TUNNEL_VXLAN_LINUX) != 0;
   return ends;
 }
 
@@ -215,7 +333,9 @@ FlowRecord Flow::record(FlowReason reason, std::uint16_t community_id_seed,
   out.community_id = community_id(community_id_seed);
   out.start = start;
   out.end = last;
-  out.class_id = class_id;
+  out.class_id = record_class();
+  out.has_unknown_direction = has_unknown_direction();
+  out.tunnel = tunnel_ends(opener());
   out.is_alerted = is_alerted;
   out.is_continued = is_continued;
   out.reason = reason;

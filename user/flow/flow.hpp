@@ -9,8 +9,10 @@
 #include <optional>
 #include <string>
 
+#include "decode/flow_identity.hpp"
 #include "flow/ends.hpp"
 #include "flow/flow_record.hpp"
+#include "flow/handshake.hpp"
 #include "nids/abi/flow.h"
 #include "nids/time.hpp"
 
@@ -47,10 +49,11 @@ struct alignas(64) Flow {
   std::uint64_t history = 0;  // as in nids_flow_cell, without the tag
   std::uint16_t events = 0;
   std::uint8_t tcp_flags[2]{};  // of ICMP: types
-  std::uint8_t class_id = 0;
+  std::uint8_t class_id = 0;    // if opener() opened it; see class_if()
   FlowPhase phase = FlowPhase::kOther;
   bool opener_is_hi : 1 = false;
-  bool is_flagged : 1 = false;    // an analyser has spoken of it
+  // As opened by whom its class has been flagged: a bit each, by enum nids_sender.
+  std::uint8_t flagged : 2 = 0;
   bool is_alerted : 1 = false;    // and that was written
   bool is_ended : 1 = false;      // the same ends have begun a new one
   bool is_continued : 1 = false;  // an earlier record told the part before
@@ -59,6 +62,7 @@ struct alignas(64) Flow {
   std::uint8_t senders : 2 = 0;   // who has sent anything: a bit each, by enum nids_sender
   std::uint8_t severity : 2 = 0;  // the highest of its alerts, 1 to 3, news or not; 0: no alert
   std::uint8_t kept_as : 2 = 0;   // by retain: the severity whose policy it has; 0: its class's
+  bool is_refused : 1 = false;    // by retain: its handshake says that it is of no class
 
   // On the wire, not told in a record yet.
   FlowCounts counts() const;
@@ -73,10 +77,41 @@ struct alignas(64) Flow {
   WallTime told() const;  // of its last record; 0: none
   void set_told(WallTime time);
 
-  // Wire bytes that came up: to server, to client.
-  std::uint64_t came_up_bytes(int direction) const;
+  // Wire bytes that came up of what `sender` sent.
+  std::uint64_t came_up_bytes(nids_sender sender) const;
   // Returns what it was before.
-  std::uint64_t count_came_up(int direction, std::uint64_t bytes);
+  std::uint64_t count_came_up(nids_sender sender, std::uint64_t bytes);
+
+  // Who opened it, by all that is known so far.
+  nids_sender opener() const { return opener_is_hi ? NIDS_FROM_HI : NIDS_FROM_LO; }
+  // Its class if `sender` opened it; 0: none.
+  std::uint8_t class_if(nids_sender sender) const;
+  // What the first pass says: a class that was not known is taken, one that was stays.
+  void learn_classes(std::uint8_t if_lo_opened, std::uint8_t if_hi_opened);
+  bool is_flagged(nids_sender as_opened_by) const { return (flagged >> as_opened_by & 1) != 0; }
+  // For records: that of the opener, else what was flagged of the other direction.
+  std::uint8_t record_class() const;
+
+  // A packet of it, that is no ICMP error about it, came up.
+  void came_up(nids_sender sender);
+  // The same of a TCP packet whose header was captured.
+  void learn_handshake(nids_sender sender, std::uint8_t flags, std::uint32_t sequence,
+                       std::uint32_t acknowledgement);
+  // After what was learned.
+  void decide_opener();
+  // Whether `sender` may have opened it. False: a handshake says that the other side did, or
+  // nothing has named it yet.
+  bool may_be_opener(nids_sender sender) const;
+  // By a whole handshake; the other side has none.
+  bool is_proved(nids_sender opener) const;
+  bool has_come_up() const { return rare_ && rare_->came_up != 0; }
+  // Both sides may be the opener of a flow that was flagged.
+  bool has_unknown_direction() const;
+
+  nids_flow_tunnel tunnel() const;
+  void set_tunnel(const nids_flow_tunnel& tunnel);
+  FlowIdentity identity() const { return {key, tunnel()}; }
+  bool is_of(const FlowIdentity& flow) const;
 
   // By the table: the flow of the same ends before, and after; places in its pool.
   std::uint32_t older() const { return rare_ ? rare_->older : 0; }
@@ -84,7 +119,9 @@ struct alignas(64) Flow {
   void set_older(std::uint32_t place);
   void set_newer(std::uint32_t place);
 
-  Ends ends() const;
+  Ends ends() const { return ends(opener()); }
+  Ends ends(nids_sender opened_by) const;
+  TunnelEnds tunnel_ends(nids_sender opened_by) const;
   bool has_sent(int sender) const { return (senders >> sender & 1) != 0; }
   bool is_closed() const;  // TCP: a RST, or both ends' FIN; other protocols never
   std::optional<IcmpTypes> icmp() const;
@@ -101,12 +138,20 @@ struct alignas(64) Flow {
     FlowCounts told_counts;
     FlowCounts high;  // of what has not been told, the multiples of 2^32
   };
-  // Those of which packets came up, those that replace and are replaced, and long ones.
+  // Those of which packets came up, those that replace and are replaced, tunnelled and long ones.
   struct Rare {
-    std::uint64_t came_up_bytes[2]{};
+    std::uint64_t came_up_bytes[2]{};  // by enum nids_sender
     std::uint32_t older = 0, newer = 0;
+    Handshake handshake;
+    std::uint8_t other_class = 0;  // if the other side opened it
+    std::uint8_t came_up = 0;      // of whom packets came up: a bit each, by enum nids_sender
+    std::unique_ptr<nids_flow_tunnel> tunnel;
     std::unique_ptr<Long> longer;
   };
+  void set_opener(nids_sender sender);
+  Handshake handshake() const { return rare_ ? rare_->handshake : Handshake{}; }
+  std::uint8_t other_class() const { return rare_ ? rare_->other_class : std::uint8_t{0}; }
+  bool both_have_sent() const;
   const Long* find_long() const { return rare_ ? rare_->longer.get() : nullptr; }
   Rare& make_rare();
   Long& make_long();

@@ -71,11 +71,13 @@ struct FlowRecord {
   std::uint32_t ifindex = 0;
   Ends ends;
   std::string community_id;
-  WallTime start, end;          // its first and its last packet; a tick fine
-  std::uint64_t packets[2]{};   // on the wire
-  std::uint64_t bytes[2]{};     // on the wire, link header included
-  std::uint8_t tcp_flags[2]{};  // all seen, or-ed
-  std::uint8_t class_id = 0;    // 0: of no class
+  WallTime start, end;                 // its first and its last packet; a tick fine
+  std::uint64_t packets[2]{};          // on the wire
+  std::uint64_t bytes[2]{};            // on the wire, link header included
+  std::uint8_t tcp_flags[2]{};         // all seen, or-ed
+  std::uint8_t class_id = 0;           // 0: of no class
+  bool has_unknown_direction = false;  // `ends` may be the wrong way round
+  TunnelEnds tunnel;
   bool is_alerted = false;
   bool is_continued = false;  // an earlier record told the part before
   ConnState conn_state = ConnState::kOTH;

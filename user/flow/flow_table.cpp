@@ -27,53 +27,88 @@ bool begins_anew(const Flow& flow, const Packet& packet) {
   return is_opening && (has_end || packet.time.ns > flow.last.ns + NIDS_IDLE_NS);
 }
 
-using KeyWords = std::array<std::uint32_t, sizeof(nids_flow_key) / sizeof(std::uint32_t)>;
-
-KeyWords words_of(const nids_flow_key& key) {
-  KeyWords words;
-  std::memcpy(words.data(), &key, sizeof(key));
+template <class T>
+auto words_of(const T& object) {
+  std::array<std::uint32_t, sizeof(T) / sizeof(std::uint32_t)> words;
+  std::memcpy(words.data(), &object, sizeof(object));
   return words;
 }
+constexpr std::size_t kKeyWords = sizeof(nids_flow_key) / sizeof(std::uint32_t);
+constexpr std::size_t kTunnelWords = sizeof(nids_flow_tunnel) / sizeof(std::uint32_t);
 
 // Says the same of the same flow in every replay; nothing depends on nobody guessing it.
-std::uint64_t id_of(const nids_flow_key& key, std::uint32_t ifindex, WallTime start) {
+std::uint64_t id_of(const FlowIdentity& flow, std::uint32_t ifindex, WallTime start) {
   std::uint64_t state = start.ns ^ ifindex;
-  for (const std::uint32_t word : words_of(key)) {
-    state = (state ^ word) * 0x9e3779b97f4a7c15;
-    state ^= state >> 29;
-  }
+  const auto mix = [&state](const auto& words) {
+    for (const std::uint32_t word : words) {
+      state = (state ^ word) * 0x9e3779b97f4a7c15;
+      state ^= state >> 29;
+    }
+  };
+  mix(words_of(flow.key));
+  if (flow.key.tunnel != NIDS_TUNNEL_NONE) mix(words_of(flow.tunnel));
   return state & kJsonSafe;
 }
 
 // Attackers choose addresses: strongly universal under secret random numbers, as in alert/.
-std::size_t secret_hash(const nids_flow_key& key, std::uint32_t ifindex) {
+std::size_t secret_hash(const nids_flow_key& key, const nids_flow_tunnel* tunnel,
+                        std::uint32_t ifindex) {
   static const auto secrets = [] {
-    std::array<std::uint64_t, std::tuple_size_v<KeyWords> + 2> numbers;
+    std::array<std::uint64_t, kKeyWords + kTunnelWords + 2> numbers;
     std::random_device random;
     for (std::uint64_t& number : numbers) number = std::uint64_t{random()} << 32 | random();
     return numbers;
   }();
-  const KeyWords words = words_of(key);
-  std::uint64_t sum = secrets.back() + secrets[words.size()] * ifindex;
-  for (std::size_t i = 0; i < words.size(); ++i) sum += secrets[i] * words[i];
+  auto secret = secrets.begin();
+  std::uint64_t sum = *secret++;
+  sum += *secret++ * ifindex;
+  for (const std::uint32_t word : words_of(key)) sum += *secret++ * word;
+  if (tunnel != nullptr)
+    for (const std::uint32_t word : words_of(*tunnel)) sum += *secret++ * word;
   return sum >> 32;  // only the upper half is universal
+}
+
+std::size_t secret_hash(const FlowIdentity& flow, std::uint32_t ifindex) {
+  const bool has_tunnel = flow.key.tunnel != NIDS_TUNNEL_NONE;
+  return secret_hash(flow.key, has_tunnel ? &flow.tunnel : nullptr, ifindex);
+}
+
+// By enum nids_sender.
+struct ClassesByOpener {
+  std::uint8_t if_lo, if_hi;
+};
+ClassesByOpener classes_of(bool opener_is_hi, std::uint8_t class_id, std::uint8_t other_class) {
+  if (opener_is_hi) std::swap(class_id, other_class);
+  return {class_id, other_class};
+}
+
+// Of a TCP packet whose header was captured.
+void learn_handshake(Flow& flow, const Packet& packet) {
+  const std::size_t at = packet.headers.l4_offset;
+  std::uint32_t numbers[2];  // after the ports, RFC 9293 section 3.1
+  if (packet.headers.l4_proto != IPPROTO_TCP || at == 0 ||
+      at + 4 + sizeof(numbers) > packet.bytes.size())
+    return;
+  std::memcpy(numbers, packet.bytes.data() + at + 4, sizeof(numbers));
+  flow.learn_handshake(packet.sender, packet.headers.tcp_flags, ntohl(numbers[0]),
+                       ntohl(numbers[1]));
 }
 
 }  // namespace
 
 std::size_t FlowTable::Hash::operator()(const Identity& identity) const noexcept {
-  return secret_hash(identity.key, identity.ifindex);
+  return secret_hash(identity.flow, identity.ifindex);
 }
 
 std::size_t FlowTable::Hash::operator()(std::uint32_t place) const noexcept {
-  return secret_hash((*pool)[place].key, (*pool)[place].ifindex);
+  const Flow& flow = (*pool)[place];
+  if (flow.key.tunnel == NIDS_TUNNEL_NONE) return secret_hash(flow.key, nullptr, flow.ifindex);
+  return secret_hash(flow.identity(), flow.ifindex);
 }
 
 bool FlowTable::Equal::operator()(const Identity& identity, std::uint32_t place) const noexcept {
   const Flow& flow = (*pool)[place];
-  // No padding in a key.
-  return identity.ifindex == flow.ifindex &&
-         std::memcmp(&identity.key, &flow.key, sizeof(flow.key)) == 0;
+  return identity.ifindex == flow.ifindex && flow.is_of(identity.flow);
 }
 
 bool FlowTable::Equal::operator()(std::uint32_t place, const Identity& identity) const noexcept {
@@ -83,8 +118,8 @@ bool FlowTable::Equal::operator()(std::uint32_t place, const Identity& identity)
 FlowTable::FlowTable(const Limits& limits, Sink sink)
     : limits_(limits), sink_(std::move(sink)), pool_(1), index_(0, Hash{&pool_}, Equal{&pool_}) {}
 
-std::uint32_t FlowTable::find(const nids_flow_key& key, std::uint32_t ifindex) const {
-  const auto known = index_.find(Identity{key, ifindex});
+std::uint32_t FlowTable::find(const FlowIdentity& flow, std::uint32_t ifindex) const {
+  const auto known = index_.find(Identity{flow, ifindex});
   return known == index_.end() ? kNone : *known;
 }
 
@@ -145,7 +180,7 @@ void FlowTable::make_room() {
   }
 }
 
-std::uint32_t FlowTable::open(const nids_flow_key& key, std::uint32_t ifindex, WallTime start) {
+std::uint32_t FlowTable::open(const FlowIdentity& identity, std::uint32_t ifindex, WallTime start) {
   make_room();
   std::uint32_t place;
   if (free_.empty()) {
@@ -156,10 +191,11 @@ std::uint32_t FlowTable::open(const nids_flow_key& key, std::uint32_t ifindex, W
     free_.pop_back();
   }
   Flow& flow = pool_[place];
-  flow.key = key;
+  flow.key = identity.key;
+  flow.set_tunnel(identity.tunnel);
   flow.ifindex = ifindex;
   flow.start = flow.last = start;
-  flow.id = id_of(key, ifindex, start);
+  flow.id = id_of(identity, ifindex, start);
   flow.phase = flow.phase_now();
   flow.scan = scan_;
   append(place);
@@ -168,10 +204,10 @@ std::uint32_t FlowTable::open(const nids_flow_key& key, std::uint32_t ifindex, W
 
 // A new flow takes the place of one of the same ends, which still waits for parts on their way.
 std::uint32_t FlowTable::replace(std::uint32_t place, WallTime start) {
-  const nids_flow_key key = pool_[place].key;
+  const FlowIdentity identity = pool_[place].identity();
   const std::uint32_t ifindex = pool_[place].ifindex;
   make_room();
-  const bool is_there = find(key, ifindex) == place;  // or it went to make room
+  const bool is_there = find(identity, ifindex) == place;  // or it went to make room
   if (is_there) {
     if (const std::uint32_t oldest = pool_[place].older(); oldest != kNone) {
       tell(pool_[oldest], FlowReason::kForced);
@@ -180,7 +216,7 @@ std::uint32_t FlowTable::replace(std::uint32_t place, WallTime start) {
     index_.erase(index_.find(place));
     move_to_replaced(place);
   }
-  const std::uint32_t fresh = open(key, ifindex, start);
+  const std::uint32_t fresh = open(identity, ifindex, start);
   pool_[fresh].is_successor = true;
   index_.insert(fresh);
   if (is_there) link(place, fresh);
@@ -201,32 +237,39 @@ void FlowTable::link(std::uint32_t older, std::uint32_t newer) {
 // The same ends have a new flow already, and nothing is left of the one that the part is of.
 std::uint32_t FlowTable::open_late(const FlowPart& part) {
   make_room();
-  const std::uint32_t newer = find(part.key, part.ifindex);
-  const std::uint32_t late = open(part.key, part.ifindex, part.created);
+  const FlowIdentity identity{part.key, part.tunnel};
+  const std::uint32_t newer = find(identity, part.ifindex);
+  const std::uint32_t late = open(identity, part.ifindex, part.created);
   pool_[late].is_continued = true;
   move_to_replaced(late);
   if (newer != kNone) link(late, newer);
   return late;
 }
 
-Flow& FlowTable::track(const Packet& packet) {
-  nids_flow_key key;
-  const nids_sender sender = nids_twin_flow_key(&packet.headers, &packet.detail.embedded, &key);
-  std::uint32_t place = find(key, packet.ifindex);
+Flow& FlowTable::track(Packet& packet) {
+  FlowIdentity identity;
+  packet.sender =
+      nids_twin_flow_key(&packet.headers, &packet.detail, &identity.key, &identity.tunnel);
+  std::uint32_t place = find(identity, packet.ifindex);
   const bool is_new = place == kNone || pool_[place].is_ended || begins_anew(pool_[place], packet);
   if (place == kNone) {
-    place = open(key, packet.ifindex, packet.time);
+    place = open(identity, packet.ifindex, packet.time);
     index_.insert(place);
   } else if (is_new) {
     place = replace(place, packet.time);
   }
   Flow& flow = pool_[place];
-  if (is_new) {
-    flow.class_id = packet.class_id;
-    flow.opener_is_hi = packet.from_opener == (sender == NIDS_FROM_HI);
+  const bool opener_is_hi = packet.from_opener == (packet.sender == NIDS_FROM_HI);
+  if (is_new) flow.opener_is_hi = opener_is_hi;
+  const auto classes = classes_of(opener_is_hi, packet.class_id, packet.other_class);
+  flow.learn_classes(classes.if_lo, classes.if_hi);
+  if ((packet.headers.flags & NIDS_PACKET_IS_RELATED) == 0) {
+    flow.tcp_flags[packet.sender] |= packet.headers.tcp_flags | packet.headers.icmp_type;
+    flow.came_up(packet.sender);
+    learn_handshake(flow, packet);
+    flow.decide_opener();
   }
-  if ((packet.headers.flags & NIDS_PACKET_IS_RELATED) == 0)
-    flow.tcp_flags[sender] |= packet.headers.tcp_flags | packet.headers.icmp_type;
+  packet.from_opener = packet.sender == flow.opener();
   flow.last = std::max(flow.last, packet.time);
   touch(place);
   return flow;
@@ -236,8 +279,10 @@ Flow FlowTable::stranger(const Packet& packet) {
   Flow flow;
   flow.start = packet.time;
   if (packet.headers.ip_version == 0) return flow;
+  nids_flow_tunnel tunnel;
   const nids_sender sender =
-      nids_twin_flow_key(&packet.headers, &packet.detail.embedded, &flow.key);
+      nids_twin_flow_key(&packet.headers, &packet.detail, &flow.key, &tunnel);
+  flow.set_tunnel(tunnel);
   flow.opener_is_hi = packet.from_opener == (sender == NIDS_FROM_HI);
   return flow;
 }
@@ -253,10 +298,11 @@ bool FlowTable::is_of_older(const FlowPart& part, const Flow& flow) {
 // None: the part counts nothing, and its flow has been told.
 std::uint32_t FlowTable::flow_of(const FlowPart& part) {
   const bool has_packets = part.packets[0] + part.packets[1] != 0;
-  std::uint32_t place = find(part.key, part.ifindex);
+  const FlowIdentity identity{part.key, part.tunnel};
+  std::uint32_t place = find(identity, part.ifindex);
   if (place == kNone) {
     if (!has_packets) return kNone;
-    place = open(part.key, part.ifindex, part.created);
+    place = open(identity, part.ifindex, part.created);
     index_.insert(place);
     return place;
   }
@@ -284,11 +330,12 @@ void FlowTable::add(const FlowPart& part) {
   flow.events |= part.events;
   // The longest: events that come at the same moment may be lost to the one that is shared.
   if (part.history > flow.history) flow.history = part.history;
-  if (is_first) {
-    flow.class_id = part.class_id;
-    flow.opener_is_hi = part.opener_is_hi;
-    flow.is_continued = flow.is_continued || part.is_continued;
-  }
+  // Packets that came up have said so already.
+  if (is_first && !flow.has_come_up()) flow.opener_is_hi = part.opener_is_hi;
+  if (is_first) flow.is_continued = flow.is_continued || part.is_continued;
+  const auto classes = classes_of(part.opener_is_hi, part.class_id, part.other_class);
+  flow.learn_classes(classes.if_lo, classes.if_hi);
+  flow.decide_opener();
   flow.is_bypassed = flow.is_bypassed || part.is_bypassed;
   flow.start = std::min(flow.start, part.created);
   flow.last = std::max(flow.last, part.last);

@@ -39,8 +39,8 @@ class FlowTable {
   FlowTable(const FlowTable&) = delete;  // the index points at the pool
 
   // The packet's flow; a new one where it is not known, or where a SYN begins the old one's ports
-  // anew. Valid until the next call.
-  Flow& track(const Packet& packet);
+  // anew. Valid until the next call. Completes what the packet says of its sender.
+  Flow& track(Packet& packet);
 
   // What is known of a packet that belongs to no flow; remembered nowhere.
   static Flow stranger(const Packet& packet);
@@ -83,7 +83,7 @@ class FlowTable {
   static constexpr std::uint32_t kNone = 0;  // place 0 is never used
 
   struct Identity {
-    const nids_flow_key& key;
+    const FlowIdentity& flow;
     std::uint32_t ifindex;
   };
   struct Hash {
@@ -103,8 +103,8 @@ class FlowTable {
     std::uint32_t first = kNone, last = kNone;  // the one touched last is last
   };
 
-  std::uint32_t find(const nids_flow_key& key, std::uint32_t ifindex) const;
-  std::uint32_t open(const nids_flow_key& key, std::uint32_t ifindex, WallTime start);
+  std::uint32_t find(const FlowIdentity& flow, std::uint32_t ifindex) const;
+  std::uint32_t open(const FlowIdentity& flow, std::uint32_t ifindex, WallTime start);
   std::uint32_t replace(std::uint32_t place, WallTime start);
   void move_to_replaced(std::uint32_t place);
   void link(std::uint32_t older, std::uint32_t newer);

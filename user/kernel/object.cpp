@@ -38,6 +38,12 @@ std::uint64_t own_netns() {
 
 constexpr std::uint64_t kSecond_ns = 1'000'000'000;
 
+// Ticks wrap, so half of them is as long as a time can be.
+std::uint32_t ticks_of(std::uint64_t ns, std::uint32_t tick_ns) {
+  constexpr std::uint64_t kMax_ticks = 0x7fffffff;
+  return static_cast<std::uint32_t>(std::min(ns / tick_ns, kMax_ticks));
+}
+
 // The coarse clock moves once a jiffy, and its resolution says how long that is.
 std::uint32_t tick_ns() {
   timespec resolution{};
@@ -97,6 +103,8 @@ Result<void> fill_settings(nids_bpf& bpf, const nids_info& info, const ProgramSe
   settings.nids_tick_ns = info.tick_ns;
   settings.nids_idle_ticks = static_cast<std::uint32_t>(NIDS_IDLE_NS / info.tick_ns);
   settings.nids_second_ticks = static_cast<std::uint32_t>(kSecond_ns / info.tick_ns);
+  settings.nids_sample_window_ticks =
+      ticks_of(static_cast<std::uint64_t>(setup.sample_window.count()) * kSecond_ns, info.tick_ns);
   settings.nids_packet_time = setup.packet_time.has_value();
   // What names the map is code that the verifier finds dead, and it accepts that.
   bpf_map__set_autocreate(bpf.maps.nids_clock, setup.packet_time.has_value());

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -28,6 +29,8 @@ struct ProgramSetup {
   std::uint64_t ring_bytes = 8ull << 20;      // each; a power of two, whole pages
   std::uint32_t snap_bytes = NIDS_SNAP_MAX;
   std::uint32_t sample_bytes = 512;
+  // At most one sample of a finding from one sender in this time; 0: no such limit.
+  std::chrono::seconds sample_window{60};
   std::uint32_t features = NIDS_FEATURES_ALL;
   std::span<const nids_class> classes;  // NIDS_CLASS_MAX of them
   const nids_port_classes* ports = nullptr;

@@ -21,6 +21,8 @@ constexpr std::size_t kPathMaxBytes = 4096;  // a shortened path would name no f
 Json metadata(const Alert& alert) {
   Json object = Json::object();
   if (!alert.class_name.empty()) object["class"] = {printable(alert.class_name)};
+  if (alert.has_unknown_direction) object["direction"] = {"unknown"};
+  if (const std::string text = tunnel_text(alert.tunnel); !text.empty()) object["tunnel"] = {text};
   if (!alert.technique.empty()) object["mitre_technique_id"] = {printable(alert.technique)};
   return object;
 }
@@ -59,6 +61,7 @@ std::string eve_alert_line(const Alert& alert, const std::optional<Evidence>& ev
   line["event_type"] = "alert";
   add_vlan(line, alert.ends);
   add_ends(line, alert.ends);
+  add_tunnel(line, alert.tunnel);
   if (!alert.community_id.empty()) line["community_id"] = printable(alert.community_id);
   line["direction"] = alert.to_server ? "to_server" : "to_client";
   if (!kept.file.empty()) line["capture_file"] = printable(kept.file, kPathMaxBytes);

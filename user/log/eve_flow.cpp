@@ -23,6 +23,8 @@ Json flow_variables(const FlowRecord& record, std::string_view class_name) {
   add("history", printable(record.history));
   if (!class_name.empty()) add("class", printable(class_name));
   if (record.is_continued) add("continued", "true");
+  if (record.has_unknown_direction) add("direction", "unknown");
+  if (std::string text = tunnel_text(record.tunnel); !text.empty()) add("tunnel", std::move(text));
   return variables;
 }
 
@@ -35,6 +37,7 @@ std::string eve_flow_line(const FlowRecord& record, std::string_view class_name,
   line["event_type"] = "flow";
   add_vlan(line, record.ends);
   add_ends(line, record.ends);
+  add_tunnel(line, record.tunnel);
   add_icmp(line, record);
   line["flow"] = flow_counts_json(record);
   line["metadata"]["flowvars"] = flow_variables(record, class_name);

@@ -117,6 +117,27 @@ void add_ends(Json& line, const Ends& ends) {
   line["ip_v"] = ends.ip_version;
 }
 
+void add_tunnel(Json& line, const TunnelEnds& tunnel) {
+  if (tunnel.kind == NIDS_TUNNEL_NONE) return;
+  std::uint8_t proto = line.value("ip_v", 4) == 4 ? IPPROTO_IPIP : IPPROTO_IPV6;
+  if (tunnel.kind == NIDS_TUNNEL_GRE) proto = IPPROTO_GRE;
+  if (tunnel.kind == NIDS_TUNNEL_VXLAN) proto = IPPROTO_UDP;
+  line["tunnel"] = {{"src_ip", address_text(tunnel.client, tunnel.ip_version)},
+                    {"dest_ip", address_text(tunnel.server, tunnel.ip_version)},
+                    {"proto", protocol_name(proto)},
+                    {"depth", 1}};
+}
+
+std::string tunnel_text(const TunnelEnds& tunnel) {
+  static constexpr const char* kNames[]{
+#define NIDS_NAME(name, key) key,
+      NIDS_TUNNELS(NIDS_NAME)
+#undef NIDS_NAME
+  };
+  if (tunnel.kind == NIDS_TUNNEL_NONE || tunnel.kind >= NIDS_TUNNEL_COUNT) return {};
+  return kNames[tunnel.kind] + (tunnel.has_id != 0 ? " " + std::to_string(tunnel.id) : "");
+}
+
 std::string finished_line(const Json& line) {
   return line.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
 }

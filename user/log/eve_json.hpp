@@ -28,6 +28,10 @@ bool is_icmp(std::uint8_t l4_proto);
 void add_vlan(nlohmann::ordered_json& line, const Ends& ends);
 // Addresses, ports, protocol and IP version, src being the client; nothing where it is not of IP.
 void add_ends(nlohmann::ordered_json& line, const Ends& ends);
+// Suricata's object of the outer headers; nothing for what is in no tunnel.
+void add_tunnel(nlohmann::ordered_json& line, const TunnelEnds& tunnel);
+// Of a network inside the tunnel: "gre", "gre 7", "vxlan 42"; empty for what is in no tunnel.
+std::string tunnel_text(const TunnelEnds& tunnel);
 
 // The line with its newline, valid UTF-8 whatever is in it.
 std::string finished_line(const nlohmann::ordered_json& line);

@@ -68,12 +68,14 @@ Json flow_json(const FlowRecord& record, std::string_view class_name) {
   object["flow_id"] = record.id;
   if (!record.community_id.empty()) object["community_id"] = printable(record.community_id);
   add_vlan(object, record.ends);
+  add_tunnel(object, record.tunnel);
   object["flow"] = flow_counts_json(record);
   if (Json tcp = flow_tcp_json(record); !tcp.empty()) object["tcp"] = std::move(tcp);
   object["conn_state"] = name_of(record.conn_state);
   object["history"] = printable(record.history);
   if (!class_name.empty()) object["class"] = printable(class_name);
   if (record.is_continued) object["continued"] = true;
+  if (record.has_unknown_direction) object["direction"] = "unknown";
   return object;
 }
 

@@ -192,6 +192,7 @@ Result<NamedFlow> parse_flow_json(const Json& object) {
   record.conn_state = reader.name(object, "conn_state", ConnState::kS0, ConnState::kOTH);
   record.history = reader.text(object, "history");
   record.is_continued = object.contains("continued") && reader.flag(object, "continued");
+  record.has_unknown_direction = reader.optional_text(object, "direction") == "unknown";
   flow.class_name = reader.optional_text(object, "class");
 
   if (reader.wrong_key() != nullptr)

@@ -33,14 +33,17 @@ CapturePolicy::CapturePolicy(Limits limits) : limits_(std::move(limits)) {
   limits_.by_severity[0] = {};
 }
 
-const nids_class& CapturePolicy::class_of(const Flow& flow) const {
-  return limits_.classes[flow.class_id < limits_.classes.size() ? flow.class_id : 0];
+const nids_class& CapturePolicy::class_if(const Flow& flow, nids_sender opener) const {
+  const std::size_t class_id = flow.class_if(opener);
+  return limits_.classes[class_id < limits_.classes.size() ? class_id : 0];
 }
 
-// By its class alone; flows of no class are looked at, but only an alert keeps them.
-KeptAmount CapturePolicy::own_amount(const Flow& flow) const {
-  const nids_class& own = class_of(flow);
-  const bool is_flagged = flow.class_id != 0 && flow.is_flagged;
+// By its class alone; flows of no class are looked at, but only an alert keeps them. A class that
+// was not flagged counts for who opened the flow as far as is known.
+KeptAmount CapturePolicy::amount_if(const Flow& flow, nids_sender opener) const {
+  const nids_class& own = class_if(flow, opener);
+  const bool is_flagged = flow.class_if(opener) != 0 && flow.is_flagged(opener);
+  if (!is_flagged && opener != flow.opener()) return {};
   switch (own.interest) {
     case NIDS_INTEREST_CAPTURE:
       return {Kind::kWhole, limits_.flow_depth_bytes};
@@ -56,6 +59,34 @@ KeptAmount CapturePolicy::own_amount(const Flow& flow) const {
     default:
       return {};
   }
+}
+
+KeptAmount CapturePolicy::own_amount(const Flow& flow) const {
+  return std::max(amount_if(flow, NIDS_FROM_LO), amount_if(flow, NIDS_FROM_HI));
+}
+
+// As deep as the first pass sends up what is inspected.
+std::uint32_t CapturePolicy::inspected_bytes(const Flow& flow) const {
+  return std::max(class_if(flow, NIDS_FROM_LO).depth_bytes,
+                  class_if(flow, NIDS_FROM_HI).depth_bytes);
+}
+
+bool CapturePolicy::is_identified(const Flow& flow) const {
+  for (const nids_sender opener : {NIDS_FROM_LO, NIDS_FROM_HI}) {
+    const bool is_own = opener == flow.opener() || flow.is_flagged(opener);
+    if (is_own && class_if(flow, opener).interest == NIDS_INTEREST_IDENTIFY) return true;
+  }
+  return false;
+}
+
+// Whether a handshake proves an opener by which the flow is of no interest, while the first pass
+// sends it up for the class of the other direction.
+bool CapturePolicy::is_refused(const Flow& flow) const {
+  const nids_sender opener = flow.opener();
+  const nids_sender other = opener == NIDS_FROM_LO ? NIDS_FROM_HI : NIDS_FROM_LO;
+  const auto interest = class_if(flow, opener).interest;
+  return flow.class_if(other) != 0 && flow.is_proved(opener) && !flow.may_be_opener(other) &&
+         (interest == NIDS_INTEREST_COUNT || interest == NIDS_INTEREST_BYPASS);
 }
 
 KeptAmount CapturePolicy::amount_of(const Flow& flow) const {
@@ -74,20 +105,23 @@ bool CapturePolicy::raise(Flow& flow, std::uint32_t signature_id, int severity) 
     flow.kept_as = 0;  // its class wants more than an alert did before
     return true;
   }
-  return flow.kept_as == 0 && class_of(flow).interest == NIDS_INTEREST_IDENTIFY;
+  return flow.kept_as == 0 && is_identified(flow);
 }
 
 CapturePolicy::Verdict CapturePolicy::judge(const Packet& packet, Flow& flow,
                                             bool is_evidence) const {
-  const std::uint64_t before = flow.count_came_up(packet.from_opener ? 0 : 1, packet.wire_len);
+  const std::uint64_t before = flow.count_came_up(packet.sender, packet.wire_len);
   const std::uint64_t seen = before + packet.wire_len;
   const KeptAmount amount = amount_of(flow);
   const bool is_endless = comes_without_end(packet.reason);
   if (amount.kind == Kind::kNothing && flow.severity == 0 && !is_evidence && !is_endless) {
     // On two CPUs up to twice the depth comes up.
-    const bool is_beyond =
-        packet.reason == NIDS_REASON_INSPECT && before >= class_of(flow).depth_bytes;
-    return {is_beyond ? Fate::kLeave : Fate::kHold, false};
+    const bool is_beyond = packet.reason == NIDS_REASON_INSPECT && before >= inspected_bytes(flow);
+    const bool was_refused = flow.is_refused;
+    flow.is_refused = is_refused(flow);
+    // The first pass forgets a refusal with each SYN.
+    const bool is_news = flow.is_refused != was_refused || packet.reason == NIDS_REASON_HANDSHAKE;
+    return {is_beyond ? Fate::kLeave : Fate::kHold, flow.is_refused && is_news};
   }
   // An agent before may have had it captured, for an alert that this one knows nothing of.
   const std::uint64_t depth =
@@ -101,7 +135,7 @@ CapturePolicy::Verdict CapturePolicy::judge(const Packet& packet, Flow& flow,
           is_untold || (is_endless && (reaches_depth || is_late))};
 }
 
-std::uint8_t CapturePolicy::word_on(const Flow& flow, nids_sender opener) const {
+std::uint8_t CapturePolicy::word_on(const Flow& flow) const {
   const KeptAmount own = own_amount(flow), raised = raised_amount(flow);
   const KeptAmount amount = std::max(own, raised);
   const std::uint64_t depth =
@@ -109,13 +143,12 @@ std::uint8_t CapturePolicy::word_on(const Flow& flow, nids_sender opener) const 
   unsigned word = NIDS_COMMAND_NONE;
   if (raised > own)
     word = raised.kind == Kind::kHeaders ? NIDS_INTEREST_HEADERS : NIDS_INTEREST_CAPTURE;
-  else if (class_of(flow).interest == NIDS_INTEREST_IDENTIFY && own.kind != Kind::kNothing)
+  else if (is_identified(flow) && own.kind != Kind::kNothing)
     word = NIDS_INTEREST_CAPTURE;
-  for (int direction = 0; direction < 2; ++direction) {
-    const bool is_of_lo = (direction == 0) == (opener == NIDS_FROM_LO);
-    if (flow.came_up_bytes(direction) >= depth)
-      word |= is_of_lo ? NIDS_COMMAND_STOP_LO : NIDS_COMMAND_STOP_HI;
-  }
+  else if (is_refused(flow))
+    word = NIDS_INTEREST_COUNT;
+  if (flow.came_up_bytes(NIDS_FROM_LO) >= depth) word |= NIDS_COMMAND_STOP_LO;
+  if (flow.came_up_bytes(NIDS_FROM_HI) >= depth) word |= NIDS_COMMAND_STOP_HI;
   return static_cast<std::uint8_t>(word);
 }
 

@@ -53,11 +53,15 @@ class CapturePolicy {
   // What holds for the flow now.
   KeptAmount amount_of(const Flow& flow) const;
 
-  // For the first pass: NIDS_COMMAND_WORD. `opener` is the end that came_up_bytes(0) is of.
-  std::uint8_t word_on(const Flow& flow, nids_sender opener) const;
+  // For the first pass: NIDS_COMMAND_WORD.
+  std::uint8_t word_on(const Flow& flow) const;
 
  private:
-  const nids_class& class_of(const Flow& flow) const;
+  const nids_class& class_if(const Flow& flow, nids_sender opener) const;
+  KeptAmount amount_if(const Flow& flow, nids_sender opener) const;
+  std::uint32_t inspected_bytes(const Flow& flow) const;
+  bool is_identified(const Flow& flow) const;
+  bool is_refused(const Flow& flow) const;
   KeptAmount own_amount(const Flow& flow) const;
   KeptAmount raised_amount(const Flow& flow) const { return limits_.by_severity[flow.kept_as]; }
 

@@ -10,8 +10,10 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cerrno>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
+#include "decode/flow_identity.hpp"
 #include "firstpass/twin.h"
 #include "nids/fd.hpp"
 #include "retain/comments.hpp"
@@ -46,12 +48,13 @@ class FlowNames {
   static std::string key_of(const pcapng::PacketBlock& packet, int dlt) {
     const nids_twin_frame frame = twin_frame(packet.data, packet.original_len, packet.time, dlt);
     nids_packet headers{};
-    nids_twin_parse(&frame, &headers, nullptr);
+    nids_packet_detail detail{};
+    nids_twin_parse(&frame, &headers, &detail);
     if ((headers.flags & NIDS_PACKET_IS_FLOW) == 0) return {};
-    const nids_embedded none{};
-    nids_flow_key key{};
-    nids_twin_flow_key(&headers, &none, &key);
-    return {reinterpret_cast<const char*>(&key), sizeof(key)};
+    FlowIdentity flow;
+    nids_twin_flow_key(&headers, &detail, &flow.key, &flow.tunnel);
+    static_assert(std::has_unique_object_representations_v<FlowIdentity>);
+    return {reinterpret_cast<const char*>(&flow), sizeof(flow)};
   }
 
   boost::unordered_flat_map<std::string, KeptFlow> names_;

@@ -40,9 +40,9 @@ class KernelSource final : public RecordSource {
     return taken;
   }
 
-  std::uint32_t command(const nids_flow_key& key, nids_slot_address slot,
+  std::uint32_t command(const FlowIdentity& flow, nids_slot_address slot,
                         std::uint8_t word) override {
-    return commands_.give(key, slot, word);
+    return commands_.give(flow, slot, word);
   }
 
   Result<Reading> read() const override {
@@ -76,6 +76,7 @@ Result<std::unique_ptr<RecordSource>> source_by_kernel(const RecordSourceSetup& 
        .ring_bytes = kRingBytes,
        .snap_bytes = same.snap_bytes,
        .sample_bytes = same.sample_bytes,
+       .sample_window = same.sample_window,
        .features = same.features,
        .classes = setup.classes,
        .ports = setup.ports,

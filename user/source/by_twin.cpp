@@ -16,9 +16,9 @@ class TwinSource final : public RecordSource {
     first_pass_.packet(frame);
     return true;
   }
-  std::uint32_t command(const nids_flow_key& key, nids_slot_address slot,
+  std::uint32_t command(const FlowIdentity& flow, nids_slot_address slot,
                         std::uint8_t word) override {
-    return first_pass_.command(key, slot.set, word);
+    return first_pass_.command(flow.key, flow.tunnel, slot.set, word);
   }
   Result<Reading> read() const override {
     return Reading{.counters = first_pass_.counters(), .live_by_scan = first_pass_.live_by_scan()};

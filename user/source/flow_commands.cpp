@@ -1,34 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source/flow_commands.hpp"
 
-#include <cstring>
-
 #include "firstpass/twin.h"
 #include "nids/abi/packed_key.h"
 
 namespace nids {
 namespace {
 
-nids_flow4_key packed4(const nids_flow_key& key) {
-  nids_flow4_key packed;
-  nids_pack_flow4(&key, &packed);
-  return packed;
+bool has_key(const nids_flow4& slot, const FlowIdentity& flow) {
+  return nids_twin_slot4_has_key(&slot, &flow.key) != 0;
 }
 
-nids_flow6_key packed6(const nids_flow_key& key) {
-  nids_flow6_key packed;
-  nids_pack_flow6(&key, &packed);
-  return packed;
+bool has_key(const nids_flow6& slot, const FlowIdentity& flow) {
+  return nids_twin_slot6_has_key(&slot, &flow.key, &flow.tunnel) != 0;
 }
 
 // The generation is read before the key: a slot that changes hands between the two has another one
 // by the time it looks at the command.
-template <class Set, class Key>
-std::uint32_t tell(Set& set, const Key& key, std::uint8_t word) {
+template <class Set>
+std::uint32_t tell(Set& set, const FlowIdentity& flow, std::uint8_t word) {
   std::uint32_t told = 0;
   for (auto& slot : set.way) {
     const std::uint32_t generation = __atomic_load_n(&slot.state.generation, __ATOMIC_ACQUIRE);
-    if (generation == 0 || std::memcmp(&slot.key, &key, sizeof(key)) != 0) continue;
+    if (generation == 0 || !has_key(slot, flow)) continue;
     const std::uint32_t before = __atomic_load_n(&slot.state.command, __ATOMIC_RELAXED);
     const std::uint32_t reported =
         before >> NIDS_COMMAND_BITS == generation ? before & NIDS_COMMAND_REPORTED : 0;
@@ -42,17 +36,18 @@ std::uint32_t tell(Set& set, const Key& key, std::uint8_t word) {
 
 }  // namespace
 
-std::uint32_t FlowCommands::give(const nids_flow_key& key, nids_slot_address slot,
+std::uint32_t FlowCommands::give(const FlowIdentity& flow, nids_slot_address slot,
                                  std::uint8_t word) {
   // First, for who opens a slot meanwhile.
   nids_twin_raise(tables_.cells, tables_.cell_bits,
-                  nids_twin_flow_hash(&key, tables_.hash_keys.data()), word);
+                  nids_twin_flow_hash(&flow.key, &flow.tunnel, tables_.hash_keys.data()), word);
+  const bool is_in_table4 = nids_is_in_table4(&flow.key) != 0;
   std::uint32_t told = 0;
   for (std::uint32_t cpu = 0; cpu < tables_.cpus; ++cpu) {
-    if (key.ip_version == 4 && slot.set < tables_.sets4_per_cpu)
-      told += tell(tables_.sets4[cpu * tables_.sets4_per_cpu + slot.set], packed4(key), word);
-    if (key.ip_version == 6 && slot.set < tables_.sets6_per_cpu)
-      told += tell(tables_.sets6[cpu * tables_.sets6_per_cpu + slot.set], packed6(key), word);
+    if (is_in_table4 && slot.set < tables_.sets4_per_cpu)
+      told += tell(tables_.sets4[cpu * tables_.sets4_per_cpu + slot.set], flow, word);
+    if (!is_in_table4 && slot.set < tables_.sets6_per_cpu)
+      told += tell(tables_.sets6[cpu * tables_.sets6_per_cpu + slot.set], flow, word);
   }
   return told;
 }

@@ -5,8 +5,8 @@
 
 #include <cstdint>
 
+#include "decode/flow_identity.hpp"
 #include "nids/abi/event.h"
-#include "nids/abi/flow.h"
 #include "source/flow_reader.hpp"
 
 namespace nids {
@@ -19,7 +19,7 @@ class FlowCommands {
   // To every slot of the flow, on all CPUs, that exists now; returns how many. A slot that another
   // flow takes meanwhile does not obey, since its generation is another. CPUs that see the flow
   // later know that it was raised, but not where to stop.
-  std::uint32_t give(const nids_flow_key& key, nids_slot_address slot, std::uint8_t word);
+  std::uint32_t give(const FlowIdentity& flow, nids_slot_address slot, std::uint8_t word);
 
  private:
   FlowTables tables_;

@@ -6,6 +6,7 @@
 #include <new>
 
 #include "firstpass/twin.h"
+#include "nids/abi/packed_key.h"
 
 namespace nids {
 namespace {
@@ -13,8 +14,17 @@ namespace {
 // A CPU is between two packets most of the time; one that never is keeps its slot for later.
 constexpr int kTries = 100;
 
-void unpack(const nids_flow4_key& packed, nids_flow_key& key) { nids_twin_unpack4(&packed, &key); }
-void unpack(const nids_flow6_key& packed, nids_flow_key& key) { nids_twin_unpack6(&packed, &key); }
+FlowIdentity identity_of(const nids_flow4& slot) {
+  FlowIdentity flow;
+  nids_unpack_flow4(&slot.key, &flow.key);
+  return flow;
+}
+
+FlowIdentity identity_of(const nids_flow6& slot) {
+  FlowIdentity flow;
+  nids_unpack_slot6(&slot.key, &slot.tunnel, &flow.key, &flow.tunnel);
+  return flow;
+}
 
 std::uint32_t fingerprint_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash); }
 
@@ -68,11 +78,16 @@ bool FlowReader::copy(const Slot& shared, std::uint32_t cpu, Slot& slot) const {
   return false;
 }
 
-FlowPart FlowReader::part_of(const nids_flow_key& key, const nids_flow_state& state) const {
-  FlowPart part{.key = key, .ifindex = tables_.ifindex};
+std::uint64_t FlowReader::hash_of(const FlowIdentity& flow) const {
+  return nids_twin_flow_hash(&flow.key, &flow.tunnel, tables_.hash_keys.data());
+}
+
+FlowPart FlowReader::part_of(const FlowIdentity& flow, const nids_flow_state& state) const {
+  FlowPart part{.key = flow.key, .tunnel = flow.tunnel, .ifindex = tables_.ifindex};
   std::memcpy(part.tcp_flags, state.tcp_flags, sizeof(part.tcp_flags));
   part.events = state.events;
   part.class_id = state.class_id;
+  part.other_class = state.other_class;
   part.opener_is_hi = (state.flags & NIDS_FLOW_OPENER_HI) != 0;
   part.is_bypassed = is_bypassed(state);
   return part;
@@ -121,7 +136,7 @@ template <class Slot>
 std::optional<std::size_t> FlowReader::find(const Table<Slot>& table,
                                             const ExportedFlow& flow) const {
   if (flow.cpu >= tables_.cpus || flow.set >= table.sets_per_cpu) return std::nullopt;
-  const std::uint64_t hash = nids_twin_flow_hash(&flow.key, tables_.hash_keys.data());
+  const std::uint64_t hash = hash_of({flow.key, flow.tunnel});
   for (std::uint32_t way = 0; way < NIDS_WAYS; ++way) {
     const std::size_t index = table.index(flow.cpu, flow.set, way);
     const Told& told = table.told[index];
@@ -133,7 +148,7 @@ std::optional<std::size_t> FlowReader::find(const Table<Slot>& table,
 
 template <class Slot>
 void FlowReader::exported(Table<Slot>& table, const ExportedFlow& flow, const Sink& sink) {
-  FlowPart part = part_of(flow.key, flow.state);
+  FlowPart part = part_of({flow.key, flow.tunnel}, flow.state);
   const auto index = find(table, flow);
   const Bytes told_bytes = index ? table.told_bytes(*index) : Bytes{};
   for (std::size_t i = 0; i < 2; ++i) {
@@ -151,7 +166,7 @@ void FlowReader::exported(Table<Slot>& table, const ExportedFlow& flow, const Si
 }
 
 void FlowReader::exported(const ExportedFlow& flow, const Sink& sink) {
-  if (flow.key.ip_version == 4)
+  if (nids_is_in_table4(&flow.key))
     exported(ipv4_, flow, sink);
   else
     exported(ipv6_, flow, sink);
@@ -170,15 +185,14 @@ bool FlowReader::look(Table<Slot>& table, std::uint32_t cpu, std::size_t index,
   Slot slot;
   if (!copy(shared, cpu, slot)) return true;
   const nids_flow_state& state = slot.state;
-  nids_flow_key key{};
-  unpack(slot.key, key);
-  const std::uint64_t hash = nids_twin_flow_hash(&key, tables_.hash_keys.data());
+  const FlowIdentity flow = identity_of(slot);
+  const std::uint64_t hash = hash_of(flow);
   const bool is_known = told.generation == state.generation;
   // Its old flow's record, or that of its full count, is still in the ring.
   if (told.generation != 0 && !is_known) return true;
   if (is_known && (state.packets[0] < told.packets[0] || state.packets[1] < told.packets[1]))
     return true;
-  FlowPart part = part_of(key, state);
+  FlowPart part = part_of(flow, state);
   const bool is_news = is_known || again_ || !is_reported(state);
   const Bytes told_bytes = table.told_bytes(index);
   for (std::size_t i = 0; i < 2; ++i) {
@@ -214,7 +228,7 @@ std::uint64_t FlowReader::scan(const TickClock& clock, const Sink& sink) {
 }
 
 template <class Slot>
-void FlowReader::mark(Table<Slot>& table, const nids_flow_key& key, std::uint64_t hash) {
+void FlowReader::mark(Table<Slot>& table, const FlowIdentity& flow, std::uint64_t hash) {
   const auto set = static_cast<std::uint32_t>(hash >> 32 & (table.sets_per_cpu - 1));
   for (std::uint32_t cpu = 0; cpu < tables_.cpus; ++cpu)
     for (std::uint32_t way = 0; way < NIDS_WAYS; ++way) {
@@ -222,9 +236,7 @@ void FlowReader::mark(Table<Slot>& table, const nids_flow_key& key, std::uint64_
       const Told& told = table.told[index];
       if (told.generation == 0 || told.fingerprint != fingerprint_of(hash)) continue;
       nids_flow_state& state = table.slots[index].state;
-      nids_flow_key known{};
-      unpack(table.slots[index].key, known);
-      if (std::memcmp(&known, &key, sizeof(key)) != 0) continue;
+      if (identity_of(table.slots[index]) != flow) continue;
       const std::uint32_t command = load(state.command);
       const std::uint32_t word = command >> NIDS_COMMAND_BITS == told.generation
                                      ? command & NIDS_COMMAND_WORD
@@ -236,12 +248,12 @@ void FlowReader::mark(Table<Slot>& table, const nids_flow_key& key, std::uint64_
     }
 }
 
-void FlowReader::mark_reported(const nids_flow_key& key) {
-  const std::uint64_t hash = nids_twin_flow_hash(&key, tables_.hash_keys.data());
-  if (key.ip_version == 4)
-    mark(ipv4_, key, hash);
+void FlowReader::mark_reported(const FlowIdentity& flow) {
+  const std::uint64_t hash = hash_of(flow);
+  if (nids_is_in_table4(&flow.key))
+    mark(ipv4_, flow, hash);
   else
-    mark(ipv6_, key, hash);
+    mark(ipv6_, flow, hash);
 }
 
 }  // namespace nids

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "decode/exported_flow.hpp"
+#include "decode/flow_identity.hpp"
 #include "decode/flow_part.hpp"
 #include "nids/abi/config.h"
 #include "nids/abi/counters.h"
@@ -66,7 +67,7 @@ class FlowReader {
   std::uint64_t scan(const TickClock& clock, const Sink& sink);
 
   // To the next agent: what the slots of this flow hold has been told. Called after scan().
-  void mark_reported(const nids_flow_key& key);
+  void mark_reported(const FlowIdentity& flow);
 
  private:
   // Of a slot as it was when it was told last.
@@ -109,8 +110,9 @@ class FlowReader {
   template <class Slot>
   void exported(Table<Slot>& table, const ExportedFlow& flow, const Sink& sink);
   template <class Slot>
-  void mark(Table<Slot>& table, const nids_flow_key& key, std::uint64_t hash);
-  FlowPart part_of(const nids_flow_key& key, const nids_flow_state& state) const;
+  void mark(Table<Slot>& table, const FlowIdentity& flow, std::uint64_t hash);
+  FlowPart part_of(const FlowIdentity& flow, const nids_flow_state& state) const;
+  std::uint64_t hash_of(const FlowIdentity& flow) const;
 
   FlowTables tables_;
   bool again_;

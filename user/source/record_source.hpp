@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 
+#include "decode/flow_identity.hpp"
 #include "firstpass/first_pass.hpp"
 #include "nids/result.hpp"
 #include "source/flow_reader.hpp"
@@ -26,7 +27,7 @@ class RecordSource {
   // be taken any more.
   [[nodiscard]] virtual Result<bool> packet(const nids_twin_frame& frame) = 0;
   // The agent's word on a flow, NIDS_COMMAND_WORD; returns how many slots it reached.
-  virtual std::uint32_t command(const nids_flow_key& key, nids_slot_address slot,
+  virtual std::uint32_t command(const FlowIdentity& flow, nids_slot_address slot,
                                 std::uint8_t word) = 0;
   [[nodiscard]] virtual Result<Reading> read() const = 0;
   // Good as long as the source is.

@@ -40,12 +40,12 @@ NIDS_ABI_SIZE(struct nids_port_classes, 131072);
 	(NIDS_FEATURE_CAPTURE | NIDS_FEATURE_INSPECT | NIDS_FEATURE_IDENTIFY |                     \
 	 NIDS_FEATURE_COMMANDS | NIDS_FEATURE_BYPASS | NIDS_FEATURE_HEADERS)
 
-#define NIDS_HASH_KEYS 11 /* random words: bpf/flow/key.h */
+#define NIDS_HASH_KEYS 21 /* random words: bpf/flow/key.h */
 
 struct nids_hash_keys_value {
 	__u64 word[NIDS_HASH_KEYS];
 };
-NIDS_ABI_SIZE(struct nids_hash_keys_value, 88);
+NIDS_ABI_SIZE(struct nids_hash_keys_value, 168);
 
 /* How incoming packets are seen: by XDP, or by tc. */
 enum nids_mode { NIDS_MODE_NATIVE = 1, NIDS_MODE_SKB = 2, NIDS_MODE_TC = 3 };

@@ -45,11 +45,13 @@ struct nids_packet_event {
 	__u32 cap_len;	    /* bytes that follow, <= NIDS_SNAP_MAX and <= frame_len */
 	__u32 segment_len;  /* payload bytes in each segment of a GSO packet; else 0 */
 	__u32 findings;	    /* a bit each, by enum nids_finding */
-	__u8 class_id;	    /* index of nids_classes, 0 for none */
-	__u8 from_opener;   /* 1: sent by the side that opened the connection */
-	__u8 reason;	    /* enum nids_reason: why it went up */
-	__u8 detail_len;    /* bytes */
-	__u32 reserved;
+	__u8 class_id;	    /* index of nids_classes if `from_opener` is right; 0 for none */
+	__u8 from_opener; /* 1: sent by the side that opened the connection, as far as one CPU knows
+			   */
+	__u8 reason;	  /* enum nids_reason: why it went up */
+	__u8 detail_len;  /* bytes */
+	__u8 other_class; /* the class if the other side opened the connection; 0: none */
+	__u8 reserved[3];
 };
 NIDS_ABI_SIZE(struct nids_packet_event, 128);
 
@@ -72,5 +74,12 @@ struct nids_flow_event {
 	__u8 reserved;
 };
 NIDS_ABI_SIZE(struct nids_flow_event, 136);
+
+/* NIDS_RECORD_FLOW_EXPORT of the table that holds IPv6 and tunnelled flows. */
+struct nids_flow6_event {
+	struct nids_flow_event flow;
+	struct nids_flow_tunnel tunnel;
+};
+NIDS_ABI_SIZE(struct nids_flow6_event, 176);
 
 #endif

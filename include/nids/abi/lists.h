@@ -80,7 +80,8 @@
 	X(IDENTIFY, "identify")                                                                    \
 	X(FINDING, "finding")                                                                      \
 	X(HEADERS, "headers")                                                                      \
-	X(FLOW_EXPORT, "flow_export")
+	X(FLOW_EXPORT, "flow_export")                                                              \
+	X(HANDSHAKE, "handshake")
 
 /* X(NAME, json key, meaning). How much of a flow goes up to the agent. */
 #define NIDS_INTERESTS(X)                                                                          \

@@ -59,6 +59,53 @@ NIDS_PURE void nids_unpack_flow6(const struct nids_flow6_key *key, struct nids_f
 	nids_unpack_tail(key->tail, 6, out);
 }
 
+/* Whether the slot of a flow has a struct nids_extended_key. */
+NIDS_PURE int nids_has_extended_key(const struct nids_flow_key *key)
+{
+	return key->tunnel != NIDS_TUNNEL_NONE ||
+	       (nids_pack_tail(key) & NIDS_TAIL_VLANS) == NIDS_TAIL_EXTENDED;
+}
+
+/* Whether the flow is in the table of 64-byte slots. */
+NIDS_PURE int nids_is_in_table4(const struct nids_flow_key *key)
+{
+	return key->ip_version == 4 && !nids_has_extended_key(key);
+}
+
+/* `tunnel` is all zero for a flow outside a tunnel. */
+NIDS_PURE void nids_pack_extended(const struct nids_flow_key *key,
+				  const struct nids_flow_tunnel *tunnel,
+				  struct nids_extended_key *out)
+{
+	nids_pack_flow6(key, &out->inner);
+	out->tunnel = *tunnel;
+	out->tunnel.bits |= out->inner.tail & NIDS_TAIL_VLANS;
+	if (key->ip_version == 6)
+		out->tunnel.bits |= NIDS_TUNNEL_INNER_IPV6;
+	out->inner.tail |= NIDS_TAIL_EXTENDED;
+}
+
+NIDS_PURE int nids_is_extended_key(const struct nids_flow6_key *key)
+{
+	return (key->tail & NIDS_TAIL_VLANS) == NIDS_TAIL_EXTENDED;
+}
+
+/* Both outputs are given zeroed. `tunnel` is read for an extended key only. */
+NIDS_PURE void nids_unpack_slot6(const struct nids_flow6_key *key,
+				 const struct nids_flow_tunnel *tunnel, struct nids_flow_key *out,
+				 struct nids_flow_tunnel *out_tunnel)
+{
+	nids_unpack_flow6(key, out);
+	if (!nids_is_extended_key(key))
+		return;
+	out->vlan[0] = tunnel->bits & 0xfff;
+	out->vlan[1] = tunnel->bits >> 12 & 0xfff;
+	out->ip_version = tunnel->bits & NIDS_TUNNEL_INNER_IPV6 ? 6 : 4;
+	out->tunnel = tunnel->bits >> NIDS_TUNNEL_KIND_SHIFT & NIDS_TUNNEL_KIND_MASK;
+	if (out->tunnel != NIDS_TUNNEL_NONE)
+		*out_tunnel = *tunnel;
+}
+
 #undef NIDS_PURE
 
 #endif

@@ -16,10 +16,11 @@
 #define NIDS_PACKET_TO_BROADCAST   0x08 /* to the broadcast MAC address */
 #define NIDS_PACKET_IS_ICMP_ERROR  0x10 /* carries the packet that it is about */
 #define NIDS_PACKET_IS_RELATED                                                                     \
-	0x20 /* belongs to a known flow that its own headers don't name:                           \
-	      * an ICMP error to that of the packet it is about, a                                 \
-	      * later fragment to that of its datagram                                             \
-	      */
+	0x20			      /* belongs to a known flow that its own headers don't name:  \
+				       * an ICMP error to that of the packet it is about, a        \
+				       * later fragment to that of its datagram                    \
+				       */
+#define NIDS_PACKET_IS_TUNNELLED 0x40 /* its addresses are those inside the tunnel */
 
 /* nids_packet.quirks: what headers hold that no honest one does. */
 #define NIDS_QUIRK_SOURCE_ROUTE	   0x0001 /* RFC 791: loose or strict */
@@ -71,8 +72,9 @@ struct nids_outer {
 	__u16 l3_offset; /* bytes */
 	__u8 ip_version;
 	__u8 l4_proto;
-	__u32 key; /* the VXLAN network identifier, or the key of GRE; 0: none */
-	__u32 reserved;
+	__u32 key; /* the VXLAN network identifier, or the key of GRE */
+	__u8 has_key;
+	__u8 reserved[3];
 };
 NIDS_ABI_SIZE(struct nids_outer, 48);
 

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// The complete key of a flow: its ends, and the tunnel around it. Holds no counts.
+#pragma once
+
+#include <cstring>
+
+#include "nids/abi/flow.h"
+
+namespace nids {
+
+struct FlowIdentity {
+  nids_flow_key key{};
+  nids_flow_tunnel tunnel{};                          // all zero for a flow outside a tunnel
+  bool operator==(const FlowIdentity& other) const {  // neither has padding
+    return std::memcmp(&key, &other.key, sizeof(key)) == 0 &&
+           std::memcmp(&tunnel, &other.tunnel, sizeof(tunnel)) == 0;
+  }
+};
+
+}  // namespace nids
