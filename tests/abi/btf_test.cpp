@@ -57,6 +57,9 @@ TEST_F(Abi, EveryStructHasTheSameSizeOnBothSides) {
   NIDS_EXPECT_SIZE(nids_class);
   NIDS_EXPECT_SIZE(nids_port_classes);
   NIDS_EXPECT_SIZE(nids_flow4_key);
+  NIDS_EXPECT_SIZE(nids_flow_tunnel);
+  NIDS_EXPECT_SIZE(nids_extended_key);
+  NIDS_EXPECT_SIZE(nids_sample_buckets);
   NIDS_EXPECT_SIZE(nids_flow6_key);
   NIDS_EXPECT_SIZE(nids_flow_state);
   NIDS_EXPECT_SIZE(nids_flow4);
@@ -82,12 +85,12 @@ TEST_F(Abi, EachFieldOfAFlowLiesAtTheSameOffsetOnBothSides) {
             (Offsets{NIDS_STATE(bytes), NIDS_STATE(packets), NIDS_STATE(created_ticks),
                      NIDS_STATE(last_ticks), NIDS_STATE(tcp_flags), NIDS_STATE(class_id),
                      NIDS_STATE(flags), NIDS_STATE(command), NIDS_STATE(generation),
-                     NIDS_STATE(events), NIDS_STATE(identified), NIDS_STATE(reserved)}));
+                     NIDS_STATE(events), NIDS_STATE(identified), NIDS_STATE(other_class)}));
 #undef NIDS_STATE
   EXPECT_EQ(offsets_of("nids_flow4"),
             (Offsets{NIDS_AT(nids_flow4, key), NIDS_AT(nids_flow4, state)}));
   EXPECT_EQ(offsets_of("nids_flow6"), (Offsets{NIDS_AT(nids_flow6, key), NIDS_AT(nids_flow6, state),
-                                               NIDS_AT(nids_flow6, unused)}));
+                                               NIDS_AT(nids_flow6, tunnel)}));
   EXPECT_EQ(offsets_of("nids_flow4_key"),
             (Offsets{NIDS_AT(nids_flow4_key, lo_addr), NIDS_AT(nids_flow4_key, hi_addr),
                      NIDS_AT(nids_flow4_key, lo_port), NIDS_AT(nids_flow4_key, hi_port),
@@ -116,7 +119,7 @@ TEST_F(Abi, EachFieldOfAPacketLiesAtTheSameOffsetOnBothSides) {
   EXPECT_EQ(offsets_of("nids_outer"),
             (Offsets{NIDS_FIELD(src), NIDS_FIELD(dst), NIDS_FIELD(src_port), NIDS_FIELD(dst_port),
                      NIDS_FIELD(l3_offset), NIDS_FIELD(ip_version), NIDS_FIELD(l4_proto),
-                     NIDS_FIELD(key), NIDS_FIELD(reserved)}));
+                     NIDS_FIELD(key), NIDS_FIELD(has_key), NIDS_FIELD(reserved)}));
 #undef NIDS_FIELD
 #define NIDS_FIELD(field) NIDS_AT(nids_embedded, field)
   EXPECT_EQ(offsets_of("nids_embedded"),

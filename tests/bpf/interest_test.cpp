@@ -29,9 +29,9 @@ class Interest : public FirstPassProgram {
 
   // The agent's word on the flow of a packet; returns how many slots it reached.
   std::uint32_t tell(const PacketRecord& record, std::uint8_t word) {
-    nids_flow_key key{};
-    nids_twin_flow_key(&record.head.packet, &record.detail.embedded, &key);
-    return commands_.give(key, record.head.slot, word);
+    FlowIdentity flow;
+    nids_twin_flow_key(&record.head.packet, &record.detail, &flow.key, &flow.tunnel);
+    return commands_.give(flow, record.head.slot, word);
   }
 
   nids_flow_state& only_slot() {
@@ -271,11 +271,14 @@ TEST_F(Interest, BypassEndsSamplesTooAndNoCounting) {
   expect_ledger();
 }
 
-TEST_F(Interest, FindingsGoUpAsSamplesAndTheRestIsCounted) {
+TEST_F(Interest, FindingsOfEachSenderGoUpOnceAndTheRestIsCounted) {
   reload({.is_timeless = true});
-  constexpr std::uint64_t kSent = 100, kSamples = 16;
-  for (std::uint64_t i = 0; i < kSent; ++i) ingress(packet("", kXmas, 9));
-  for (std::uint64_t i = 0; i < kSent; ++i) ingress(packet("", 0, 9));
+  constexpr std::uint64_t kSent = 100, kSamples = 2;  // of each kind: one of each sender
+  const auto send = [this](const char* source, std::uint8_t flags) {
+    ingress(PacketBuilder{}.eth().ipv4({.src = source}).tcp({.dst_port = 9, .flags = flags}));
+  };
+  for (std::uint64_t i = 0; i < kSent; ++i) send(i % 2 == 0 ? "10.0.0.1" : "10.0.0.3", kXmas);
+  for (std::uint64_t i = 0; i < kSent; ++i) send(i % 2 == 0 ? "10.0.0.1" : "10.0.0.3", 0);
   std::array<std::uint64_t, 2> came{};
   for (const PacketRecord& record : drained().packets) {
     EXPECT_EQ(record.head.reason, NIDS_REASON_FINDING);
@@ -289,6 +292,19 @@ TEST_F(Interest, FindingsGoUpAsSamplesAndTheRestIsCounted) {
   EXPECT_EQ(counters.findings[NIDS_FINDING_NULL], kSent);
   EXPECT_EQ(counters.not_sampled.packets, 2 * (kSent - kSamples));
   EXPECT_EQ(counters.not_sampled.bytes, 2 * (kSent - kSamples) * 54);
+  expect_ledger();
+}
+
+TEST_F(Interest, NoCpuSendsMoreSamplesOfAKindThanItsBudgetWhoeverForgesTheirSenders) {
+  reload({.is_timeless = true});
+  constexpr std::uint64_t kSent = 2000, kBudget = 256;
+  for (std::uint64_t i = 0; i < kSent; ++i) {
+    const std::string source = "172.16." + std::to_string(i / 250) + '.' + std::to_string(i % 250);
+    ingress(PacketBuilder{}.eth().ipv4({.src = source}).tcp({.dst_port = 9, .flags = kXmas}));
+  }
+  EXPECT_EQ(drained().packets.size(), kBudget);
+  EXPECT_EQ(program().counters().findings[NIDS_FINDING_XMAS], kSent);
+  EXPECT_EQ(program().counters().not_sampled.packets, kSent - kBudget);
   expect_ledger();
 }
 

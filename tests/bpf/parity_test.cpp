@@ -60,7 +60,8 @@ bool decodes_to_itself(const PacketRecord& record) {
     if (*offset > record.head.cap_len) *offset = 0;
   return same(packet.headers, told) && same(packet.detail, record.detail) &&
          same(packet.slot, record.head.slot) && packet.findings == record.head.findings &&
-         packet.class_id == record.head.class_id && packet.reason == record.head.reason &&
+         packet.class_id == record.head.class_id && packet.other_class == record.head.other_class &&
+         packet.reason == record.head.reason &&
          packet.from_opener == (record.head.from_opener == 1) &&
          std::ranges::equal(packet.bytes, record.bytes) &&
          packet.wire_len == record.head.wire_len && packet.frame_len == record.head.frame_len;
@@ -218,12 +219,13 @@ class Parity : public BpfTest {
     if (of_twin_.packets.empty() || mutator_.below(8) != 0) return true;
     const nids_packet_event& head = of_twin_.packets.back().head;
     if (!(head.packet.flags & NIDS_PACKET_IS_FLOW)) return true;
-    nids_flow_key key{};
-    nids_twin_flow_key(&head.packet, &of_twin_.packets.back().detail.embedded, &key);
+    FlowIdentity flow;
+    nids_twin_flow_key(&head.packet, &of_twin_.packets.back().detail, &flow.key, &flow.tunnel);
     const std::uint64_t stops = mutator_.below(4) == 0 ? mutator_.below(4) : 0;
     const auto word = static_cast<std::uint8_t>(mutator_.below(NIDS_INTEREST_KINDS) |
                                                 stops * NIDS_COMMAND_STOP_LO);
-    return commands_.give(key, head.slot, word) == twin_->command(key, head.slot.set, word);
+    return commands_.give(flow, head.slot, word) ==
+           twin_->command(flow.key, flow.tunnel, head.slot.set, word);
   }
 
   bool same_counters(nids_direction direction) {
@@ -262,8 +264,8 @@ class Parity : public BpfTest {
   bool same_flows() {
     if (of_kernel_.flows.size() != of_twin_.flows.size()) return false;
     for (std::size_t i = 0; i < of_kernel_.flows.size(); ++i) {
-      nids_flow_event& kernel = of_kernel_.flows[i];
-      const nids_flow_event& twin = of_twin_.flows[i];
+      ExportRecord& kernel = of_kernel_.flows[i];
+      const ExportRecord& twin = of_twin_.flows[i];
       if (!setup_.is_packet_time) {
         kernel.event.ktime_ns = kNow;
         kernel.now_ticks = twin.now_ticks;

@@ -78,8 +78,12 @@ def draw(number, seed, protocol):
     port = rng.choice(CLIENT_PORTS) or rng.randrange(32768, 61000)
     call = Call(number, protocol, family, client, port, rng.choice(list(SERVICES[protocol])), [], {})
     call.forged = forged.packets(rng, call)
-    call.facts["is_service_named_client"] = protocol == UDP and call.port <= SYSTEM_PORT_LAST and \
-        call.port not in SERVICES[UDP] and any(name.startswith("from server") for name, _ in call.forged)
+    is_forged = protocol == UDP and any(name.startswith("from server") for name, _ in call.forged)
+    class_of_client = SERVICES[UDP].get(call.port)
+    call.facts["is_service_named_client"] = \
+        is_forged and call.port <= SYSTEM_PORT_LAST and class_of_client is None
+    call.facts["is_of_one_class_both_ways"] = \
+        is_forged and class_of_client == SERVICES[UDP][call.service]
     return call
 
 

@@ -11,7 +11,7 @@ import re
 
 DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs/threat-model.md"
 HEADING = "Packets that a host accepts and the sensor does not flag"
-EXTENSIONS_MOST, TAGS_MOST, LEVELS_MOST = 24, 8, 1
+EXTENSIONS_MOST, TAGS_MOST, LEVELS_MOST = 192, 64, 1
 VXLAN_PORTS = (4789, 8472)
 
 
@@ -29,9 +29,9 @@ LISTED = (
            f"more than {TAGS_MOST} VLAN tags: the verifier wants a bound"),
     Listed("deep-tunnel", lambda facts: facts.get("levels", 0) > LEVELS_MOST,
            f"a tunnel in a tunnel: {LEVELS_MOST} level is looked into"),
-    Listed("tunnel-cut-early", lambda facts: facts.get("outer_cut_before_ports", False),
-           "a wrapped packet whose own first fragment ends before the ports inside: nothing is put "
-           "together again"),
+    Listed("tunnel-in-fragments", lambda facts: facts.get("outer_in_fragments", False),
+           "a wrapped packet in fragments: datagrams are not put together, and lengths inside reach "
+           "beyond the first fragment"),
     Listed("vxlan-port", lambda facts: facts.get("vxlan_port", VXLAN_PORTS[0]) not in VXLAN_PORTS,
            "VXLAN on a port of its own choice: nothing in the packet says that it is VXLAN"),
     Listed("other-wrapping", lambda facts: facts.get("wrapping") in ("geneve", "mpls", "pppoe"),
@@ -39,6 +39,9 @@ LISTED = (
     Listed("forged-service-datagram", lambda facts: facts.get("is_service_named_client", False),
            "a datagram exchange after a forged datagram from the service's port to a client port of "
            "at most 1023 without a class: it looks like the service being a client"),
+    Listed("one-class-both-ways", lambda facts: facts.get("is_of_one_class_both_ways", False),
+           "a datagram exchange between two ports of one class after a forged datagram from the "
+           "server: it is flagged, with client and server the wrong way round"),
 )
 
 

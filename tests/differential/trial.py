@@ -72,7 +72,7 @@ class Chunk:
         for source, port, sign, protocol in found:
             packet = self._sender_of(source, protocol, sign)
             # An answer to a source-routed SYN goes to the last hop: the caller is the packet's.
-            if packet and protocol == wire.TCP and "mutated" not in packet.facts:
+            if packet and protocol == wire.TCP and packet.holds(shapes.packed(packet.source)):
                 source = packet.source
             self.delivered.setdefault((source, port), packet)
 

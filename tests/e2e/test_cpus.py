@@ -87,10 +87,13 @@ class Cpus(lab.LabCase):
         self.assertEqual(alerts, [])
         self.assertEqual(set(self.stats["classes"]["netis"].values()), {0})
 
-    def test_a_query_from_port_53413_to_a_high_port_is_not_netis_on_any_cpu(self):
+    def test_between_53413_and_a_high_port_the_direction_is_unknown_once_both_have_sent(self):
+        """It may be a query of a client with that port, or a call after a forged datagram."""
         alerts = self.watch(lambda client, server, address, cpus, number: peers.udp_talk(
             client, server, address, 5353 + number, b"query", b"reply", source_port=53413, cpus=cpus))
-        self.assertEqual(alerts, [])
+        self.assertTrue(alerts)
+        for alert in alerts:
+            self.assertEqual(alert["alert"]["metadata"]["direction"], ["unknown"])
         self.assertEqual(set(self.stats["classes"]["netis"].values()), {0})
 
 

@@ -137,7 +137,8 @@ class TwoInterfaces(lab.LabCase):
         stats = self.lab.wait_counted("v2", ingress=3)
         self.assertEqual(stats["classes"]["netis"]["packets"], 1)
         self.assertEqual({one["agent_pid"] for one in self.lab.status()}, {watch.pid})
-        self.assertEqual(len(self.lab.wait_alerts(1)), 1, "the same client, server and class")
+        self.assertEqual({alert["in_iface"] for alert in self.lab.wait_alerts(2)}, {"v0", "v2"},
+                         "the same client, server and class, on two interfaces")
         self.assertEqual(self.lab.nids("detach", "v0").returncode, 0)
         self.assertTrue(is_running(watch.pid))
         self.assertEqual([one["interface"] for one in self.lab.status()], ["v2"])

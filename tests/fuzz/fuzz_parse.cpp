@@ -186,9 +186,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::uint64_t now_ns = 1'000'000;
   while (const std::optional<FuzzedFrame> frame = next_frame(input, now_ns)) {
     if (frame->command && records.has_flow) {
-      nids_flow_key key;
-      nids_twin_flow_key(&records.packet.headers, &records.packet.detail.embedded, &key);
-      require(pass.command(key, records.packet.slot.set, *frame->command) <= 1);
+      nids::FlowIdentity flow;
+      nids_twin_flow_key(&records.packet.headers, &records.packet.detail, &flow.key, &flow.tunnel);
+      require(pass.command(flow.key, flow.tunnel, records.packet.slot.set, *frame->command) <= 1);
     }
     parse_alone(frame->facts);
     pass.packet(frame->facts);

@@ -148,6 +148,7 @@ Result<void> BpfObject::set(const BpfSetup& setup) {
   set_constant("nids_tick_ns", info_.tick_ns);
   set_constant("nids_idle_ticks", setup.is_timeless ? kNoIdleTicks : kTicksOf60s);
   set_constant("nids_second_ticks", setup.is_timeless ? kNoSecondTicks : kTicksOf1s);
+  set_constant("nids_sample_window_ticks", setup.is_timeless ? kNoSecondTicks : kTicksOf60s);
   set_constant("nids_packet_time", static_cast<std::uint8_t>(setup.is_packet_time));
   set_constant("nids_hash_keys", hash_keys_of(setup.hash_seed));
   return {};

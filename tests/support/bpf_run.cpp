@@ -197,9 +197,12 @@ void BpfRun::clear_tables() {
   std::memset(flows6().data(), 0, flows6().size_bytes());
   std::memset(&cells_[0], 0, info().cells * sizeof(nids_flow_cell));
   std::memset(&datagrams_[0], 0, NIDS_TWIN_DATAGRAMS * sizeof(std::uint64_t));
-  const std::vector<std::byte> none(object_->value_bytes("nids_budgets"));
-  for (std::uint32_t i = 0; i < info().cpus; ++i)
-    bpf_map_update_elem(object_->map("nids_budgets"), &i, none.data(), BPF_ANY);
+  for (const auto& [name, entries] :
+       {std::pair{"nids_budgets", info().cpus}, std::pair{"nids_samples", 1u}}) {
+    const std::vector<std::byte> none(object_->value_bytes(name));
+    for (std::uint32_t i = 0; i < entries; ++i)
+      bpf_map_update_elem(object_->map(name), &i, none.data(), BPF_ANY);
+  }
 }
 
 struct OnOneCpu::Mask {

@@ -23,8 +23,8 @@ class CommandsToKernel {
     commands_.emplace(tables_of(maps_));
   }
 
-  std::uint32_t give(const nids_flow_key& key, nids_slot_address slot, std::uint8_t word) {
-    return commands_->give(key, slot, word);
+  std::uint32_t give(const FlowIdentity& flow, nids_slot_address slot, std::uint8_t word) {
+    return commands_->give(flow, slot, word);
   }
 
  private:

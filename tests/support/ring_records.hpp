@@ -22,9 +22,13 @@ struct PacketRecord {
   std::vector<std::byte> raw;  // the whole record, as it came
 };
 
+struct ExportRecord : nids_flow_event {
+  nids_flow_tunnel tunnel{};  // zero where the record has none
+};
+
 struct RingRecords {
   std::vector<PacketRecord> packets;
-  std::vector<nids_flow_event> flows;
+  std::vector<ExportRecord> flows;
   std::uint64_t taken = 0;  // records since the last clear(), and their bytes
   std::uint64_t taken_bytes = 0;
 
@@ -55,9 +59,12 @@ struct RingRecords {
 
  private:
   void take_flow(std::span<const std::byte> record) {
-    nids_flow_event& event = flows.emplace_back();
-    ASSERT_EQ(record.size(), sizeof(event));
-    std::memcpy(&event, record.data(), sizeof(event));
+    ExportRecord& event = flows.emplace_back();
+    const bool has_tunnel = record.size() == sizeof(nids_flow6_event);
+    ASSERT_TRUE(has_tunnel || record.size() == sizeof(nids_flow_event));
+    std::memcpy(static_cast<nids_flow_event*>(&event), record.data(), sizeof(nids_flow_event));
+    if (has_tunnel)
+      std::memcpy(&event.tunnel, record.data() + sizeof(nids_flow_event), sizeof(event.tunnel));
   }
 
   void take_packet(std::span<const std::byte> record) {

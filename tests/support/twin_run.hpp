@@ -52,9 +52,9 @@ class TwinRun {
   void wait(std::uint64_t ns) { now_ns += ns; }
 
   std::uint32_t command(const Packet& packet, std::uint8_t word) {
-    nids_flow_key key;
-    nids_twin_flow_key(&packet.headers, &packet.detail.embedded, &key);
-    return pass_.command(key, packet.slot.set, word);
+    FlowIdentity flow;
+    nids_twin_flow_key(&packet.headers, &packet.detail, &flow.key, &flow.tunnel);
+    return pass_.command(flow.key, flow.tunnel, packet.slot.set, word);
   }
 
   const nids_counters& counters() const { return pass_.counters(); }

@@ -47,10 +47,10 @@ class BeforeAlert : public testing::Test {
     Sinks sinks;
     sinks.store.emplace(std::move(*store));
     sinks.on_alert = [this](const Alert&) { ++alerts_; };
-    sinks.steer = [this](std::uint32_t, const nids_flow_key& key, nids_slot_address slot,
+    sinks.steer = [this](std::uint32_t, const FlowIdentity& flow, nids_slot_address slot,
                          std::uint8_t word) {
       words_.push_back(word);
-      return first_pass_->command(key, slot.set, word);
+      return first_pass_->command(flow.key, flow.tunnel, slot.set, word);
     };
     pipeline_ = std::make_unique<Pipeline>(config_, std::map<std::uint32_t, std::string>{},
                                            std::move(sinks));

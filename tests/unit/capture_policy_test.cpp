@@ -25,7 +25,7 @@ class CapturePolicyTest : public testing::Test {
   static Flow flow_of(Class cls, bool is_flagged = false) {
     Flow flow;
     flow.class_id = cls;
-    flow.is_flagged = is_flagged;
+    flow.flagged = is_flagged ? 1 : 0;
     return flow;
   }
   static Packet packet(nids_reason reason, std::uint32_t bytes = 100, bool from_opener = true) {
@@ -33,6 +33,7 @@ class CapturePolicyTest : public testing::Test {
     one.reason = reason;
     one.wire_len = bytes;
     one.from_opener = from_opener;
+    one.sender = from_opener ? NIDS_FROM_LO : NIDS_FROM_HI;
     return one;
   }
   Fate fate(Flow& flow, nids_reason reason, std::uint32_t bytes = 100, bool from_opener = true) {
@@ -61,8 +62,8 @@ TEST_F(CapturePolicyTest, WithoutAnAlertWhatIsLookedAtIsHeldUpToItsDepth) {
   EXPECT_EQ(fate(flow, NIDS_REASON_INSPECT, 1), Fate::kHold);
   EXPECT_EQ(fate(flow, NIDS_REASON_INSPECT), Fate::kLeave) << "500 bytes came up before";
   EXPECT_EQ(fate(flow, NIDS_REASON_INSPECT, 100, false), Fate::kHold) << "the other direction";
-  EXPECT_EQ(flow.came_up_bytes(0), 600u);
-  EXPECT_EQ(flow.came_up_bytes(1), 100u);
+  EXPECT_EQ(flow.came_up_bytes(NIDS_FROM_LO), 600u);
+  EXPECT_EQ(flow.came_up_bytes(NIDS_FROM_HI), 100u);
 }
 
 TEST_F(CapturePolicyTest, WithoutAnAlertWhatComesWithoutEndIsKeptUpToTheDepthOfAnyFlow) {
@@ -92,7 +93,7 @@ TEST_F(CapturePolicyTest, AnyOtherAlertRaisesItsFlowToWhatItsSeveritySaysIfThatI
   EXPECT_FALSE(policy_.raise(flow, kFinding, 3)) << "headers are less than 500 bytes";
   EXPECT_TRUE(policy_.raise(flow, kFinding, 2));
   EXPECT_EQ(policy_.amount_of(flow), (KeptAmount{Kind::kWhole, 1000}));
-  EXPECT_EQ(policy_.word_on(flow, NIDS_FROM_LO), NIDS_INTEREST_CAPTURE);
+  EXPECT_EQ(policy_.word_on(flow), NIDS_INTEREST_CAPTURE);
   EXPECT_FALSE(policy_.raise(flow, kFinding, 2)) << "as before";
   EXPECT_FALSE(policy_.raise(flow, kFinding, 3)) << "it never becomes less";
   EXPECT_EQ(flow.severity, 2);
@@ -104,7 +105,7 @@ TEST_F(CapturePolicyTest, AnyOtherAlertRaisesItsFlowToWhatItsSeveritySaysIfThatI
 TEST_F(CapturePolicyTest, AFlowThatIsOnlyCountedIsRaisedToo) {
   Flow flow = flow_of(kCounted);
   EXPECT_TRUE(policy_.raise(flow, kFinding, 3));
-  EXPECT_EQ(policy_.word_on(flow, NIDS_FROM_LO), NIDS_INTEREST_HEADERS);
+  EXPECT_EQ(policy_.word_on(flow), NIDS_INTEREST_HEADERS);
   EXPECT_EQ(fate(flow, NIDS_REASON_FINDING), Fate::kKeep);
   EXPECT_EQ(fate(flow, NIDS_REASON_HEADERS, 9900), Fate::kKeep);
   EXPECT_EQ(fate(flow, NIDS_REASON_HEADERS), Fate::kLeave);
@@ -113,18 +114,18 @@ TEST_F(CapturePolicyTest, AFlowThatIsOnlyCountedIsRaisedToo) {
 TEST_F(CapturePolicyTest, WhatWasToBeIdentifiedIsCapturedOnceItIsFlagged) {
   Flow flow = flow_of(kIdentified);
   EXPECT_EQ(policy_.amount_of(flow).kind, Kind::kNothing);
-  flow.is_flagged = true;
+  flow.flagged = 1;
   EXPECT_TRUE(policy_.raise(flow, kOfClass, 3));
-  EXPECT_EQ(policy_.word_on(flow, NIDS_FROM_LO), NIDS_INTEREST_CAPTURE);
+  EXPECT_EQ(policy_.word_on(flow), NIDS_INTEREST_CAPTURE);
   EXPECT_EQ(policy_.amount_of(flow), (KeptAmount{Kind::kWhole, kFlowDepth}));
 }
 
 TEST_F(CapturePolicyTest, AClassThatWantsMoreThanAnAlertDidHasItsWay) {
   Flow flow = flow_of(kInspected);
   EXPECT_TRUE(policy_.raise(flow, kFinding, 3));
-  flow.is_flagged = true;
+  flow.flagged = 1;
   EXPECT_TRUE(policy_.raise(flow, kOfClass, 3));
-  EXPECT_EQ(policy_.word_on(flow, NIDS_FROM_LO), NIDS_COMMAND_NONE);
+  EXPECT_EQ(policy_.word_on(flow), NIDS_COMMAND_NONE);
   EXPECT_EQ(policy_.amount_of(flow), (KeptAmount{Kind::kWhole, 500}));
 }
 
@@ -135,8 +136,7 @@ TEST_F(CapturePolicyTest, ADirectionAtItsDepthIsStoppedAndTheOtherGoesOn) {
   const auto last = policy_.judge(packet(NIDS_REASON_CAPTURE, 999), flow, false);
   EXPECT_EQ(last.fate, Fate::kKeep) << "it begins below the depth";
   EXPECT_TRUE(last.is_to_be_told);
-  EXPECT_EQ(policy_.word_on(flow, NIDS_FROM_LO), NIDS_INTEREST_CAPTURE | NIDS_COMMAND_STOP_LO);
-  EXPECT_EQ(policy_.word_on(flow, NIDS_FROM_HI), NIDS_INTEREST_CAPTURE | NIDS_COMMAND_STOP_HI);
+  EXPECT_EQ(policy_.word_on(flow), NIDS_INTEREST_CAPTURE | NIDS_COMMAND_STOP_LO);
   EXPECT_EQ(fate(flow, NIDS_REASON_CAPTURE, 100, false), Fate::kKeep);
 
   const auto late = policy_.judge(packet(NIDS_REASON_CAPTURE), flow, false);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "flow/flow_table.hpp"
+#include "support/track.hpp"
 
 namespace nids {
 namespace {
@@ -382,10 +383,10 @@ TEST_F(JoinedFlows, APacketAndThePartsOfItsFlowHaveOneId) {
   std::ranges::copy(half.key.lo_addr, packet.headers.dst);
   packet.headers.ip_version = 4;
   packet.headers.l4_proto = IPPROTO_TCP;
-  const std::uint64_t id = table_->track(packet).id;
+  const std::uint64_t id = track(*table_, packet).id;
   table_->add(server_half());
   table_->add(client_half());
-  EXPECT_EQ(table_->track(packet).id, id);
+  EXPECT_EQ(track(*table_, packet).id, id);
   end();
   ASSERT_EQ(told_.size(), 1u);
   EXPECT_EQ(told_[0].record.id, id);
@@ -515,7 +516,7 @@ TEST_P(Conservation, EveryPacketOfEveryPartIsInOneRecord) {
       packet.headers.ip_version = 4;
       packet.headers.l4_proto = IPPROTO_TCP;
       packet.headers.tcp_flags = static_cast<std::uint8_t>(up_to(31));
-      table.track(packet);
+      track(table, packet);
     }
     if (up_to(3) == 0) {
       table.tell_long_ones({now_ns}, std::chrono::seconds(1 + up_to(30)));

@@ -56,7 +56,8 @@ class FlowReaderTest : public testing::Test {
   }
 
   std::uint64_t hash_of(const nids_flow_key& key) const {
-    return nids_twin_flow_hash(&key, hash_keys_.data());
+    const nids_flow_tunnel none{};
+    return nids_twin_flow_hash(&key, &none, hash_keys_.data());
   }
   std::uint32_t set_of(const nids_flow_key& key) const {
     return static_cast<std::uint32_t>(hash_of(key) >> 32 & (kSets - 1));
@@ -330,7 +331,7 @@ TEST_F(FlowReaderTest, WhatWasReportedIsNotToldToTheNextAgentAndGrowthIs) {
   count(open(key, 1), 6, NIDS_FROM_HI);
   if (set_of(other) != set_of(key)) count(open(other), 9);
   scan();
-  reader_->mark_reported(key);
+  reader_->mark_reported({key, {}});
   EXPECT_EQ(slot(key, 0).command, command(1, kReported | NIDS_COMMAND_NONE));
   EXPECT_EQ(slot(key, 1).command, command(1, kReported | NIDS_COMMAND_NONE));
 
@@ -350,7 +351,7 @@ TEST_F(FlowReaderTest, WhatWasReportedAndPushedOutUnreadIsNotToldAgain) {
   const auto key = key_of(40'000);
   count(open(key), 5);
   scan();
-  reader_->mark_reported(key);
+  reader_->mark_reported({key, {}});
   restart();
   parts_.clear();
   exported(taken(key, NIDS_EXPORT_EVICTED));
@@ -361,7 +362,7 @@ TEST_F(FlowReaderTest, GrowthAfterAReportIsContinuedAlsoWhereItIsPushedOut) {
   const auto key = key_of(40'000);
   count(open(key), 5);
   scan();
-  reader_->mark_reported(key);
+  reader_->mark_reported({key, {}});
   count(slot(key), 1);
   exported(taken(key, NIDS_EXPORT_EVICTED));
   ASSERT_EQ(parts_.size(), 2u);
@@ -373,7 +374,7 @@ TEST_F(FlowReaderTest, AReportHoldsForItsOwnGenerationOnly) {
   const auto key = key_of(40'000);
   count(open(key), 5);
   scan();
-  reader_->mark_reported(key);
+  reader_->mark_reported({key, {}});
   count(open(key), 7);
   restart();
   parts_.clear();
@@ -388,7 +389,7 @@ TEST_F(FlowReaderTest, AReportKeepsTheInterestOfACommand) {
   count(state, 5);
   scan();
   state.command = command(1, NIDS_INTEREST_BYPASS);
-  reader_->mark_reported(key);
+  reader_->mark_reported({key, {}});
   EXPECT_EQ(state.command, command(1, kReported | NIDS_INTEREST_BYPASS));
   count(state, 1);
   scan();
@@ -399,18 +400,18 @@ TEST_F(FlowReaderTest, AReportKeepsTheInterestOfACommand) {
   count(open(key), 1);
   scan();
   EXPECT_FALSE(parts_.back().is_bypassed);
-  reader_->mark_reported(key);
+  reader_->mark_reported({key, {}});
   EXPECT_EQ(state.command, command(2, kReported | NIDS_COMMAND_NONE));
 }
 
 TEST_F(FlowReaderTest, OnlyWhatWasToldIsMarked) {
   const auto key = key_of(40'000);
   count(open(key), 5);
-  reader_->mark_reported(key);
+  reader_->mark_reported({key, {}});
   EXPECT_EQ(slot(key).command, 0u) << "not read yet";
   scan();
-  reader_->mark_reported(key_of(40'001));
-  reader_->mark_reported(key_of(40'000, 6));
+  reader_->mark_reported({key_of(40'001), {}});
+  reader_->mark_reported({key_of(40'000, 6), {}});
   EXPECT_EQ(slot(key).command, 0u) << "another flow";
 }
 

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "support/track.hpp"
+
 namespace nids {
 namespace {
 
@@ -36,7 +38,8 @@ Packet answer_to(const Packet& packet) {
 void keep_quiet(const Flow&, FlowReason) {}
 
 std::string community_id_of(const Packet& packet) {
-  return FlowTable({}, keep_quiet).track(packet).community_id(0);
+  FlowTable table({}, keep_quiet);
+  return track(table, packet).community_id(0);
 }
 
 TEST(FlowCountsTest, CountsBeyond32BitsAreWhole) {
@@ -63,8 +66,8 @@ TEST(FlowCountsTest, CountsBeyond32BitsAreWhole) {
 TEST(FlowTable, BothDirectionsAreOneFlowWithTheOpenerAsClient) {
   FlowTable table({}, keep_quiet);
   const Packet request = packet_from(2, 40000, kSecond);
-  const std::uint64_t id = table.track(request).id;
-  const Flow& flow = table.track(answer_to(request));
+  const std::uint64_t id = track(table, request).id;
+  const Flow& flow = track(table, answer_to(request));
 
   EXPECT_EQ(table.size(), 1u);
   EXPECT_EQ(flow.id, id);
@@ -75,7 +78,7 @@ TEST(FlowTable, BothDirectionsAreOneFlowWithTheOpenerAsClient) {
 
 TEST(FlowTable, AFlowSeenFirstByItsAnswerStillHasItsOpenerAsClient) {
   FlowTable table({}, keep_quiet);
-  const Flow& flow = table.track(answer_to(packet_from(2, 40000, kSecond)));
+  const Flow& flow = track(table, answer_to(packet_from(2, 40000, kSecond)));
 
   EXPECT_EQ(flow.ends().client_port, 40000);
   EXPECT_EQ(flow.ends().server_port, 22);
@@ -83,15 +86,15 @@ TEST(FlowTable, AFlowSeenFirstByItsAnswerStillHasItsOpenerAsClient) {
 
 TEST(FlowTable, AtItsCapTheFlowSilentLongestGoesAndIsCounted) {
   FlowTable table({.max_flows = 2}, keep_quiet);
-  const std::uint64_t first = table.track(packet_from(2, 1, 1 * kSecond)).id;
-  const std::uint64_t second = table.track(packet_from(3, 1, 2 * kSecond)).id;
-  EXPECT_EQ(table.track(packet_from(2, 1, 3 * kSecond)).id, first);
-  table.track(packet_from(4, 1, 4 * kSecond));
+  const std::uint64_t first = track(table, packet_from(2, 1, 1 * kSecond)).id;
+  const std::uint64_t second = track(table, packet_from(3, 1, 2 * kSecond)).id;
+  EXPECT_EQ(track(table, packet_from(2, 1, 3 * kSecond)).id, first);
+  track(table, packet_from(4, 1, 4 * kSecond));
 
   EXPECT_EQ(table.size(), 2u);
   EXPECT_EQ(table.evictions(), 1u);
-  EXPECT_EQ(table.track(packet_from(2, 1, 5 * kSecond)).id, first);
-  EXPECT_NE(table.track(packet_from(3, 1, 6 * kSecond)).id, second);
+  EXPECT_EQ(track(table, packet_from(2, 1, 5 * kSecond)).id, first);
+  EXPECT_NE(track(table, packet_from(3, 1, 6 * kSecond)).id, second);
 }
 
 TEST(FlowTable, InATunnelTheProtocolInsideDecidesAndNotTheOutermost) {
@@ -101,10 +104,10 @@ TEST(FlowTable, InATunnelTheProtocolInsideDecidesAndNotTheOutermost) {
   wrapped.headers.tunnel = NIDS_TUNNEL_GRE;
   wrapped.headers.transport = NIDS_TRANSPORT_OTHER;
   wrapped.headers.tcp_flags = 0x01;
-  const std::uint64_t first = table.track(wrapped).id;
+  const std::uint64_t first = track(table, wrapped).id;
   wrapped.time = {2 * kSecond};
   wrapped.headers.tcp_flags = 0x02;
-  EXPECT_NE(table.track(wrapped).id, first) << "a SYN after the end begins a new flow";
+  EXPECT_NE(track(table, wrapped).id, first) << "a SYN after the end begins a new flow";
 
   for (Packet* echo : {&plain, &wrapped}) {
     echo->headers.l4_proto = 1;
@@ -117,17 +120,17 @@ TEST(FlowTable, InATunnelTheProtocolInsideDecidesAndNotTheOutermost) {
 
 TEST(FlowTable, AForgottenFlowBeginsAnew) {
   FlowTable table({}, keep_quiet);
-  const std::uint64_t id = table.track(packet_from(2, 1, 10 * kSecond)).id;
+  const std::uint64_t id = track(table, packet_from(2, 1, 10 * kSecond)).id;
   table.end_all(FlowReason::kShutdown);
 
   EXPECT_EQ(table.size(), 0u);
-  EXPECT_NE(table.track(packet_from(2, 1, 20 * kSecond)).id, id);
+  EXPECT_NE(track(table, packet_from(2, 1, 20 * kSecond)).id, id);
 }
 
 TEST(FlowTable, FlowIdsFitIntoADouble) {
   FlowTable table({}, keep_quiet);
   for (std::uint16_t port = 1; port < 1000; ++port)
-    EXPECT_LT(table.track(packet_from(2, port, port * kSecond)).id, 1ull << 53);
+    EXPECT_LT(track(table, packet_from(2, port, port * kSecond)).id, 1ull << 53);
 }
 
 }  // namespace

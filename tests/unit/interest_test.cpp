@@ -274,7 +274,10 @@ TEST_F(EveryFeatureSet, HasTheSameLedger) {
                                    : reason == NIDS_REASON_INSPECT  ? NIDS_FEATURE_INSPECT
                                    : reason == NIDS_REASON_IDENTIFY ? NIDS_FEATURE_IDENTIFY
                                    : reason == NIDS_REASON_HEADERS  ? NIDS_FEATURE_HEADERS
-                                                                    : NIDS_FEATURE_FINDINGS;
+                                   : reason == NIDS_REASON_HANDSHAKE
+                                       ? NIDS_FEATURE_CAPTURE | NIDS_FEATURE_INSPECT |
+                                             NIDS_FEATURE_IDENTIFY | NIDS_FEATURE_HEADERS
+                                       : NIDS_FEATURE_FINDINGS;
       ASSERT_TRUE(is_there(needed)) << reason;
     }
     EXPECT_EQ(some.counters.findings[NIDS_FINDING_NULL] != 0, is_there(NIDS_FEATURE_FINDINGS));

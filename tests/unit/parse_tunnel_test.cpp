@@ -37,7 +37,7 @@ TEST(ParseTunnel, ThePacketInsideIsTheFlowAndTheOutermostIsCounted) {
                                           .payload("abc"));
   EXPECT_EQ(packet.result, NIDS_PARSE_OK);
   EXPECT_EQ(packet.tunnel, NIDS_TUNNEL_GRE);
-  EXPECT_EQ(packet.flags, NIDS_PACKET_IS_FLOW | NIDS_PACKET_HAS_PORTS);
+  EXPECT_EQ(packet.flags, NIDS_PACKET_IS_FLOW | NIDS_PACKET_HAS_PORTS | NIDS_PACKET_IS_TUNNELLED);
   EXPECT_EQ(packet.ip_version, 6);
   EXPECT_EQ(packet.l4_proto, kProtoTcp);
   EXPECT_EQ(address_text(packet.src, 6), "2001:db8::7");

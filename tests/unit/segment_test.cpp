@@ -43,7 +43,8 @@ PacketBuilder tcp(std::size_t payload) {
       .payload(std::string(payload, 'x'));
 }
 
-std::vector<OwnedPacket> split(const Packet& packet) {
+std::vector<OwnedPacket> split(const Packet& whole) {
+  Packet packet = whole;
   std::vector<OwnedPacket> parts;
   std::vector<std::byte> buffer;
   each_wire_packet(packet, buffer, [&](const Packet& part) { parts.emplace_back(part); });

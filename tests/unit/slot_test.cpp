@@ -227,8 +227,9 @@ TEST_F(Slot, FlowWhoseKeyIsAllZeroIsAFlow) {
   EXPECT_EQ(slot().packets[0], 2u);
   EXPECT_EQ(slot(1).generation, 0u);
   nids_flow_key key{};
+  const nids_flow_tunnel none{};
   key.ip_version = 4;
-  EXPECT_EQ(nids_twin_command(twin_.get(), &key, 0, NIDS_INTEREST_COUNT), 1u);
+  EXPECT_EQ(nids_twin_command(twin_.get(), &key, &none, 0, NIDS_INTEREST_COUNT), 1u);
 }
 
 TEST_F(Slot, Ipv4AndIpv6HaveTablesOfTheirOwn) {

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
+#include "nids/abi/lists.h"
+
 namespace nids {
 namespace {
 
@@ -126,6 +130,20 @@ TEST(Suppression, WithoutWindowOrEntriesEverythingIsAdmitted) {
     EXPECT_TRUE(no_entries.admit(alert_at(0s)));
   }
   EXPECT_EQ(no_window.size(), 0u);
+}
+
+// Tenants with the same addresses do not silence each other.
+TEST(Suppression, EachNetworkHasAlertsOfItsOwn) {
+  Suppression suppression({.window = 60s});
+  std::vector<Alert> alerts(5, alert_at(0s));
+  alerts[1].ends.vlan[0] = 10;
+  alerts[2].ends.vlan[1] = 10;
+  alerts[3].ifindex = 2;
+  alerts[4].tunnel = {.id = 7, .kind = NIDS_TUNNEL_VXLAN, .ip_version = 4, .has_id = 1};
+  for (const Alert& alert : alerts) {
+    EXPECT_TRUE(suppression.admit(alert));
+    EXPECT_FALSE(suppression.admit(alert));
+  }
 }
 
 TEST(Suppression, ManyClientsStayWithinTheCap) {
