@@ -256,8 +256,8 @@ static __always_inline __u8 reason_for_all(const struct first_pass_tables *t, __
 
 /* What one interest in a flow means for a packet. */
 struct wish {
-	__u8 reason;	/* enum nids_reason; NIDS_REASON_COUNT: it need not go up */
-	__u8 is_beyond; /* enough of its direction went up */
+	__u8 reason;	/* enum nids_reason; NIDS_REASON_COUNT: not sent to user space */
+	__u8 is_beyond; /* not sent, because its direction has reached its depth */
 	__u8 is_bypassed;
 };
 
@@ -311,8 +311,8 @@ static __always_inline int is_of_interest(const struct first_pass_tables *t, __u
 	       (interest == NIDS_INTEREST_IDENTIFY && t->features & NIDS_FEATURE_IDENTIFY);
 }
 
-/* SYN and SYN-ACK of a flow that may be of two classes go up whatever else is wanted: by them the
- * agent decides. Returns whether this is one.
+/* Returns whether the packet is a SYN or SYN-ACK of a flow with two classes. The agent needs these
+ * to decide, so they are always sent to user space.
  */
 static __always_inline int is_handshake(const struct first_pass_tables *t,
 					const struct flow_packet *f, __u8 class_id,

@@ -165,7 +165,7 @@ static __always_inline int may_have_findings(const struct nids_packet *p)
 	return p->dst[0] >= 0xe0; /* IPv4 multicast and above; IPv6 multicast among others */
 }
 
-/* So many of a kind go up from one CPU in a second, whoever sent them; the rest is only counted. */
+/* Samples of a kind from one CPU in a second, of all senders together; the rest is only counted. */
 #define FINDING_SAMPLES 256
 
 /* The hash of who sent the packet: for IPv6 of the /64, within which a host may choose any address.
@@ -180,8 +180,8 @@ static __always_inline __u32 sender_hash(const struct nids_packet *p, const vola
 	       32;
 }
 
-/* When the last sample of a kind went up that had this hash of a sender. Masked in the register it
- * is used from: kernel 6.1 forgets the bounds of a spilled half word.
+/* The time of the last sample of a finding from senders with this hash. The hash is masked where it
+ * is used, because kernel 6.1 forgets the bounds of a spilled half word.
  */
 static __always_inline __u32 *sample_time(struct nids_sample_buckets *b, __u32 finding,
 					  __u32 sender_hash)
@@ -191,7 +191,7 @@ static __always_inline __u32 *sample_time(struct nids_sample_buckets *b, __u32 f
 			      (sender_hash & (NIDS_SAMPLE_BUCKETS - 1))];
 }
 
-/* Whether the agent would suppress the alert of a sample that goes up now. */
+/* Whether the agent would suppress the alert of a sample sent now. */
 static __always_inline int is_repetition(__u32 last_ticks, __u32 now_ticks, __u32 window_ticks)
 {
 	return last_ticks && now_ticks - last_ticks < window_ticks;

@@ -139,7 +139,7 @@ static __always_inline __u64 flow_hash(const flow_word *words, int count,
 	return hash;
 }
 
-/* The hash of an extended key, of which that of its first words is given. */
+/* The hash of an extended key. `hash` is that of its first words, without the tunnel. */
 static __always_inline __u64 hash_with_tunnel(__u64 hash, const flow_word *tunnel,
 					      const volatile __u64 *keys)
 {

@@ -187,8 +187,7 @@ bool Flow::is_proved(nids_sender opener) const {
 
 bool Flow::may_be_opener(nids_sender sender) const {
   const nids_sender other = other_side(sender);
-  // Without a handshake an answer makes both possible; what is of one class either way is told
-  // once.
+  // Without a handshake an answer makes both possible. One class both ways is reported once.
   const bool is_possible = both_have_sent() && class_if(sender) != class_if(other);
   if (key.l4_proto != IPPROTO_TCP) return sender == opener() || is_possible;
   const Handshake seen = handshake();

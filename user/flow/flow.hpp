@@ -77,7 +77,7 @@ struct alignas(64) Flow {
   WallTime told() const;  // of its last record; 0: none
   void set_told(WallTime time);
 
-  // Wire bytes that came up of what `sender` sent.
+  // Wire bytes of what `sender` sent that reached the agent.
   std::uint64_t came_up_bytes(nids_sender sender) const;
   // Returns what it was before.
   std::uint64_t count_came_up(nids_sender sender, std::uint64_t bytes);
@@ -92,7 +92,7 @@ struct alignas(64) Flow {
   // For records: that of the opener, else what was flagged of the other direction.
   std::uint8_t record_class() const;
 
-  // A packet of it, that is no ICMP error about it, came up.
+  // A packet of it reached the agent; ICMP errors about it do not count.
   void came_up(nids_sender sender);
   // The same of a TCP packet whose header was captured.
   void learn_handshake(nids_sender sender, std::uint8_t flags, std::uint32_t sequence,

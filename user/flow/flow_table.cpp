@@ -330,7 +330,7 @@ void FlowTable::add(const FlowPart& part) {
   flow.events |= part.events;
   // The longest: events that come at the same moment may be lost to the one that is shared.
   if (part.history > flow.history) flow.history = part.history;
-  // Packets that came up have said so already.
+  // Packets that reached the agent have said so already.
   if (is_first && !flow.has_come_up()) flow.opener_is_hi = part.opener_is_hi;
   if (is_first) flow.is_continued = flow.is_continued || part.is_continued;
   const auto classes = classes_of(part.opener_is_hi, part.class_id, part.other_class);
