@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "decode/decode.hpp"
+#include "decode/flow_identity.hpp"
 #include "firstpass/first_pass.hpp"
 
 namespace {
