@@ -46,7 +46,8 @@ void check(const nids::Packet& packet) {
        {packet.headers.l3_offset, packet.headers.l4_offset, packet.headers.payload_offset})
     require(offset <= packet.bytes.size());
   require(packet.class_id < NIDS_CLASS_MAX && packet.findings >> NIDS_FINDING_COUNT == 0);
-  require(packet.reason < NIDS_REASON_FLOW_EXPORT && packet.headers.tunnel < NIDS_TUNNEL_COUNT);
+  require(packet.reason < NIDS_REASON_COUNT && packet.reason != NIDS_REASON_FLOW_EXPORT);
+  require(packet.other_class < NIDS_CLASS_MAX && packet.headers.tunnel < NIDS_TUNNEL_COUNT);
   require(packet.headers.result < NIDS_PARSE_RESULT_COUNT && packet.wire_packets != 0);
   for (const unsigned version : {packet.headers.ip_version, packet.detail.outer.ip_version,
                                  packet.detail.embedded.ip_version})
@@ -64,7 +65,8 @@ void check(const nids::Packet& packet) {
 void check(const nids::ExportedFlow& flow) {
   require(flow.key.ip_version == 4 || flow.key.ip_version == 6);
   require(flow.key.vlan[0] < 4096 && flow.key.vlan[1] < 4096);
-  require(flow.state.class_id < NIDS_CLASS_MAX && flow.cause <= NIDS_EXPORT_FULL);
+  require(flow.state.class_id < NIDS_CLASS_MAX && flow.state.other_class < NIDS_CLASS_MAX);
+  require(flow.key.tunnel < NIDS_TUNNEL_COUNT && flow.cause <= NIDS_EXPORT_FULL);
 }
 
 }  // namespace

@@ -76,7 +76,8 @@ void check_flow(const nids_packet& packet) {
   } else {
     require(packet.payload_offset == 0 && packet.payload_len == 0);
     require(packet.result != NIDS_PARSE_OK || packet.network == NIDS_NETWORK_ARP);
-    require(packet.tunnel == NIDS_TUNNEL_NONE);
+    // A later fragment inside a tunnel has a flow only if its datagram is known.
+    require(packet.tunnel == NIDS_TUNNEL_NONE || packet.result == NIDS_PARSE_LATER_FRAGMENT);
   }
   if ((packet.flags & (NIDS_PACKET_HAS_PORTS | NIDS_PACKET_IS_ICMP_ERROR)) != 0) require(is_flow);
   if (packet.tcp_flags != 0) require(packet.l4_proto == 6);
