@@ -85,6 +85,7 @@ def packets_v6():
     yield ipv6(58, struct.pack("!BBHHH", 128, 0, 0, 7, 1) + b"ping")
     yield ipv6(TCP, tcp(40003, 22, SYN), length=4000)
     yield ipv6(0, bytes([0, 0, 1, 4, 0, 0, 0, 0]) * 9 + udp(40001, 53413))
+    yield ipv6(0, bytes([0, 0, 1, 4, 0, 0, 0, 0]) * 193 + udp(40001, 53413))
 
 
 def frames():
