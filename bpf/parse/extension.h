@@ -9,8 +9,8 @@
 
 #define IP_DATAGRAM_MAX 65535u
 
-/* Bytes from the frame's first byte. What is read behind it, headers inside a tunnel among it,
- * is less than 4,096 bytes, so that every offset fits its 16 bits.
+/* Bytes from the frame's first byte. The headers read after this point, also those inside a tunnel,
+ * take less than 4,096 bytes, so every offset fits its 16 bits.
  */
 #define EXTENSIONS_END_MAX 0xf000u
 

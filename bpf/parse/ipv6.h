@@ -5,9 +5,8 @@
 
 #include "extension.h"
 
-/* A bound for the verifier, and for senders: RFC 8200 section 4.1 lists 7 headers that
- * may stand in one packet, but Linux reads as many as there are, 180 in a packet of
- * 1,500 bytes.
+/* A bound for the verifier and for senders. RFC 8200 section 4.1 lists 7 headers for one packet,
+ * but Linux reads as many as there are: 180 fit into 1,500 bytes.
  */
 #define IPV6_EXTENSIONS_MAX 192
 

@@ -86,8 +86,8 @@ static __always_inline enum nids_parse_result parse_tag(struct cursor *c, struct
 	return NIDS_PARSE_OK;
 }
 
-/* What nearly all tagged frames have: up to 3 tags, of which only the first may have id 0, since
- * each that may doubles the ways that the verifier follows.
+/* Reads up to 3 tags, as nearly all tagged frames have. Only the first may have id 0, because each
+ * tag that may have it doubles the paths that the verifier follows.
  */
 static __always_inline enum nids_parse_result parse_plain_vlans(struct cursor *c,
 								struct nids_packet *p)
