@@ -52,10 +52,10 @@ TEST_F(AgentsEnd, SaysThatItGoesOnBeforeItRunsAndHearsItsEnd) {
 TEST_F(AgentsEnd, AsksOnceForAFileThatIsLongEnough) {
   ParentLink link(std::move(agent_), kLimit);
   write_bytes(kLimit - 1);
-  link.eve_line_written(*pipeline_);
+  link.look_at_eve(*pipeline_);
   EXPECT_FALSE(is_asked());
   write_bytes(1);
-  for (int i = 0; i < 3; ++i) link.eve_line_written(*pipeline_);
+  for (int i = 0; i < 3; ++i) link.look_at_eve(*pipeline_);
   EXPECT_TRUE(is_asked());
   EXPECT_FALSE(is_asked());
 }
@@ -63,10 +63,10 @@ TEST_F(AgentsEnd, AsksOnceForAFileThatIsLongEnough) {
 TEST_F(AgentsEnd, TakesTheFileBetweenTwoLinesOfABurst) {
   ParentLink link(std::move(agent_), kLimit);
   write_bytes(kLimit);
-  link.eve_line_written(*pipeline_);
+  link.look_at_eve(*pipeline_);
   const Fd next{open("/tmp", O_TMPFILE | O_RDWR | O_APPEND, 0600)};
   ASSERT_TRUE(say(parent_.get(), Word::kEveFile, 0, next.get()));
-  link.eve_line_written(*pipeline_);
+  link.look_at_eve(*pipeline_);
   EXPECT_EQ(pipeline_->eve_bytes(), 0u);
   EXPECT_EQ(pipeline_->degraded(), 0u);
 }
@@ -74,12 +74,12 @@ TEST_F(AgentsEnd, TakesTheFileBetweenTwoLinesOfABurst) {
 TEST_F(AgentsEnd, RefusalIsShownAndNotAskedAgainAtOnce) {
   ParentLink link(std::move(agent_), kLimit);
   write_bytes(kLimit);
-  link.eve_line_written(*pipeline_);
+  link.look_at_eve(*pipeline_);
   ASSERT_TRUE(is_asked());
   ASSERT_TRUE(say(parent_.get(), Word::kEveRefused));
   link.hear_all(*pipeline_);
   EXPECT_EQ(pipeline_->degraded(), std::uint64_t{NIDS_DEGRADED_EVE_FILE});
-  link.eve_line_written(*pipeline_);
+  link.look_at_eve(*pipeline_);
   EXPECT_FALSE(is_asked());
   // A file that comes by a signal ends it.
   ASSERT_TRUE(say(parent_.get(), Word::kEveFile, 0, file_.get()));
@@ -90,7 +90,7 @@ TEST_F(AgentsEnd, RefusalIsShownAndNotAskedAgainAtOnce) {
 TEST_F(AgentsEnd, NeverAsksWithoutALimit) {
   ParentLink link(std::move(agent_), 0);
   write_bytes(10 * kLimit);
-  link.eve_line_written(*pipeline_);
+  link.look_at_eve(*pipeline_);
   EXPECT_FALSE(is_asked());
 }
 
@@ -99,7 +99,7 @@ TEST_F(AgentsEnd, FullLinkIsNotWaitedFor) {
   }
   ParentLink link(std::move(agent_), kLimit);
   write_bytes(kLimit);
-  link.eve_line_written(*pipeline_);
+  link.look_at_eve(*pipeline_);
   EXPECT_FALSE(link.is_ending());
 }
 

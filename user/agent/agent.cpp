@@ -19,6 +19,7 @@ namespace {
 // and clients for each piece of an answer.
 constexpr int kLookEvery_ms = 20, kAnswerEvery_ms = 2;
 constexpr auto kEndMayTake = std::chrono::seconds(5);
+constexpr auto kEveMayTake = std::chrono::seconds(4);  // at the end; less than the parent waits
 constexpr auto kHousekeepingEvery = std::chrono::milliseconds(250);
 
 std::int64_t clock_ns(clockid_t clock) {
@@ -95,9 +96,15 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
   const auto epoll = epoll_of(rings, parent, control);
   if (!epoll) return epoll.error();
 
+  const auto beat = [&] {
+    for (const Watched& one : interfaces)
+      __atomic_store_n(&one.counters->heartbeat_ns,
+                       static_cast<std::uint64_t>(clock_ns(CLOCK_MONOTONIC)), __ATOMIC_RELAXED);
+  };
+  beat();
   bool has_told = false;  // that it has enough
   auto next_housekeeping = std::chrono::steady_clock::now() + kHousekeepingEvery;
-  pipeline.after_eve_line([&] { parent.eve_line_written(pipeline); });
+  pipeline.after_eve_line([&] { parent.look_at_eve(pipeline); });
   if (!parent.tell_running())
     return Error{.action = "tell that the agent runs", .error_number = errno};
   // Programs are mostly gone before the end comes, so what is in the rings then is all there will
@@ -116,6 +123,7 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
       is_ending = true;
       last_moment = std::chrono::steady_clock::now() + kEndMayTake;
     }
+    parent.look_at_eve(pipeline);  // a thread writes it: it may be full at any time
     auto taken = rings.consume();
     if (!taken) return taken.error();
     has_more = *taken;
@@ -124,12 +132,16 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
       next_housekeeping = now + kHousekeepingEvery;
       clock = read_clock_offset();
       each(&Pipeline::flush);
+      parent.look_at_collector(pipeline);
+      beat();
     }
     if (!has_more) scans.when_due(clock);
     if (control) control->poll();
     const bool is_answering = control && control->is_answering();
     wait_ms = has_more ? 0 : is_answering ? kAnswerEvery_ms : kLookEvery_ms;
   }
+  pipeline.wait_for_eve(std::chrono::steady_clock::now() + kEveMayTake,
+                        [&] { parent.look_at_eve(pipeline); });
   pipeline.end_flows(scans.clock_at(clock));
   each(&Pipeline::finish);
   return {};

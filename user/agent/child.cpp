@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/child.hpp"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <future>
 #include <map>
 #include <optional>
 #include <system_error>
+#include <vector>
 
 #include "agent/agent.hpp"
 #include "agent/class_table.hpp"
+#include "agent/confinement.hpp"
 #include "agent/privileges.hpp"
 #include "agent/process.hpp"
 #include "source/flow_commands.hpp"
@@ -74,7 +79,43 @@ void start_store(Store& store, ParentLink& parent, const ChildParts& parts) {
     parts.warning("the packets in " + file + " can't be read to its end; it stays as it is");
 }
 
+// All of ours close on exec; others were open before this program began.
+void close_descriptors_of_the_caller() {
+  const Handle<DIR, closedir> entries{opendir("/proc/self/fd")};
+  if (!entries) return;
+  std::vector<int> foreign;
+  while (const dirent* entry = readdir(entries.get())) {
+    const int fd = std::atoi(entry->d_name);  // 0 for the dots
+    const int flags = fd > STDERR_FILENO ? fcntl(fd, F_GETFD) : -1;
+    if (flags >= 0 && (flags & FD_CLOEXEC) == 0) foreign.push_back(fd);
+  }
+  for (const int fd : foreign) close(fd);
+}
+
+// What is opened later, by name, lies in the packet directory.
+Result<void> confine_agent(const ChildParts& parts, const std::vector<Watched>& watched) {
+  std::vector<int> directories;
+  if (parts.sinks.store) directories.push_back(parts.sinks.store->directory_fd());
+  const auto confinement = confine({.directories = directories});
+  if (!confinement) return confinement.error();
+  for (const Watched& one : watched) one.counters->confinement = *confinement;
+  if (parts.confined) parts.confined();
+  return {};
+}
+
 }  // namespace
+
+Result<void> leave_terminal(Fd out, Fd err) {
+  const Error failed{.action = "leave the terminal", .error_number = 0};
+  if (setsid() < 0) return Error{.action = failed.action, .error_number = errno};
+  clearenv();
+  const Fd null{open("/dev/null", O_RDWR | O_CLOEXEC)};
+  if (!null || dup2(null.get(), STDIN_FILENO) < 0 || dup2(out.get(), STDOUT_FILENO) < 0 ||
+      dup2(err.get(), STDERR_FILENO) < 0 || chdir("/") != 0)
+    return Error{.action = failed.action, .error_number = errno};
+  close_descriptors_of_the_caller();
+  return {};
+}
 
 void run_child(ChildParts parts) {
   if (!tell_reader(parts.attachments, parts.parent)) _exit(1);
@@ -107,10 +148,14 @@ void run_child(ChildParts parts) {
   };
   parts.sinks.warning = parts.warning;
   const bool is_stdout = parts.config.eve.path == "-";
-  ParentLink parent(std::move(parts.link), is_stdout ? 0 : parts.config.eve.rotate_bytes);
+  const std::uint64_t rotate_bytes = is_stdout ? 0 : parts.config.eve.rotate_bytes;
+  ParentLink parent(std::move(parts.link), rotate_bytes);
   const auto ticks = sample_ticks(watched.empty() ? 1 : watched.front().tables.info.tick_ns);
   if (!ticks) result = ticks.error();
   if (result) result = drop_privileges(agent_user());
+  if (result) result = confine_agent(parts, watched);
+  if (result && parts.sinks.eve && !parts.sinks.eve->start_thread(rotate_bytes))
+    parts.warning("no thread can be had to write alerts; a disk that hangs will stop the agent");
   if (result && parts.sinks.store) start_store(*parts.sinks.store, parent, parts);
   Pipeline pipeline(parts.config, std::move(names), std::move(parts.sinks), parts.selection);
   std::optional<Control> questions;

@@ -22,7 +22,12 @@ struct ChildParts {
   int parent;           // its pid
   const Selection& selection;
   std::function<void(const std::string&)> warning, error;
+  std::function<void()> confined;  // called once it is; may be null
 };
+
+// Before run_child(): a session without a terminal, no environment, no descriptor that the parent's
+// caller left open, and standard output and error that are these pipes.
+[[nodiscard]] Result<void> leave_terminal(Fd out, Fd err);
 
 [[noreturn]] void run_child(ChildParts parts);
 

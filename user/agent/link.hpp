@@ -13,15 +13,17 @@
 namespace nids {
 
 enum class Word : std::uint32_t {
-  kGone,        // never said: the other side is gone, or speaks another language
-  kNothing,     // never said: there is none now
-  kStarting,    // agent: it does not take records yet, but goes on
-  kRunning,     // agent: it takes records
-  kHasEnough,   // agent: Pipeline::has_enough(); it goes on counting until it is ended
-  kEveIsFull,   // agent: it wants another EVE file
-  kEveFile,     // parent, with that file; the number: old ones removed for it
-  kEveRefused,  // parent: the agent is to go on with what it has
-  kEnd,         // parent: take what is left, and end
+  kGone,             // never said: the other side is gone, or speaks another language
+  kNothing,          // never said: there is none now
+  kStarting,         // agent: it does not take records yet, but goes on
+  kRunning,          // agent: it takes records
+  kHasEnough,        // agent: Pipeline::has_enough(); it goes on counting until it is ended
+  kEveIsFull,        // agent: it wants another EVE file
+  kCollectorIsGone,  // agent: it wants another socket to the IPFIX collector
+  kCollector,        // parent, with that socket, or none
+  kEveFile,          // parent, with that file; the number: old ones removed for it
+  kEveRefused,       // parent: the agent is to go on with what it has
+  kEnd,              // parent: take what is left, and end
 };
 
 struct Said {

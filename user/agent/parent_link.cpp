@@ -38,6 +38,9 @@ void ParentLink::take(Said said, Pipeline& pipeline) {
       ask_again_ = std::chrono::steady_clock::now() + kAskAgainAfter;
       pipeline.keep_eve_file();
       break;
+    case Word::kCollector:
+      if (said.file) pipeline.take_collector(std::move(said.file));
+      break;
     case Word::kEnd:
       is_ending_ = true;
       break;
@@ -46,13 +49,20 @@ void ParentLink::take(Said said, Pipeline& pipeline) {
   }
 }
 
-void ParentLink::eve_line_written(Pipeline& pipeline) {
+void ParentLink::look_at_eve(Pipeline& pipeline) {
   if (is_waiting_) return hear_all(pipeline);
   if (rotate_bytes_ == 0 || pipeline.eve_bytes() < rotate_bytes_) return;
   const auto now = std::chrono::steady_clock::now();
   if (now < ask_again_) return;
   is_waiting_ = say(link_.get(), Word::kEveIsFull);
   if (!is_waiting_) ask_again_ = now + kAskAgainAfter;
+}
+
+void ParentLink::look_at_collector(const Pipeline& pipeline) {
+  const auto now = std::chrono::steady_clock::now();
+  if (!pipeline.wants_collector() || now < ask_collector_) return;
+  ask_collector_ = now + kTellEvery;
+  static_cast<void>(say(link_.get(), Word::kCollectorIsGone));
 }
 
 }  // namespace nids

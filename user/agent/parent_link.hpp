@@ -26,8 +26,12 @@ class ParentLink {
 
   // All that the parent has said since the last call.
   void hear_all(Pipeline& pipeline);
-  // After each line: a burst of them has a turn of its own, so that the file is not much longer.
-  void eve_line_written(Pipeline& pipeline);
+  // Asks for another EVE file where it is time, and takes it. After each line, since a burst of
+  // them has a turn of its own, and now and then, since a thread writes them.
+  void look_at_eve(Pipeline& pipeline);
+
+  // Asks for a socket to the collector where the pipeline wants one; now and then.
+  void look_at_collector(const Pipeline& pipeline);
 
   bool is_ending() const { return is_ending_; }  // told so, or the parent is gone
 
@@ -38,7 +42,7 @@ class ParentLink {
   std::uint64_t rotate_bytes_;
   bool is_waiting_ = false;  // for an answer
   bool is_ending_ = false;
-  std::chrono::steady_clock::time_point ask_again_{}, tell_again_{};
+  std::chrono::steady_clock::time_point ask_again_{}, tell_again_{}, ask_collector_{};
 };
 
 }  // namespace nids

@@ -10,6 +10,7 @@
 #include "analyse/stateless_finding.hpp"
 #include "decode/decode.hpp"
 #include "decode/segment.hpp"
+#include "log/eve.hpp"
 #include "log/eve_flow.hpp"
 #include "nids/sum.hpp"
 
@@ -232,6 +233,16 @@ void Pipeline::take_eve_file(int fd, std::uint32_t removed) {
   if (!tables_.empty()) tables_.begin()->second.counters.eve_files_removed += removed;
 }
 
+void Pipeline::keep_eve_file() {
+  eve_is_stuck_ = true;
+  if (sinks_.eve) sinks_.eve->keep_file();
+}
+
+void Pipeline::wait_for_eve(std::chrono::steady_clock::time_point deadline,
+                            std::function<void()> meanwhile) {
+  if (sinks_.eve) sinks_.eve->wait_until(deadline, std::move(meanwhile));
+}
+
 void Pipeline::watch(const FlowTables& tables, nids_agent_counters& counters) {
   tables_.try_emplace(tables.ifindex, Table{FlowReader(tables), counters});
   // Of an agent that died.
@@ -311,12 +322,17 @@ void Pipeline::tell(const Flow& flow, FlowReason reason) {
 }
 
 void Pipeline::flush(nids_agent_counters& counters) {
+  if (sinks_.lines_lost) {
+    const std::uint64_t lost = sinks_.lines_lost();
+    counters.lines_lost += lost - std::exchange(lines_lost_, lost);
+  }
   if (sinks_.store) sinks_.store->flush(counters);
   warn();
   counters.degraded = degraded();
 }
 
 void Pipeline::finish(nids_agent_counters& counters) {
+  if (sinks_.eve) sinks_.eve->finish();
   if (sinks_.store) sinks_.store->finish(counters);
   warn();
   counters.degraded = degraded();

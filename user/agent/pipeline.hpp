@@ -3,6 +3,7 @@
 // live ring and for a replay. Opens nothing, and never asks a clock.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -20,7 +21,7 @@
 #include "decode/packet.hpp"
 #include "export/udp_exporter.hpp"
 #include "flow/flow_table.hpp"
-#include "log/eve.hpp"
+#include "log/eve_writer.hpp"
 #include "nids/abi/counters.h"
 #include "retain/hold.hpp"
 #include "retain/policy.hpp"
@@ -31,7 +32,7 @@ namespace nids {
 
 // Where the pipeline's results go; what is left out is not written.
 struct Sinks {
-  std::optional<EveLog> eve;
+  std::optional<EveWriter> eve;
   std::optional<Store> store;
   // Packets are wanted, but there is no store: each counts as not kept by error.
   bool store_is_missing = false;
@@ -39,6 +40,7 @@ struct Sinks {
   std::optional<UdpExporter> exporter;
   bool exporter_is_missing = false;
   std::function<void(const Alert&)> on_alert;       // an alert that was not suppressed
+  std::function<std::uint64_t()> lines_lost;        // of those and of warnings, so far
   std::function<void(const std::string&)> warning;  // what failed, for people
   // Tells the first pass what to send up of a flow from now on, by NIDS_COMMAND_WORD; none: it
   // can't be told. Returns how many slots were told.
@@ -86,12 +88,20 @@ class Pipeline {
   // The same when all is over; waits for the disk.
   void finish(nids_agent_counters& counters);
 
-  // Called after each EVE line, which is then whole in its file.
+  // Called after each EVE line.
   void after_eve_line(std::function<void()> hook) { after_eve_line_ = std::move(hook); }
   std::uint64_t eve_bytes() const { return sinks_.eve ? sinks_.eve->end_bytes() : 0; }
   // Lines go to this file from now on, and it is owned here. `removed`: old ones that went for it.
   void take_eve_file(int fd, std::uint32_t removed);
-  void keep_eve_file() { eve_is_stuck_ = true; }  // there is no other
+  void keep_eve_file();  // there is no other
+  // For the end: EVE lines wait for their disk until then, and `meanwhile` is called.
+  void wait_for_eve(std::chrono::steady_clock::time_point deadline,
+                    std::function<void()> meanwhile);
+
+  bool wants_collector() const { return sinks_.exporter && sinks_.exporter->wants_socket(); }
+  void take_collector(Fd socket) {
+    if (sinks_.exporter) sinks_.exporter->replace_socket(std::move(socket));
+  }
 
   std::uint64_t degraded() const;  // NIDS_DEGRADED_*, of the outputs as they are now
 
@@ -137,7 +147,8 @@ class Pipeline {
   std::uint64_t given_to_store_ = 0;  // packets so far
   CapturePolicy policy_;
   Hold hold_;
-  std::uint64_t flow_evictions_ = 0, suppression_evictions_ = 0;  // counted so far
+  // Counted so far.
+  std::uint64_t flow_evictions_ = 0, suppression_evictions_ = 0, lines_lost_ = 0;
   Sinks sinks_;
   // Of the record at hand; used again.
   Packet packet_;

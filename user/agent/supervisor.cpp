@@ -2,23 +2,15 @@
 #include "agent/supervisor.hpp"
 
 #include <poll.h>
-#include <sys/wait.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <csignal>
-#include <cstring>
 
 #include "agent/adoption.hpp"
-#include "agent/child.hpp"
 #include "agent/class_table.hpp"
-#include "agent/control.hpp"
-#include "agent/link.hpp"
 #include "agent/link_notices.hpp"
 #include "agent/privileges.hpp"
 #include "agent/process.hpp"
-#include "agent/sinks.hpp"
 #include "kernel/pins.hpp"
 #include "kernel/tc.hpp"
 
@@ -26,9 +18,6 @@ namespace nids {
 namespace {
 
 constexpr int kLookEvery_ms = 200;
-constexpr auto kAgentStarts = std::chrono::seconds(10);
-constexpr auto kAgentMayTake = std::chrono::seconds(10);
-constexpr auto kKilledMayTake = std::chrono::seconds(5);
 constexpr std::size_t kToEnd = 16;  // descriptors that removing needs
 
 }  // namespace
@@ -36,34 +25,32 @@ constexpr std::size_t kToEnd = 16;  // descriptors that removing needs
 Supervisor::Supervisor(AttachRequest request, Callbacks callbacks)
     : request_(std::move(request)),
       callbacks_(std::move(callbacks)),
-      eve_(eve_files(request_.config.eve, request_.paths), callbacks_.info, callbacks_.error) {}
+      agent_(request_, callbacks_, attachments_, [this] { leave_parent(); }) {}
 
 Result<AttachOutcome> Supervisor::run() {
   if (auto prepared = prepare(); !prepared) return prepared.error();
   if (auto attached = attach_all(); !attached) return attached.error();
-  if (auto started = start_agent(); !started) {
-    unlink(control_socket().c_str());
+  if (auto started = agent_.start([this] { return early_end(); }); !started) {
     spare_.release();  // the lock is a file too
     {
       const auto held = lock();
       undo_attach();
     }
     signals_->let_through();
-    stop_agent();
+    agent_.stop();
     return started.error();
   }
-  callbacks_.started(eve_is_open_, packets_directory_);
+  callbacks_.started(agent_.eve_is_open(), agent_.packets_directory());
 
   const Ending ending = watch();
-  unlink(control_socket().c_str());
-  const bool is_removed = remove_programs(ending);
+  const bool is_removed = remove_programs();
   // From here on a second signal ends at once, as impatient people expect; there is nothing left
   // on the interfaces.
   signals_->let_through();
-  const bool is_agent_clean = stop_agent();
+  const bool is_agent_clean = agent_.stop();
   for (const Attachment& attachment : attachments_) claim(attachment, false);
 
-  AttachOutcome outcome{.is_doubtful = is_doubtful_ || !is_agent_clean,
+  AttachOutcome outcome{.is_doubtful = is_doubtful_ || !is_agent_clean || agent_.restarts() != 0,
                         .is_done = ending == Ending::kAsked && is_removed && !is_left_behind_,
                         .readings = {}};
   for (const auto* group : {&attachments_, &dropped_})
@@ -129,91 +116,45 @@ Result<void> Supervisor::attach_all() {
   return {};
 }
 
-Result<void> Supervisor::start_agent() {
-  sinks_.emplace(open_sinks(request_.config, request_.paths, attachments_,
-                            request_.selection.filter_text, eve_.files(), callbacks_.error));
-  sinks_->on_alert = callbacks_.alert;
-  eve_is_open_ = sinks_->eve.has_value();
-  if (sinks_->store) packets_directory_ = sinks_->store->directory();
-
-  auto listener = listen_for_control(control_socket(), reader_group());
-  if (listener)
-    control_listener_ = std::move(*listener);
-  else
-    callbacks_.warning(listener.error().message() + "; nobody can ask for flows");
-
-  auto link = make_link();
-  if (!link) return link.error();
-  link_ = std::move(link->first);
-  Fd child_end = std::move(link->second);
-  const int parent = getpid();
-  agent_pid_ = fork();
-  if (agent_pid_ < 0) return Error{.action = "start the agent", .error_number = errno};
-  if (agent_pid_ == 0) become_agent(std::move(child_end), parent);
-  child_end = Fd{};  // so that the agent's end is the end of the file
-  sinks_.reset();
-  control_listener_ = Fd{};
-  return await_agent();
-}
-
-// The agent says a word once it takes records, and others while it can't yet; anything else is its
-// end.
-Result<void> Supervisor::await_agent() {
-  const std::string action = "start the agent";
-  auto deadline = std::chrono::steady_clock::now() + kAgentStarts;
-  while (std::chrono::steady_clock::now() < deadline) {
-    std::array<pollfd, 2> fds{pollfd{link_.get(), POLLIN, 0}, pollfd{signals_->fd(), POLLIN, 0}};
-    poll(fds.data(), fds.size(), kLookEvery_ms);
-    if (const auto signal = ending_signal())
-      return Error{.action = action, .reason = *signal + " came meanwhile, to end it"};
-    const auto said = hear(link_.get());
-    if (said && said->word == Word::kRunning) return {};
-    if (said && said->word == Word::kStarting) {
-      deadline = std::chrono::steady_clock::now() + kAgentStarts;
-      continue;
-    }
-    if (said) return Error{.action = action, .reason = "it ended"};
-  }
-  return Error{.action = action, .reason = "it did not answer in time"};
-}
-
-void Supervisor::become_agent(Fd link, int parent) {
-  link_ = Fd{};
-  stay_ = Fd{};  // the parent's to hold, and to let go
+// In the agent, which has no use for it.
+void Supervisor::leave_parent() {
+  stay_ = Fd{};
   links_.reset();
   spare_.release();
   signals_->close();
-  if (callbacks_.in_agent) callbacks_.in_agent();
-  run_child({.config = request_.config,
-             .attachments = attachments_,
-             .sinks = std::move(*sinks_),
-             .link = std::move(link),
-             .control_listener = std::move(control_listener_),
-             .parent = parent,
-             .selection = request_.selection,
-             .warning = callbacks_.warning,
-             .error = callbacks_.error});
+}
+
+// While the agent starts.
+std::optional<std::string> Supervisor::early_end() {
+  auto signal = ending_signal();
+  if (signal) *signal += " came meanwhile, to end it";
+  return signal;
+}
+
+void Supervisor::wait() {
+  std::vector<pollfd> fds{{signals_->fd(), POLLIN, 0}, {links_->fd(), POLLIN, 0}};
+  agent_.add_to(fds);
+  int wait_ms = kLookEvery_ms;
+  if (request_.duration) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        end_ - std::chrono::steady_clock::now());
+    wait_ms = static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, wait_ms));
+  }
+  poll(fds.data(), fds.size(), wait_ms);
 }
 
 Supervisor::Ending Supervisor::watch() {
-  const auto start = std::chrono::steady_clock::now();
+  end_ =
+      std::chrono::steady_clock::now() + request_.duration.value_or(std::chrono::milliseconds(0));
   for (;;) {
-    std::array<pollfd, 3> fds{pollfd{signals_->fd(), POLLIN, 0}, pollfd{links_->fd(), POLLIN, 0},
-                              pollfd{link_.get(), POLLIN, 0}};
-    int wait_ms = kLookEvery_ms;
-    if (request_.duration) {
-      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-          *request_.duration - (std::chrono::steady_clock::now() - start));
-      if (left.count() <= 0) return Ending::kAsked;
-      wait_ms = static_cast<int>(std::min<std::int64_t>(wait_ms, left.count()));
-    }
-    poll(fds.data(), fds.size(), wait_ms);
+    wait();
+    if (request_.duration && std::chrono::steady_clock::now() >= end_) return Ending::kAsked;
     if (const auto signal = ending_signal()) {
       callbacks_.info("ended by " + *signal);
       return Ending::kAsked;
     }
-    if (agent_has_enough()) return Ending::kAsked;
-    if (agent_has_died()) return Ending::kAgentDied;
+    agent_.serve();
+    if (agent_.has_enough()) return Ending::kAsked;
     check_links();
     check_filters();
     if (attachments_.empty()) return Ending::kInterfacesGone;
@@ -231,32 +172,9 @@ std::optional<std::string> Supervisor::ending_signal() {
       case Signals::Asked::kEnd:
         return std::move(signal.name);
       case Signals::Asked::kReopen:
-        eve_.ask_reopen();
+        agent_.reopen_eve();
     }
   }
-}
-
-// Of what it says, and answers the rest.
-bool Supervisor::agent_has_enough() {
-  if (!link_) return false;
-  const Word word = eve_.serve(link_.get());
-  if (word == Word::kGone) link_ = Fd{};  // how it ended is asked for elsewhere
-  return word == Word::kHasEnough;
-}
-
-bool Supervisor::agent_has_died() {
-  int status = 0;
-  const pid_t ended = waitpid(agent_pid_, &status, WNOHANG);
-  if (ended == 0) return false;
-  agent_pid_ = 0;
-  const std::string how = ended < 0 ? "nobody knows how"
-                          : WIFSIGNALED(status)
-                              ? std::string("signal ") + strsignal(WTERMSIG(status))
-                              : "exit code " + std::to_string(WEXITSTATUS(status));
-  callbacks_.error("the agent ended by itself (" + how +
-                   "); the programs go on counting\n  hint: nids-xdp attach takes over, nids-xdp "
-                   "detach removes them");
-  return true;
 }
 
 void Supervisor::check_links() {
@@ -375,40 +293,14 @@ void Supervisor::undo_attach() {
 
 // Before the agent is stopped, so that nothing comes after its last record. Returns whether what
 // had to go is gone.
-bool Supervisor::remove_programs(Ending ending) {
-  if (request_.keep_attached || ending == Ending::kAgentDied) return true;
+bool Supervisor::remove_programs() {
+  if (request_.keep_attached) return true;
   spare_.release();
   const auto held = lock();  // whoever holds it last removes the run directory
   bool is_removed = true;
   for (const Attachment& attachment : attachments_) is_removed = release(attachment) && is_removed;
   stay_ = Fd{};
   return is_removed;
-}
-
-std::string Supervisor::control_socket() const {
-  return control_path(request_.paths.run, static_cast<std::uint64_t>(getpid()));
-}
-
-bool Supervisor::stop_agent() {
-  if (agent_pid_ <= 0) return true;
-  if (!say(link_.get(), Word::kEnd)) link_ = Fd{};  // its end tells the agent too
-  const auto deadline = std::chrono::steady_clock::now() + kAgentMayTake;
-  int status = 0;
-  pid_t ended = 0;
-  while ((ended = waitpid(agent_pid_, &status, WNOHANG)) == 0) {
-    const auto now = std::chrono::steady_clock::now();
-    if (now > deadline) kill(agent_pid_, SIGKILL);
-    if (now > deadline + kKilledMayTake) {
-      callbacks_.error("the agent, process " + std::to_string(agent_pid_) +
-                       ", does not end: it waits for a disk that does not answer");
-      break;
-    }
-    pollfd asks{link_.get(), POLLIN, 0};  // at the end many flows are written at once
-    poll(&asks, 1, 2);
-    agent_has_enough();
-  }
-  agent_pid_ = 0;
-  return ended > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 }  // namespace nids

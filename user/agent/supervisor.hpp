@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The small parent: holds the programs and their removal, starts the agent and ends with it. Never
+// The small parent: holds the programs and their removal, and sees to it that an agent runs. Never
 // touches a packet.
 #pragma once
 
@@ -10,30 +10,15 @@
 #include <string>
 #include <vector>
 
-#include "agent/eve_renewal.hpp"
-#include "agent/paths.hpp"
-#include "agent/pipeline.hpp"
+#include "agent/agent_process.hpp"
+#include "agent/request.hpp"
 #include "agent/signals.hpp"
-#include "config/config.hpp"
 #include "kernel/attach_lock.hpp"
 #include "kernel/attachment.hpp"
 #include "kernel/netlink.hpp"
 #include "nids/abi/counters.h"
 
 namespace nids {
-
-struct AttachRequest {
-  std::vector<std::string> interfaces;  // none: that of the default route
-  // What runs a command in their network namespace, if it is not the user's: "ip netns exec NAME".
-  std::string enter{};
-  ModeChoice mode = ModeChoice::kAuto;
-  bool egress = true;
-  bool keep_attached = false;
-  std::optional<std::chrono::milliseconds> duration;
-  Selection selection;
-  Config config;
-  Paths paths;
-};
 
 // How a run ended; the readings were taken after the agent's last record.
 struct AttachOutcome {
@@ -44,14 +29,7 @@ struct AttachOutcome {
 
 class Supervisor {
  public:
-  // What the user is told meanwhile; `alert` runs in the agent's process.
-  struct Callbacks {
-    std::function<void(const std::string&)> info, warning, error;
-    std::function<void(const Alert&)> alert;
-    std::function<void()> in_agent;  // first thing in the agent's process
-    // Attached, agent running; whether the outputs that are wanted could be opened.
-    std::function<void(bool eve, const std::string& packets)> started;
-  };
+  using Callbacks = nids::Callbacks;
 
   Supervisor(AttachRequest request, Callbacks callbacks);
 
@@ -59,19 +37,17 @@ class Supervisor {
   [[nodiscard]] Result<AttachOutcome> run();
 
  private:
-  enum class Ending { kAsked, kInterfacesGone, kAgentDied };
+  enum class Ending { kAsked, kInterfacesGone };
 
   std::optional<AttachLock> lock() const;
   Result<void> prepare();
   Result<void> attach_all();
-  Result<void> start_agent();
-  Result<void> await_agent();
-  [[noreturn]] void become_agent(Fd link, int parent);
+  void leave_parent();
+  void wait();
   Ending watch();
   // The name of the signal that asks for the end, or nothing. Does what others ask for.
   std::optional<std::string> ending_signal();
-  bool agent_has_enough();
-  bool agent_has_died();
+  std::optional<std::string> early_end();
   void check_links();
   void check_detach_requests();
   void check_filters();
@@ -81,25 +57,18 @@ class Supervisor {
   void claim(const Attachment& attachment, bool is_ours) const;
   bool release(const Attachment& attachment) const;
   void undo_attach();
-  bool remove_programs(Ending ending);
-  std::string control_socket() const;
-  bool stop_agent();
+  bool remove_programs();
 
   AttachRequest request_;
   Callbacks callbacks_;
   std::vector<Attachment> attachments_;  // those watched now
   std::vector<Attachment> dropped_;      // gone; their maps still hold the final counts
   std::optional<LinkMonitor> links_;
-  std::optional<Sinks> sinks_;  // until the agent has them
-  EveRenewal eve_;
   std::optional<Signals> signals_;  // blocked until the programs are gone
   SpareDescriptors spare_;
-  Fd link_;              // to the agent; none once it speaks no more
-  Fd control_listener_;  // until the agent has it
-  int agent_pid_ = 0;
   Fd stay_;  // our bpffs is in the run directory
-  bool eve_is_open_ = false;
-  std::string packets_directory_;  // empty: none are kept
+  AgentProcess agent_;
+  std::chrono::steady_clock::time_point end_{};  // where a duration was given
   bool is_doubtful_ = false;
   bool is_left_behind_ = false;  // what `nids-xdp detach` wanted removed
   std::set<int> adopted_;        // interfaces whose programs an earlier agent left

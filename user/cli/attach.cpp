@@ -6,8 +6,10 @@
 
 #include <array>
 #include <cerrno>
+#include <iostream>
 #include <ostream>
 
+#include "agent/console.hpp"
 #include "agent/privileges.hpp"
 #include "agent/supervisor.hpp"
 #include "cli/command.hpp"
@@ -109,10 +111,8 @@ class Daemon {
     return kOk;
   }
 
-  // Lets go of the caller's streams: who waits for their end, as `$(...)` does, waits for both
-  // processes.
+  // Lets go of the caller's streams: who waits for their end, as `$(...)` does, waits for us.
   static void leave_terminal() {
-    log_to_journal();
     const Fd null{open("/dev/null", O_RDWR | O_CLOEXEC)};
     for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
       if (null) dup2(null.get(), fd);
@@ -120,16 +120,13 @@ class Daemon {
 
   void ready() {
     leave_terminal();
+    log_to_journal();
     // The command that waits for the byte says that we failed if it is lost.
     [[maybe_unused]] const ssize_t written = write(write_end_.get(), "!", 1);
     write_end_ = Fd{};
   }
 
-  // In the agent, which has nothing to tell the command that was typed.
-  void release() {
-    leave_terminal();
-    write_end_ = Fd{};
-  }
+  void release() { write_end_ = Fd{}; }  // in the agent, which has nothing to tell that command
 
  private:
   Fd write_end_;
@@ -151,6 +148,49 @@ void tell_started(const AttachRequest& request, bool eve, const std::string& pac
                           .max_suspicious = request.selection.max_suspicious});
 }
 
+// What is printed while the agent runs, and after: none of it waits for its reader.
+class Consoles {
+ public:
+  Consoles() : out_(STDOUT_FILENO), err_(STDERR_FILENO) { log_to_stream(err_); }
+  ~Consoles() { log_to_stream(std::cerr); }
+
+  std::ostream& out() { return out_; }
+  std::ostream& err() { return err_; }
+  bool has_room() {
+    out_.flush();
+    err_.flush();
+    return out_.buffer().has_room() && err_.buffer().has_room();
+  }
+  std::uint64_t lost_lines() { return out_.buffer().lost_lines() + err_.buffer().lost_lines(); }
+
+  // The same numbers stand for other files by now.
+  void use_anew() {
+    out_.buffer().use(STDOUT_FILENO);
+    err_.buffer().use(STDERR_FILENO);
+  }
+  void start_in_agent() {
+    use_anew();
+    log_to_stream(err_);
+  }
+
+  // Gives a reader that has stopped a moment to go on.
+  Exit finish(Exit code) {
+    constexpr auto kMayTake = std::chrono::seconds(1);
+    out_.buffer().drain(kMayTake);
+    const int error = out_.buffer().error_number();
+    // A reader that has seen enough, as `head` has, is no failure of ours.
+    if (error != 0 && error != EPIPE) {
+      Io io{.out = out_, .err = err_};
+      code = fail({.action = "write to standard output", .error_number = error}, io);
+    }
+    err_.buffer().drain(kMayTake);
+    return code;
+  }
+
+ private:
+  Console out_, err_;
+};
+
 Exit report_outcome(const AttachOutcome& outcome, const AttachRequest& request, std::ostream& out) {
   bool is_doubtful = false;
   // Records that no agent will take any more: not where the programs are to go on.
@@ -169,6 +209,56 @@ Exit report_outcome(const AttachOutcome& outcome, const AttachRequest& request, 
   out.flush();
   if (!outcome.is_done) return kFailed;
   return is_doubtful || outcome.is_doubtful ? kDegraded : kOk;
+}
+
+void print_line(std::ostream& stream, std::string_view line) { stream << line << std::endl; }
+
+// A line that the agent printed, whose prefix the journal has already.
+void log_line(std::string_view line) {
+  constexpr std::string_view kPrefix = "nids-xdp: ";
+  if (line.starts_with(kPrefix)) line.remove_prefix(kPrefix.size());
+  spdlog::error("{}", line);
+}
+
+// `daemon`: null in the foreground.
+Exit watch(const AttachRequest& request, Daemon* daemon, Consoles& consoles, Io& io) {
+  // With EVE on standard output nothing else may stand there.
+  const bool eve_is_stdout = request.config.eve.enabled && request.config.eve.path == "-";
+  std::ostream& out = eve_is_stdout ? io.err : io.out;
+  Callbacks callbacks{
+      .info = [](const std::string& text) { spdlog::info("{}", printable_lines(text)); },
+      .warning = [](const std::string& text) { spdlog::warn("{}", printable_lines(text)); },
+      .error = [](const std::string& text) { spdlog::error("{}", printable_lines(text)); },
+      .in_agent =
+          [&] {
+            if (daemon) daemon->release();
+            consoles.start_in_agent();
+          },
+      .confined = {},
+      .alert = {},
+      .lines_lost = [&] { return consoles.lost_lines(); },
+      .out = [&](std::string_view line) { print_line(io.out, line); },
+      .err =
+          [&](std::string_view line) {
+            if (daemon)
+              log_line(line);
+            else
+              print_line(io.err, line);
+          },
+      .has_room = [&] { return consoles.has_room(); },
+      .started =
+          [&](bool eve, const std::string& packets) {
+            if (!daemon) return tell_started(request, eve, packets, io);
+            daemon->ready();
+            consoles.use_anew();
+          }};
+  if (io.out_is_terminal && !daemon && !eve_is_stdout)
+    callbacks.alert = [&](const Alert& alert) {
+      print_line(out, alert_line(alert, {.colour = io.colour, .width = io.width}));
+    };
+  auto outcome = Supervisor(request, std::move(callbacks)).run();
+  if (!outcome) return fail(outcome.error(), io);
+  return report_outcome(*outcome, request, out);
 }
 
 }  // namespace
@@ -207,30 +297,15 @@ Exit run_attach(const AttachArguments& arguments, Io& io) {
   Daemon daemon;
   if (arguments.daemon)
     if (const auto code = daemon.begin(io)) return *code;
-  // With EVE on standard output nothing else may stand there.
-  const bool eve_is_stdout = request.config.eve.enabled && request.config.eve.path == "-";
-  std::ostream& out = eve_is_stdout ? io.err : io.out;
-  Supervisor::Callbacks callbacks{
-      .info = [](const std::string& text) { spdlog::info("{}", printable_lines(text)); },
-      .warning = [](const std::string& text) { spdlog::warn("{}", printable_lines(text)); },
-      .error = [](const std::string& text) { spdlog::error("{}", printable_lines(text)); },
-      .alert = {},
-      .in_agent = {},
-      .started =
-          [&](bool eve, const std::string& packets) {
-            if (arguments.daemon)
-              daemon.ready();
-            else
-              tell_started(request, eve, packets, io);
-          }};
-  if (arguments.daemon) callbacks.in_agent = [&] { daemon.release(); };
-  if (io.out_is_terminal && !arguments.daemon && !eve_is_stdout)
-    callbacks.alert = [&](const Alert& alert) {
-      out << alert_line(alert, {.colour = io.colour, .width = io.width}) << std::endl;
-    };
-  auto outcome = Supervisor(request, std::move(callbacks)).run();
-  if (!outcome) return fail(outcome.error(), io);
-  return report_outcome(*outcome, request, out);
+  Consoles consoles;
+  Io own{.out = consoles.out(),
+         .err = consoles.err(),
+         .out_is_terminal = io.out_is_terminal,
+         .width = io.width,
+         .colour = io.colour,
+         .is_quiet = io.is_quiet,
+         .paths = io.paths};
+  return consoles.finish(watch(request, arguments.daemon ? &daemon : nullptr, consoles, own));
 }
 
 }  // namespace nids

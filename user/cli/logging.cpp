@@ -2,6 +2,7 @@
 #include "cli/logging.hpp"
 
 #include <spdlog/sinks/dup_filter_sink.h>
+#include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/sinks/syslog_sink.h>
 #include <spdlog/spdlog.h>
@@ -35,6 +36,12 @@ bool log_to_stderr(const std::string& level) {
                 text);
   });
   return true;
+}
+
+void log_to_stream(std::ostream& stream) {
+  constexpr bool kFlush = true;
+  log_to(std::make_shared<spdlog::sinks::ostream_sink_st>(stream, kFlush),
+         spdlog::default_logger()->level());
 }
 
 void log_to_journal() {

@@ -73,16 +73,40 @@ bool is_at(const std::uint8_t (&address)[16], std::uint16_t port, const Endpoint
   return port == endpoint.port && std::equal(address, address + bytes, endpoint.address.begin());
 }
 
-}  // namespace
-
-Result<UdpExporter> UdpExporter::open(const Endpoint& collector, Options options) {
+Result<Fd> open_socket(const Endpoint& collector) {
   const int family = collector.ip_version == 6 ? AF_INET6 : AF_INET;
-  const int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0)
+  Fd fd{socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+  if (!fd)
     return Error{.action = "open a socket to the IPFIX collector",
                  .error_number = errno,
                  .hint = "ipfix.collector = \"\" exports nothing"};
-  UdpExporter exporter(fd, collector, options);
+  return fd;
+}
+
+int connect(int fd, const Endpoint& collector) {
+  SocketAddress to = socket_address(collector);
+  return ::connect(fd, to.get(), to.bytes) == 0 ? 0 : errno;
+}
+
+}  // namespace
+
+Result<Fd> connect_to_collector(const Endpoint& collector) {
+  auto fd = open_socket(collector);
+  if (!fd) return fd;
+  if (const int error = connect(fd->get(), collector); error != 0)
+    return Error{.action = "connect to the IPFIX collector", .error_number = error};
+  return fd;
+}
+
+void UdpExporter::replace_socket(Fd connected) {
+  socket_ = std::move(connected);
+  local_ = local_endpoint(socket_.get());
+}
+
+Result<UdpExporter> UdpExporter::open(const Endpoint& collector, Options options) {
+  auto fd = open_socket(collector);
+  if (!fd) return fd.error();
+  UdpExporter exporter(std::move(*fd), collector, options);
   const int error_number = exporter.connect_anew();
   if (error_number != 0 && !is_of_the_network(error_number))
     return Error{.action = "connect to the IPFIX collector",
@@ -162,7 +186,7 @@ int UdpExporter::try_send(WallTime now) {
   take_refusal();
   const auto bytes = message_.finish({now, sequence_, options_.domain});
   ssize_t sent = 0;
-  do sent = ::send(socket_.fd(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  do sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   while (sent < 0 && errno == EINTR);
   if (sent >= 0) return 0;
 
@@ -178,10 +202,9 @@ int UdpExporter::try_send(WallTime now) {
 int UdpExporter::connect_anew() {
   local_ = {};
   const sockaddr nowhere{.sa_family = AF_UNSPEC, .sa_data = {}};
-  static_cast<void>(connect(socket_.fd(), &nowhere, sizeof nowhere));
-  SocketAddress to = socket_address(collector_);
-  if (connect(socket_.fd(), to.get(), to.bytes) != 0) return errno;
-  local_ = local_endpoint(socket_.fd());
+  static_cast<void>(::connect(socket_.get(), &nowhere, sizeof nowhere));
+  if (const int error = connect(socket_.get(), collector_); error != 0) return error;
+  local_ = local_endpoint(socket_.get());
   return 0;
 }
 
@@ -190,7 +213,7 @@ int UdpExporter::connect_anew() {
 void UdpExporter::take_refusal() {
   int error_number = 0;
   socklen_t bytes = sizeof error_number;
-  if (getsockopt(socket_.fd(), SOL_SOCKET, SO_ERROR, &error_number, &bytes) != 0) return;
+  if (getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error_number, &bytes) != 0) return;
   if (error_number != 0) return refused(error_number);
   if (is_taken_) error_number_ = 0;
 }

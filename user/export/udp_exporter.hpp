@@ -11,10 +11,14 @@
 #include "export/ipfix.hpp"
 #include "flow/flow_record.hpp"
 #include "nids/endpoint.hpp"
+#include "nids/fd.hpp"
 #include "nids/result.hpp"
 #include "nids/time.hpp"
 
 namespace nids {
+
+// A UDP socket, connected; an error has the errno of connect(2).
+[[nodiscard]] Result<Fd> connect_to_collector(const Endpoint& collector);
 
 class UdpExporter {
  public:
@@ -44,28 +48,19 @@ class UdpExporter {
   // Whether it is the flow between this socket and the collector, whoever is taken for its client.
   bool is_own(const FlowRecord& record) const;
 
+  // Without a route, or with another address than it had, the socket has to be connected anew,
+  // which a confined agent may not do: it is given another by connect_to_collector().
+  bool wants_socket() const { return local_.ip_version == 0; }
+  void replace_socket(Fd connected);
+
   const Counts& counts() const { return counts_; }
   // Why the last message was lost; 0 where it was not, as far as the kernel has told. Right after
   // flush() it is that of the message before, where this one was taken.
   int error_number() const { return error_number_; }
 
  private:
-  class Socket {
-   public:
-    explicit Socket(int fd) : fd_(fd) {}
-    Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    Socket& operator=(Socket&&) = delete;
-    ~Socket() {
-      if (fd_ >= 0) close(fd_);
-    }
-    int fd() const { return fd_; }
-
-   private:
-    int fd_;
-  };
-
-  UdpExporter(int fd, const Endpoint& collector, Options options)
-      : socket_(fd), collector_(collector), options_(options) {}
+  UdpExporter(Fd socket, const Endpoint& collector, Options options)
+      : socket_(std::move(socket)), collector_(collector), options_(options) {}
 
   bool templates_due(WallTime now) const;
   void begin_message(WallTime now);
@@ -75,7 +70,7 @@ class UdpExporter {
   void take_refusal();
   void refused(int error_number);
 
-  Socket socket_;
+  Fd socket_;
   Endpoint collector_;
   Endpoint local_;  // none while there is no route
   Options options_;

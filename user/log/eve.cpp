@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "log/eve.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -88,11 +89,18 @@ void EveLog::write(std::string_view line, nids_agent_counters& counters) {
   is_degraded_ = written < line.size();
   if (!is_degraded_) {
     is_torn_ = false;
-    ++counters.eve_lines;
+    __atomic_fetch_add(&counters.eve_lines, 1, __ATOMIC_RELAXED);
     return;
   }
-  ++counters.eve_lost;
+  __atomic_fetch_add(&counters.eve_lost, 1, __ATOMIC_RELAXED);
   if (written > 0) is_torn_ = !take_back(written);
+}
+
+void EveLog::wait_for_reader() const {
+  struct stat status {};
+  if (fstat(fd_, &status) != 0 || !(S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode))) return;
+  const int flags = fcntl(fd_, F_GETFL);
+  if (flags >= 0) fcntl(fd_, F_SETFL, flags & ~O_NONBLOCK);
 }
 
 void EveLog::replace(int fd) {

@@ -27,9 +27,13 @@ class EveLog {
   EveLog& operator=(EveLog&&) = delete;
   ~EveLog();
 
-  // One write(2) for a line that ends in a newline; raises eve_lines or eve_lost. Blocks only
-  // where the fd does.
+  // One write(2) for a line that ends in a newline; raises eve_lines or eve_lost, which other
+  // threads may raise too. Blocks only where the fd does.
   void write(std::string_view line, nids_agent_counters& counters);
+
+  // From now on write() waits for the reader of a pipe or terminal. The file description is to be
+  // nobody else's.
+  void wait_for_reader() const;
 
   // Goes on in another file, which it owns from now on. Of the old one nothing is cut.
   void replace(int fd);

@@ -2,6 +2,7 @@
 #include "retain/sqlite.hpp"
 
 #include <fcntl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,6 +31,12 @@ int open_file(const char* path, int flags, int mode) {
   return -1;
 }
 
+// SQLite would open /dev/urandom, which a confined process can't.
+int random_bytes(sqlite3_vfs*, int size, char* out) {
+  const ssize_t got = ::getrandom(out, static_cast<std::size_t>(size), 0);
+  return got < 0 ? 0 : static_cast<int>(got);
+}
+
 // SQLite's own, but for the walk through the directories above, in which it would replace links by
 // what they point to.
 bool register_as_named() {
@@ -41,7 +48,9 @@ bool register_as_named() {
   as_named.pNext = nullptr;
   as_named.zName = kName;
   as_named.xFullPathname = full_name_is_the_name;
-  return sqlite3_vfs_register(&as_named, 0) == SQLITE_OK;
+  as_named.xRandomness = random_bytes;
+  // The default: random numbers are asked of that one, whatever a database was opened by.
+  return sqlite3_vfs_register(&as_named, 1) == SQLITE_OK;
 }
 
 }  // namespace

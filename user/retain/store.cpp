@@ -217,6 +217,7 @@ void Store::note(std::vector<KeptAlert> alerts, nids_agent_counters& counters) {
 }
 
 const std::string& Store::directory() const { return state_->segments.path(); }
+int Store::directory_fd() const { return state_->segments.directory_fd(); }
 
 std::string Store::file_of(const PacketPlace& place) const {
   return directory() + "/" + place.segment.file();

@@ -66,6 +66,7 @@ class Store {
 
   std::string file_of(const PacketPlace& place) const;  // with its path
   const std::string& directory() const;
+  int directory_fd() const;
 
   // Gives the writer all there is, and counts what it has done since: packets that the disk refused
   // move from `retained` to `not_kept_by_error`, each in the counters of its own interface. What

@@ -117,8 +117,15 @@ struct nids_agent_counters {
 	__u64 pid_namespace;	  /* inode of that in which its process ids mean something */
 	__u64 reader_pid;	  /* of the process that takes records from the rings */
 	__u64 reader_start_ticks; /* as pid_start_ticks */
+	__u64 heartbeat_ns; /* CLOCK_MONOTONIC, when the agent last went round; 0: none runs */
+	__u64 restarts;	    /* of an agent that ended by itself, or no longer answered */
+	__u64 confinement;  /* NIDS_CONFINED_*, of the agent */
+	__u64 lines_lost;   /* alerts and messages that nobody read from the terminal */
 };
-NIDS_ABI_SIZE(struct nids_agent_counters, 384);
+NIDS_ABI_SIZE(struct nids_agent_counters, 416);
+
+#define NIDS_CONFINED_CALLS 0x1 /* seccomp: few system calls remain */
+#define NIDS_CONFINED_FILES 0x2 /* Landlock: files of the packet directory only */
 
 #define NIDS_DEGRADED_EVE      0x1  /* eve.json can't be written */
 #define NIDS_DEGRADED_RETAIN   0x2  /* packets can't be kept */

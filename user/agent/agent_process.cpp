@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/agent_process.hpp"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <ctime>
+#include <utility>
+
+#include "agent/child.hpp"
+#include "agent/control.hpp"
+#include "agent/link.hpp"
+#include "agent/privileges.hpp"
+#include "agent/sinks.hpp"
+#include "export/udp_exporter.hpp"
+
+namespace nids {
+namespace {
+
+constexpr auto kStartMayTake = std::chrono::seconds(10);  // between two words that it goes on
+constexpr auto kEndMayTake = std::chrono::seconds(10);
+constexpr auto kKilledMayTake = std::chrono::seconds(5);
+constexpr int kLookEvery_ms = 200;
+// It goes round each 20 ms. What can keep it longer, a disk, has threads of its own.
+constexpr auto kLongestSilence = std::chrono::seconds(10);
+// From one restart to the next, twice as long each time; an agent that ran for as long as the last
+// is well again.
+constexpr auto kFirstDelay = std::chrono::seconds(1), kLastDelay = std::chrono::seconds(60);
+
+std::uint64_t monotonic_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+std::string how_it_ended(int status) {
+  return WIFSIGNALED(status) ? std::string("signal ") + strsignal(WTERMSIG(status))
+                             : "exit code " + std::to_string(WEXITSTATUS(status));
+}
+
+}  // namespace
+
+AgentProcess::AgentProcess(const AttachRequest& request, const Callbacks& callbacks,
+                           std::vector<Attachment>& attachments, std::function<void()> leave_parent)
+    : request_(request),
+      callbacks_(callbacks),
+      attachments_(attachments),
+      leave_parent_(std::move(leave_parent)),
+      eve_(eve_files(request.config.eve, request.paths), callbacks.info, callbacks.error) {}
+
+Result<void> AgentProcess::start(const std::function<std::optional<std::string>()>& is_to_end) {
+  const std::string action = "start the agent";
+  if (auto begun = begin(); !begun) return begun;
+  while (state_ == State::kStarting) {
+    std::vector<pollfd> fds;
+    add_to(fds);
+    poll(fds.data(), fds.size(), kLookEvery_ms);
+    if (const auto why = is_to_end()) return Error{.action = action, .reason = *why};
+    hear_words();
+    pass_output();
+    if (std::string how; has_ended(how))
+      return Error{.action = action, .reason = "it ended: " + how};
+    if (Clock::now() > deadline_)
+      return Error{.action = action, .reason = "it did not answer in time"};
+  }
+  return {};
+}
+
+Result<void> AgentProcess::begin() {
+  Sinks sinks = open_sinks(request_.config, request_.paths, attachments_,
+                           request_.selection.filter_text, eve_.files(), callbacks_.error);
+  sinks.on_alert = callbacks_.alert;
+  sinks.lines_lost = callbacks_.lines_lost;
+  eve_is_open_ = sinks.eve.has_value();
+  packets_directory_ = sinks.store ? sinks.store->directory() : "";
+
+  auto listener = listen_for_control(control_socket(), reader_group());
+  if (!listener) callbacks_.warning(listener.error().message() + "; nobody can ask for flows");
+  auto link = make_link();
+  if (!link) return link.error();
+  auto out = Relay::make(), err = Relay::make();
+  if (!out) return out.error();
+  if (!err) return err.error();
+  out_ = std::move(*out);
+  err_ = std::move(*err);
+  link_ = std::move(link->first);
+  Fd child_end = std::move(link->second);
+  beats_ = Mapped<nids_agent_counters>(attachments_.front().maps.fd("nids_agent"));
+
+  const int parent = getpid();
+  pid_ = fork();
+  if (pid_ < 0) {
+    pid_ = 0;
+    return Error{.action = "start the agent", .error_number = errno};
+  }
+  if (pid_ == 0)
+    become_agent(std::move(sinks), std::move(child_end), listener ? std::move(*listener) : Fd{},
+                 parent);
+  // The agent's ends, so that their end is its end, close with these.
+  out_->take_write_end();
+  err_->take_write_end();
+  state_ = State::kStarting;
+  deadline_ = Clock::now() + kStartMayTake;
+  has_enough_ = false;
+  return {};
+}
+
+void AgentProcess::become_agent(Sinks sinks, Fd link, Fd control_listener, int parent) {
+  link_ = Fd{};
+  beats_ = {};
+  leave_parent_();
+  const bool eve_is_on_terminal =
+      request_.config.eve.path == "-" && isatty(STDOUT_FILENO) != 0 && sinks.eve;
+  if (auto left = leave_terminal(out_->take_write_end(), err_->take_write_end()); !left) _exit(1);
+  out_.reset();
+  err_.reset();
+  if (eve_is_on_terminal) sinks.eve->replace(dup(STDOUT_FILENO));
+  if (callbacks_.in_agent) callbacks_.in_agent();
+  run_child({.config = request_.config,
+             .attachments = attachments_,
+             .sinks = std::move(sinks),
+             .link = std::move(link),
+             .control_listener = std::move(control_listener),
+             .parent = parent,
+             .selection = request_.selection,
+             .warning = callbacks_.warning,
+             .error = callbacks_.error,
+             .confined = callbacks_.confined});
+}
+
+void AgentProcess::add_to(std::vector<pollfd>& fds) const {
+  const auto add = [&](int fd) {
+    if (fd >= 0) fds.push_back({fd, POLLIN, 0});
+  };
+  add(link_.get());
+  // A pipe that can't be emptied now would be readable all the time.
+  if (!callbacks_.has_room()) return;
+  if (out_) add(out_->fd());
+  if (err_) add(err_->fd());
+}
+
+void AgentProcess::serve() {
+  hear_words();
+  pass_output();
+  look_after();
+}
+
+void AgentProcess::hear_words() {
+  while (link_) {
+    const Word word = eve_.serve(link_.get());
+    switch (word) {
+      case Word::kNothing:
+        return;
+      case Word::kGone:
+        link_ = Fd{};  // how it ended is asked for elsewhere
+        return;
+      case Word::kStarting:
+        deadline_ = Clock::now() + kStartMayTake;
+        break;
+      case Word::kRunning:
+        if (state_ == State::kStarting) state_ = State::kRunning;
+        running_since_ = Clock::now();
+        break;
+      case Word::kHasEnough:
+        has_enough_ = true;
+        break;
+      case Word::kCollectorIsGone:
+        give_collector();
+        break;
+      default:
+        break;
+    }
+  }
+}
+
+void AgentProcess::pass_output() {
+  if (out_) out_->pass(callbacks_.has_room, callbacks_.out);
+  if (err_) err_->pass(callbacks_.has_room, callbacks_.err);
+}
+
+// The agent may make no socket. One that it can't be given it asks for again.
+void AgentProcess::give_collector() {
+  const auto socket = connect_to_collector(request_.config.ipfix.collector);
+  static_cast<void>(say(link_.get(), Word::kCollector, 0, socket ? socket->get() : -1));
+}
+
+void AgentProcess::look_after() {
+  if (state_ == State::kNone) {
+    if (Clock::now() < next_start_) return;
+    if (auto begun = begin(); !begun) plan_restart(begun.error().message());
+    return;
+  }
+  if (std::string how; has_ended(how)) {
+    plan_restart("the agent ended by itself (" + how + ")");
+  } else if (state_ == State::kStarting ? Clock::now() > deadline_ : is_silent()) {
+    callbacks_.error("the agent, process " + std::to_string(pid_) +
+                     ", does not answer; killing it");
+    kill(pid_, SIGKILL);
+    state_ = State::kKilled;  // one that waits for a disk ends when that answers
+  }
+}
+
+bool AgentProcess::is_silent() const {
+  if (state_ != State::kRunning || !beats_) return false;
+  const std::uint64_t last = __atomic_load_n(&beats_->heartbeat_ns, __ATOMIC_RELAXED);
+  const std::uint64_t now = monotonic_ns();
+  return now > last &&
+         now - last > static_cast<std::uint64_t>(std::chrono::nanoseconds(kLongestSilence).count());
+}
+
+bool AgentProcess::has_ended(std::string& how) {
+  int status = 0;
+  const pid_t ended = waitpid(pid_, &status, WNOHANG);
+  if (ended == 0) return false;
+  how = ended < 0 ? "nobody knows how" : how_it_ended(status);
+  end_of_process();
+  return true;
+}
+
+void AgentProcess::end_of_process() {
+  pass_output();  // its last words
+  pid_ = 0;
+  state_ = State::kNone;
+  link_ = Fd{};
+  out_.reset();
+  err_.reset();
+}
+
+void AgentProcess::plan_restart(const std::string& why) {
+  const auto ran =
+      running_since_ == Clock::time_point{} ? Clock::duration{} : Clock::now() - running_since_;
+  running_since_ = {};
+  delay_ = delay_.count() == 0 || ran > delay_ * 2 ? kFirstDelay : std::min(delay_ * 2, kLastDelay);
+  next_start_ = Clock::now() + delay_;
+  ++restarts_;
+  for (const Attachment& one : attachments_)
+    if (const Mapped<nids_agent_counters> agent{one.maps.fd("nids_agent")}; agent)
+      agent->restarts += 1;
+  callbacks_.error(why + "; the programs go on counting, and it starts again in " +
+                   std::to_string(delay_.count()) + " s");
+}
+
+std::string AgentProcess::control_socket() const {
+  return control_path(request_.paths.run, static_cast<std::uint64_t>(getpid()));
+}
+
+bool AgentProcess::stop() {
+  unlink(control_socket().c_str());
+  if (pid_ == 0) return false;
+  if (!link_ || !say(link_.get(), Word::kEnd)) link_ = Fd{};  // its end tells the agent too
+  const auto deadline = Clock::now() + kEndMayTake;
+  int status = 0;
+  pid_t ended = 0;
+  while ((ended = waitpid(pid_, &status, WNOHANG)) == 0) {
+    const auto now = Clock::now();
+    if (now > deadline) kill(pid_, SIGKILL);
+    if (now > deadline + kKilledMayTake) {
+      callbacks_.error("the agent, process " + std::to_string(pid_) +
+                       ", does not end: it waits for a disk that does not answer");
+      break;
+    }
+    std::vector<pollfd> fds;  // at the end many flows are written at once
+    add_to(fds);
+    poll(fds.data(), fds.size(), 2);
+    hear_words();
+    pass_output();
+  }
+  end_of_process();
+  return ended > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+}  // namespace nids

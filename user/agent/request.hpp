@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `attach` is asked for, and what it tells meanwhile. Only data and functions of the caller.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/paths.hpp"
+#include "agent/selection.hpp"
+#include "analyse/alert.hpp"
+#include "config/config.hpp"
+#include "kernel/attachment.hpp"
+
+namespace nids {
+
+struct AttachRequest {
+  std::vector<std::string> interfaces;  // none: that of the default route
+  // What runs a command in their network namespace, if it is not the user's: "ip netns exec NAME".
+  std::string enter{};
+  ModeChoice mode = ModeChoice::kAuto;
+  bool egress = true;
+  bool keep_attached = false;
+  std::optional<std::chrono::milliseconds> duration;
+  Selection selection;
+  Config config;
+  Paths paths;
+};
+
+// None of them waits for whoever reads what they print.
+struct Callbacks {
+  std::function<void(const std::string&)> info, warning, error;
+  // In the agent's process, whose standard output and error are pipes to the parent.
+  std::function<void()> in_agent;             // first of all
+  std::function<void()> confined;             // once it is confined; for tests
+  std::function<void(const Alert&)> alert;    // null: alerts are not printed
+  std::function<std::uint64_t()> lines_lost;  // of alerts and messages, so far
+  // In the parent: a line that the agent printed, and whether there is room for more.
+  std::function<void(std::string_view line)> out, err;
+  std::function<bool()> has_room;
+  // Attached, agent running; whether the outputs that are wanted could be opened.
+  std::function<void(bool eve, const std::string& packets)> started;
+};
+
+}  // namespace nids
