@@ -83,8 +83,8 @@ struct {
 	__type(value, __u64);
 } nids_datagrams SEC(".maps");
 
-/* 168 bytes: the hash keys once more, for agents, who look for flows in cells. Root's, and
- * never pinned. No packet comes here.
+/* 168 bytes: a copy of the hash keys for agents, which look up flows in cells. Only root can read
+ * it, and it is never pinned. Programs do not use it.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -101,7 +101,7 @@ struct {
 	__type(value, struct nids_finding_budget[NIDS_FINDING_COUNT]);
 } nids_budgets SEC(".maps");
 
-/* 288 KiB: 4 bytes a finding and bucket of senders. One value, since an array would spend 8. */
+/* 288 KiB: 4 bytes for each finding and bucket. One value, because an array entry takes 8 bytes. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

@@ -76,8 +76,8 @@ static __always_inline int remember_opener(struct nids_flow_cell *cell, __u64 ha
 	return replaces;
 }
 
-/* The flow's opener is another than its first packet said. Returns whether the cell is the flow's
- * and did not know.
+/* Stores another opener and class than the first packet gave. Returns whether the cell is the
+ * flow's and had the wrong ones.
  */
 static __always_inline int correct_cell(struct nids_flow_cell *cell, __u64 hash, __u8 class_id,
 					__u8 opener_flag)
