@@ -125,6 +125,6 @@ NIDS_ABI_SIZE(struct nids_agent_counters, 384);
 #define NIDS_DEGRADED_RETAIN   0x2  /* packets can't be kept */
 #define NIDS_DEGRADED_IPFIX    0x4  /* the collector can't be reached */
 #define NIDS_DEGRADED_INDEX    0x10 /* kept packets can't be asked for */
-#define NIDS_DEGRADED_EVE_FILE 0x8  /* eve.json can't be renamed or opened anew */
+#define NIDS_DEGRADED_EVE_FILE 0x8  /* eve.json can't be renamed or opened again */
 
 #endif
