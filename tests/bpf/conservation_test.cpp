@@ -160,7 +160,7 @@ class Conservation : public FirstPassProgram {
   }
 };
 
-TEST_F(Conservation, HoldsWhileEachPacketBringsAnotherTunnelSenderAndOriginator) {
+TEST_F(Conservation, HoldsIfTunnelSenderAndOriginatorChangeWithEachPacket) {
   reload({.sets4_per_cpu = 8, .sets6_per_cpu = 8});
   std::vector<Bytes> frames;
   for (std::uint32_t number = 0; number < 4'000; ++number) frames.push_back(hostile_frame(number));

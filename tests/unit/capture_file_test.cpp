@@ -312,7 +312,7 @@ TEST_F(CaptureFileTest, MoreSimplePacketBlocksThanAreReadAheadKeepTheirLengths) 
   }
 }
 
-TEST_F(CaptureFileTest, AnUntrueLengthOfASimplePacketBlockIsAnError) {
+TEST_F(CaptureFileTest, AWrongLengthOfASimplePacketBlockIsAnError) {
   const std::string a(60, 'a');
   for (const bool is_big_endian : {false, true}) {
     for (const auto& [limit, original] : {std::pair{0u, 61u}, {0u, 0xffff'ffffu}, {65u, 66u}}) {

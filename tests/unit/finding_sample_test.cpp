@@ -55,7 +55,7 @@ TEST_F(FindingSample, OfAFlowThatIsKnownTellsItsSlotAndItsSenderToo) {
   }
 }
 
-TEST_F(FindingSample, OneSenderHasOneOfAKindInTheWindowOfSuppression) {
+TEST_F(FindingSample, EachSenderHasOneOfAKindInTheWindow) {
   std::size_t up = 0;
   for (int i = 0; i < 100; ++i) up += run_.send(null());
   EXPECT_EQ(up, 1u);
@@ -88,7 +88,7 @@ TEST_F(FindingSample, OneSenderCannotHideAnother) {
 
 // What 2^24 forged senders hide, as docs/threat-model.md says: a sample of a bucket goes up once in
 // the window and then to the first that comes, whoever that is.
-TEST_F(FindingSample, ForgedSendersHideWhoSendsOnePacketAndHardlyWhoSendsMany) {
+TEST_F(FindingSample, ForgedSendersHideASinglePacketButRarelyASteadySender) {
   constexpr std::uint32_t kForged = 1'000, kSeconds = 180, kOnce = 300, kSteady = 50;  // a second
   std::mt19937 random(1);
   const auto send_from = [this](std::uint32_t network, std::uint32_t host) {
@@ -120,7 +120,7 @@ TEST_F(FindingSample, ForgedSendersHideWhoSendsOnePacketAndHardlyWhoSendsMany) {
   EXPECT_GE(steady.size(), kSteady * 7 / 10);
 }
 
-TEST_F(FindingSample, AnIpv6SenderIsItsWhole64) {
+TEST_F(FindingSample, AnIpv6SenderIsASlash64) {
   const auto from = [](const char* source) {
     return PacketBuilder{}.eth().ipv6({.src = source}).tcp({.dst_port = 9999, .flags = 0});
   };
@@ -129,7 +129,7 @@ TEST_F(FindingSample, AnIpv6SenderIsItsWhole64) {
   EXPECT_EQ(run_.send(from("2001:db8:0:2::1")), 1u);
 }
 
-TEST_F(FindingSample, WithoutSuppressionOnlyTheBudgetOfTheKindLimitsThem) {
+TEST_F(FindingSample, WithoutSuppressionOnlyTheLimitOfTheCpuHolds) {
   TwinRun run({.slots = 64, .slots_ipv6 = 64, .sample_window = std::chrono::seconds(0)}, tables_);
   std::size_t up = 0;
   for (int i = 0; i < 1000; ++i) up += run.send(null());
@@ -138,7 +138,7 @@ TEST_F(FindingSample, WithoutSuppressionOnlyTheBudgetOfTheKindLimitsThem) {
   EXPECT_EQ(run.send(null()), 1u);
 }
 
-TEST_F(FindingSample, OfTwoKindsGoesUpWhileEitherHasASampleLeft) {
+TEST_F(FindingSample, IsSentWhileOneOfItsFindingsHasASampleLeft) {
   EXPECT_EQ(run_.send(flags(kTcpSyn | kTcpFin)), 1u);
   EXPECT_EQ(run_.send(flags(kTcpSyn | kTcpFin)), 0u);
   EXPECT_EQ(run_.send(flags(kTcpSyn | kTcpFin | kTcpRst)), 1u);

@@ -180,7 +180,7 @@ TEST_F(ForgedPackets, NoTwoPacketsBeforeAConnectionHideIt) {
       }
 }
 
-TEST_F(ForgedPackets, NoSequenceOfThemHidesAConnection) {
+TEST_F(ForgedPackets, NoSequenceOfPacketsHidesAConnection) {
   std::mt19937 random(1);
   const auto below = [&](unsigned limit) {
     return std::uniform_int_distribution<unsigned>(0, limit - 1)(random);
@@ -203,7 +203,7 @@ TEST_F(ForgedPackets, NoSequenceOfThemHidesAConnection) {
   }
 }
 
-TEST_F(ForgedPackets, ASynAPacketExportsNoRecord) {
+TEST_F(ForgedPackets, AFloodOfSynsExportsNoRecord) {
   for (int i = 0; i < 100; ++i)
     for (const std::uint8_t flags : {kTcpSyn, kSynAck}) {
       send(from_client({}, {.flags = flags}));
@@ -223,7 +223,7 @@ TEST_F(ForgedPackets, AClientWhosePortHasAClassRaisesNoAlertAndIsSentUpNoMore) {
   EXPECT_TRUE(alerts_.empty());
 }
 
-TEST(FlowClasses, ARecordWithBetterKnowledgeUpdatesAKnownFlow) {
+TEST(FlowClasses, ALaterRecordWithAClassUpdatesAKnownFlow) {
   FlowTable table({}, [](const Flow&, FlowReason) {});
   Packet packet;
   packet.headers.ip_version = 4;

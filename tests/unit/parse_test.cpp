@@ -185,7 +185,7 @@ TEST(Parse, VlanIdsAreKeptOutermostFirstWithoutTheirPriority) {
   EXPECT_EQ(packet.l3_offset, 26);
 }
 
-TEST(Parse, TagWithId0IsNoVlanWhereverItStands) {
+TEST(Parse, TagWithId0IsNoVlanWhereverItIs) {
   for (const std::size_t before : {0, 1, 5})
     for (const std::size_t behind : {0, 1, 7}) {
       PacketBuilder builder = with_priority_tags(before).vlan(7).vlan(0).vlan(8);
@@ -359,7 +359,7 @@ TEST(Parse, FirstFragmentThatEndsInsideTheHeaderCannotHideItsPorts) {
   EXPECT_EQ(udp.payload_len, 0u);
 }
 
-TEST(Parse, UdpLengthOf0IsTheRestOverIpv6AndALieOverIpv4) {
+TEST(Parse, UdpLengthOf0IsTheRestOverIpv6AndWrongOverIpv4) {
   const nids_packet v6 = parse(
       PacketBuilder{}.eth().ipv6().udp({.dst_port = 69, .len = 0}).payload("get").padded_to(90));
   EXPECT_EQ(key_of(v6.result), "ok");
@@ -383,7 +383,7 @@ TEST(Parse, PayloadLengthOf0BeforeHopByHopOptionsIsTheRestOfTheFrame) {
             "bad_length");
 }
 
-TEST(Parse, LengthOf0OfAPacketThatIsYetToBeCutIsTheRestOfTheFrame) {
+TEST(Parse, LengthOf0IsTheRestOfTheFrameBeforeSegmentation) {
   const auto before_the_cut = [](const PacketBuilder& builder) {
     const Bytes frame = builder.bytes();
     return parse({.wire_len = static_cast<std::uint32_t>(frame.size()),
@@ -407,7 +407,7 @@ TEST(Parse, LengthOf0OfAPacketThatIsYetToBeCutIsTheRestOfTheFrame) {
   EXPECT_EQ(key_of(before_the_cut(v6().udp().payload("abc")).result), "bad_length");
 }
 
-TEST(Parse, LengthThatLiesHasASenderAndNoFlow) {
+TEST(Parse, PacketWithAWrongLengthHasASenderAndNoFlow) {
   for (const PacketBuilder& builder : {PacketBuilder{}.eth().ipv4({.total_len = 9000}).tcp(),
                                        PacketBuilder{}.eth().ipv4({.total_len = 0}).tcp(),
                                        PacketBuilder{}.eth().ipv4({.ihl_words = 4}).tcp()}) {

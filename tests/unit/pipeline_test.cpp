@@ -213,7 +213,7 @@ TEST_F(PipelineTest, AFindingInAPacketOfNoFlowIsAnAlertToo) {
   EXPECT_EQ(counters.flows_tracked, 0u);
 }
 
-TEST_F(PipelineTest, EachSenderOfLengthsThatLieHasAnAlertWithItsAddress) {
+TEST_F(PipelineTest, EachSenderOfWrongLengthsHasAnAlertWithItsAddress) {
   for (int i = 0; i < 2; ++i) {
     send(PacketBuilder{}.eth().ipv4({.src = "10.0.0.7", .total_len = 9000}).tcp(), 1 * kSecond);
     send(PacketBuilder{}.eth().ipv4({.src = "10.0.0.8", .total_len = 9000}).tcp(), 1 * kSecond);

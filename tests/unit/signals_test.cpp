@@ -19,7 +19,7 @@ template <class Check>
   _exit(signals && check(*signals) ? 0 : 1);
 }
 
-TEST(SignalsDeathTest, ReopeningIsAskedForByUsr1AndWithoutATerminalByHangUp) {
+TEST(SignalsDeathTest, Usr1ReopensAndSoDoesHupWithoutATerminal) {
   EXPECT_EXIT(in_process([](const Signals& signals) {
                 for (const int one : {SIGUSR1, SIGHUP}) {
                   std::raise(one);
@@ -30,7 +30,7 @@ TEST(SignalsDeathTest, ReopeningIsAskedForByUsr1AndWithoutATerminalByHangUp) {
               testing::ExitedWithCode(0), "");
 }
 
-TEST(SignalsDeathTest, IntAndTermAskForTheEndByName) {
+TEST(SignalsDeathTest, IntAndTermEndAndAreNamed) {
   EXPECT_EXIT(
       in_process([](const Signals& signals) {
         for (const auto& [number, name] : {std::pair{SIGINT, "SIGINT"}, {SIGTERM, "SIGTERM"}}) {
@@ -44,7 +44,7 @@ TEST(SignalsDeathTest, IntAndTermAskForTheEndByName) {
 }
 
 // The programs are gone by then, but the summary is not written yet.
-TEST(SignalsDeathTest, Usr1StrikesNobodyOnceSignalsAreLetThrough) {
+TEST(SignalsDeathTest, Usr1EndsNothingOnceSignalsAreLetThrough) {
   EXPECT_EXIT(in_process([](const Signals& signals) {
                 std::raise(SIGUSR1);
                 signals.let_through();
@@ -54,7 +54,7 @@ TEST(SignalsDeathTest, Usr1StrikesNobodyOnceSignalsAreLetThrough) {
               testing::ExitedWithCode(0), "");
 }
 
-TEST(SignalsDeathTest, TermStrikesOnceSignalsAreLetThrough) {
+TEST(SignalsDeathTest, TermEndsTheProcessOnceSignalsAreLetThrough) {
   EXPECT_EXIT(in_process([](const Signals& signals) {
                 std::raise(SIGTERM);
                 signals.let_through();

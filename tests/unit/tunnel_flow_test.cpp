@@ -69,7 +69,7 @@ TEST_F(TunnelFlow, BothDirectionsAreOneFlow) {
   EXPECT_EQ(slots[0].key.ip_version, 4);
 }
 
-TEST_F(TunnelFlow, AnErrorInsideBelongsToItsFlowInTheSameTunnel) {
+TEST_F(TunnelFlow, AnIcmpErrorInsideBelongsToTheQuotedFlowInTheSameTunnel) {
   const auto error = [](const PacketBuilder& tunnel) {
     return PacketBuilder(tunnel)
         .ipv4({.src = "10.0.0.2", .dst = "10.0.0.1"})
@@ -111,7 +111,7 @@ TEST_F(TunnelFlow, FragmentsInsideBelongToTheirDatagram) {
 }
 
 // These VLAN ids stand for "the key goes on" in a slot.
-TEST_F(TunnelFlow, TheLastVlanInTheLastVlanIsAFlowOfItsOwn) {
+TEST_F(TunnelFlow, Vlan4095InVlan4095IsAFlowOfItsOwn) {
   const auto tagged = [] { return PacketBuilder{}.eth().vlan(4095).vlan(4095); };
   run_.send(tagged().ipv4().tcp({.dst_port = 22}));
   run_.send(tagged().ipv6().tcp({.dst_port = 22}));
