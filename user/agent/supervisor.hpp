@@ -24,7 +24,8 @@ namespace nids {
 
 struct AttachRequest {
   std::vector<std::string> interfaces;  // none: that of the default route
-  // What runs a command in their network namespace, if it is not the user's: "ip netns exec NAME".
+  // The prefix that runs a command in their network namespace, "ip netns exec NAME"; empty if that
+  // is the user's.
   std::string enter{};
   ModeChoice mode = ModeChoice::kAuto;
   bool egress = true;
@@ -68,7 +69,7 @@ class Supervisor {
   Result<void> await_agent();
   [[noreturn]] void become_agent(Fd link, int parent);
   Ending watch();
-  // The name of the signal that asks for the end, or nothing. Does what others ask for.
+  // The name of a signal that ends the agent, or nothing. Handles the other signals.
   std::optional<std::string> ending_signal();
   bool agent_has_enough();
   bool agent_has_died();
