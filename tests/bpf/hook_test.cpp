@@ -75,7 +75,7 @@ TEST_F(FirstPassProgram, TagWithId0BesideTheFrameIsNoVlanButIsPutBack) {
   egress(ssh(PacketBuilder{}.eth().vlan(0).vlan(0).vlan(0).vlan(0)));         // the whole way
   egress(PacketBuilder{}.eth().ipv4({.options = {1}}).tcp({.dst_port = 22}),  // likewise
          {.tag_type = kEtherVlan, .tag_tci = 0xa000});
-  EXPECT_EQ(program().counters().flows_created, 1u) << "with and without it is one flow";
+  EXPECT_EQ(program().counters().flows_created, 1u) << "a tag with id 0 is not part of the flow";
   EXPECT_EQ(program().counters().parse[NIDS_PARSE_OK], 5u);
   ASSERT_EQ(drained().packets.size(), 5u);
   for (const PacketRecord& record : records_.packets) {
@@ -121,7 +121,8 @@ TEST_F(FirstPassProgram, LengthOf0IsTheRestOnlyBeforeSegmentation) {
     EXPECT_EQ(counted(super, {}).parse[NIDS_PARSE_BAD_LENGTH], 1u);
     program().clear_tables();
     ingress(super);
-    EXPECT_EQ(program().counters().parse[NIDS_PARSE_BAD_LENGTH], 1u) << "XDP sees what came";
+    EXPECT_EQ(program().counters().parse[NIDS_PARSE_BAD_LENGTH], 1u)
+        << "XDP sees frames as on the wire";
   }
 }
 

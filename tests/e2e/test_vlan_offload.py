@@ -78,11 +78,11 @@ class Veth(Links):
         super().tearDown()
 
     def remedy(self, text):
-        """The command that a message names, up to what else it says."""
+        """The command that a message names, without the text after it."""
         return re.search(r"(?:ip netns exec|nsenter) [^;\"\n]*", text)[0]
 
     def test_seen_where_the_sender_puts_tags_into_the_frame(self):
-        """Whatever the receive flag of the watched end says."""
+        """The receive offload of the watched end has no effect."""
         for mode in ("native", "skb"):
             for receive in ("on", "off"):
                 self.offload(self.lab.near, "v0", "rxvlan", receive, "rx-vlan-stag-hw-parse", receive)
@@ -111,7 +111,7 @@ class Veth(Links):
                                                 "with --mode tc\n")
 
                     lab.run("sh", "-c", command)
-                    self.assertEqual(self.degraded(), [], "it follows what the user does")
+                    self.assertEqual(self.degraded(), [], "the command turned it off")
                     alert = self.alert_of_one_packet()
                     self.assertEqual(alert["vlan"], [10])
                     flows = json.loads(self.lab.nids("flows", "--json").stdout)
@@ -124,7 +124,7 @@ class Veth(Links):
         watch = self.attach("v0", "--mode", "native")
         why, = self.degraded()
         self.assertRegex(why, r"^802\.1ad VLAN tags are not seen.*ethtool -K v1 tx-vlan-stag-hw-insert off$")
-        self.assertEqual(self.alert_of_one_packet()["vlan"], [10], "of 802.1Q it says nothing")
+        self.assertEqual(self.alert_of_one_packet()["vlan"], [10], "802.1Q tags are not affected")
         self.tag("stag")
         self.assertNotIn("vlan", self.alert_of_one_packet())
         lab.run("sh", "-c", self.remedy(why))

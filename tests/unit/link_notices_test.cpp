@@ -122,7 +122,7 @@ TEST(HiddenTags, AnInterfacesNameIsOneWordToTheShell) {
       "ethtool -K '`id`' rxvlan off");
 }
 
-// eth0 and eth1 are the ports of bond0, which is one of br0, beside v0.
+// br0 has the ports bond0 and v0; bond0 has the ports eth0 and eth1.
 const std::vector<LinkFacts>& nested() {
   static const std::vector<LinkFacts> links{
       link_named("lo", 1),

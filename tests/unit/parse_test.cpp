@@ -342,7 +342,7 @@ TEST(Parse, FirstFragmentThatEndsInsideTheHeaderCannotHideItsPorts) {
                 NIDS_PACKET_FIRST_FRAGMENT | NIDS_PACKET_HAS_PORTS | NIDS_PACKET_IS_FLOW);
       EXPECT_EQ(packet.src_port, 40'000);
       EXPECT_EQ(packet.dst_port, 22);
-      EXPECT_EQ(packet.tcp_flags, 0) << "they are in the next";
+      EXPECT_EQ(packet.tcp_flags, 0) << "the flags are in the next fragment";
       EXPECT_EQ(packet.quirks, NIDS_QUIRK_TINY_FRAGMENT);
       EXPECT_EQ(packet.payload_len, 0u);
       EXPECT_EQ(packet.payload_offset, packet.l4_offset + bytes);
@@ -354,7 +354,7 @@ TEST(Parse, FirstFragmentThatEndsInsideTheHeaderCannotHideItsPorts) {
   }
   const nids_packet udp = parse(
       PacketBuilder{}.eth().ipv4({.more_fragments = true}).udp({.dst_port = 69, .len = 4000}));
-  EXPECT_EQ(key_of(udp.result), "ok") << "a whole header, and no more";
+  EXPECT_EQ(key_of(udp.result), "ok") << "the fragment holds the whole header";
   EXPECT_EQ(udp.dst_port, 69);
   EXPECT_EQ(udp.payload_len, 0u);
 }
@@ -402,7 +402,7 @@ TEST(Parse, LengthOf0IsTheRestOfTheFrameBeforeSegmentation) {
     EXPECT_EQ(packet.dst_port, 22);
     EXPECT_EQ(packet.payload_len, 3u);
   }
-  // Only TCP is left to a network card like that.
+  // Only TCP may have length 0 before segmentation.
   EXPECT_EQ(key_of(before_the_cut(v4().udp().payload("abc")).result), "bad_length");
   EXPECT_EQ(key_of(before_the_cut(v6().udp().payload("abc")).result), "bad_length");
 }
@@ -425,7 +425,7 @@ TEST(Parse, PacketWithAWrongLengthHasASenderAndNoFlow) {
   EXPECT_EQ(v6.ip_version, 6);
   EXPECT_EQ(hex(v6.src), "20010db8000000000000000000000001");
   EXPECT_EQ(v6.flags, 0);
-  // What has no known layout has no addresses.
+  // A header of an unknown version has no addresses.
   EXPECT_EQ(parse(PacketBuilder{}.eth().ipv4({.version = 5}).tcp()).ip_version, 0);
   EXPECT_EQ(parse(PacketBuilder{}.eth().ipv6({.version = 5}).tcp()).ip_version, 0);
 }
@@ -459,7 +459,7 @@ TEST(Parse, LongestExtensionHeadersStayInsideTheOffsets) {
   EXPECT_EQ(key_of(most.result), "ok");
   EXPECT_EQ(most.l4_offset, 14 + 12 + 40 + 29 * 2048);
   EXPECT_EQ(most.payload_len, 3u);
-  // Behind more of them an offset may not fit its 16 bits.
+  // After more headers an offset might not fit into 16 bits.
   EXPECT_EQ(key_of(parsed(30, PacketBuilder{}.eth()).result), "too_many_extensions");
   EXPECT_EQ(key_of(parsed(29, in_vxlan().eth()).result), "ok");
   EXPECT_EQ(key_of(parsed(30, in_vxlan().eth()).result), "too_many_extensions");

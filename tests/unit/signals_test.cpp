@@ -11,7 +11,7 @@ namespace {
 
 using Asked = Signals::Asked;
 
-// In a process of its own, because signals are the process's. Exits with 0 if all went well.
+// Runs in a child process, because signal settings belong to the process. Exits with 0 on success.
 template <class Check>
 [[noreturn]] void in_process(Check check) {
   setsid();  // no terminal
