@@ -55,7 +55,7 @@ struct first_pass_tables {
 	void *host;			  /* for the includer's macros */
 };
 
-/* What becomes of a packet that has a flow. */
+/* The result for a packet that has a flow. */
 struct first_pass_verdict {
 	__u32 generation; /* of its slot; 0: it has none */
 	__u8 class_id;
@@ -63,7 +63,7 @@ struct first_pass_verdict {
 	__u8 from_opener;
 	__u8 goes_up;
 	__u8 reason;	  /* enum nids_reason, where it goes up */
-	__u8 is_bypassed; /* the agent wants nothing of it */
+	__u8 is_bypassed; /* not even samples of findings are sent */
 };
 
 static __always_inline struct port_pair ports_of(const struct flow_packet *f)
@@ -83,9 +83,8 @@ static __always_inline __u8 opener_flag(const struct flow_packet *f, int is_from
 	return (f->sender == NIDS_FROM_HI) == is_from_opener ? NIDS_FLOW_OPENER_HI : 0;
 }
 
-/* Class and opener of a flow that has no slot on this CPU. Returns whether no CPU has
- * seen it before: one CPU alone can tell neither the opener from its peer nor a new
- * flow from one that has come over from another CPU.
+/* Classes and opener of a flow that has no slot on this CPU. Takes them from the cell if another
+ * CPU has seen the flow. Returns whether no CPU has.
  */
 static __always_inline int choose_class(const struct first_pass_tables *t,
 					const struct flow_packet *f, struct nids_flow_cell *cell,
@@ -135,8 +134,8 @@ static __always_inline void classify_again(const struct first_pass_tables *t,
 	class->flags = opener_flag(f, choice.is_from_opener);
 }
 
-/* A flow of known class and opener begins again. Its opener's packet makes the cell's
- * history a new one; the other direction's, maybe on another CPU, leaves it.
+/* A flow of known class and opener begins again. A packet of the opener clears the history in the
+ * cell. A packet of the other side, maybe on another CPU, does not.
  */
 static __always_inline int begin_cell_anew(const struct first_pass_tables *t,
 					   const struct flow_packet *f, struct nids_flow_cell *cell,
@@ -148,7 +147,7 @@ static __always_inline int begin_cell_anew(const struct first_pass_tables *t,
 	return 1;
 }
 
-/* What the slot holds goes up, and out of the sum of what is live. */
+/* Sends the counts of the slot to user space and subtracts them from `live`. */
 static __always_inline int export_slot(const struct first_pass_tables *t,
 				       const struct flow_packet *f, const struct slot_place *place,
 				       __u8 cause)
@@ -159,7 +158,7 @@ static __always_inline int export_slot(const struct first_pass_tables *t,
 	return 1;
 }
 
-/* A slot becomes the packet's flow's. Returns whether the flow is new to all CPUs. */
+/* Opens a slot for the packet's flow. Returns whether the flow is new to all CPUs. */
 static __always_inline int begin_flow(const struct first_pass_tables *t,
 				      const struct flow_packet *f, struct nids_flow_cell *cell,
 				      const struct slot_place *place)
@@ -226,7 +225,7 @@ static __always_inline int has_command(const struct nids_flow_state *state)
 	return *(const volatile __u32 *)&state->command >> NIDS_COMMAND_BITS == state->generation;
 }
 
-/* The agent's word on this very flow. */
+/* The agent's command for the flow in the slot. */
 static __always_inline __u8 word_on(const struct first_pass_tables *t,
 				    const struct nids_flow_state *state)
 {
@@ -235,7 +234,7 @@ static __always_inline __u8 word_on(const struct first_pass_tables *t,
 	return NIDS_COMMAND_NONE;
 }
 
-/* Where the agent has said nothing to the slot. */
+/* The interest if the slot has no command. */
 static __always_inline __u8 interest_of(__u8 flags, const struct nids_class *wanted)
 {
 	if (flags & NIDS_FLOW_CAPTURE)
@@ -243,7 +242,7 @@ static __always_inline __u8 interest_of(__u8 flags, const struct nids_class *wan
 	return flags & NIDS_FLOW_HEADERS ? NIDS_INTEREST_HEADERS : wanted->interest;
 }
 
-/* Why every packet of a flow of such an interest goes up; NIDS_REASON_COUNT: not every one does. */
+/* The reason if this interest sends every packet, else NIDS_REASON_COUNT. */
 static __always_inline __u8 reason_for_all(const struct first_pass_tables *t, __u8 interest)
 {
 	if (interest == NIDS_INTEREST_CAPTURE && t->features & NIDS_FEATURE_CAPTURE)
@@ -390,15 +389,15 @@ judge_without_slot(const struct first_pass_tables *t, const struct flow_packet *
 	};
 }
 
-/* Whether a packet in that slot is counted, and that is all. A word of the agent may be an old
- * one, for a flow before: that is seen later.
+/* Whether packets in this slot are only counted. The command may be for an earlier flow; word_on()
+ * checks that.
  */
 static __always_inline int is_counted_only(const struct nids_flow_state *state)
 {
 	return !(state->flags & NIDS_FLOW_WATCHED) && !*(const volatile __u32 *)&state->command;
 }
 
-/* What is known of the packet's flow says what becomes of it. */
+/* Decides what happens to a packet by the state of its flow. */
 static __always_inline struct first_pass_verdict
 judge_in_slot(const struct first_pass_tables *t, const struct flow_packet *f,
 	      struct nids_flow_state *state, __u64 bytes_before, int opens_flow, const int is_plain)
@@ -424,8 +423,8 @@ static __always_inline __u64 count_in_flow(const struct first_pass_tables *t,
 	return count_in_slot(state, f, t->now_ticks);
 }
 
-/* flow, for nearly every packet: the slot of one that tells nothing new of a flow that is
- * known. Null, with nothing done, for any other.
+/* flow, for nearly every packet: the slot of the packet's flow if the packet only has to be counted
+ * there. Otherwise null; nothing is changed.
  */
 static __always_inline struct nids_flow_state *known_slot(const struct first_pass_tables *t,
 							  struct flow_packet *f)
@@ -455,9 +454,9 @@ static __always_inline __u8 why_export(const struct first_pass_tables *t,
 	return is_count_full(place->state, f->sender) ? NIDS_EXPORT_FULL : NO_EXPORT;
 }
 
-/* classify and flow, for a packet that has a flow. A flow that is replaced, or ends because
- * the same ends begin anew, goes up first. Without room in the ring a victim stays,
- * and an ended flow counts on.
+/* classify and flow, for a packet that has a flow. Exports a flow first that is evicted, or that
+ * ends because the same ends begin a new one. If the ring has no room for the record, the victim
+ * stays in the slot, and the ended flow goes on.
  */
 static __always_inline struct first_pass_verdict account_flow(const struct first_pass_tables *t,
 							      const struct flow_packet *f)

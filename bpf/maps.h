@@ -33,7 +33,7 @@ struct {
 	__type(value, struct nids_counters);
 } nids_counters SEC(".maps");
 
-/* 264 bytes. The agent writes them through mmap; they outlive it. */
+/* 384 bytes. The agent writes them through mmap; they outlive it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -56,7 +56,7 @@ struct {
 	__uint(value_size, sizeof(struct nids_flow4_set));
 } nids_flows4 SEC(".maps");
 
-/* 128 bytes an IPv6 slot, as many by default, at load. */
+/* 128 bytes a slot of an IPv6 or tunnelled flow, as many by default, at load. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What one packet alone can be found guilty of, and how many of each kind go up.
+/* Findings about a single packet, and the limits of samples of each kind.
  * Pure: no maps, no helpers.
  */
 #ifndef NIDS_CLASSIFY_FINDING_H

@@ -185,9 +185,9 @@ static __always_inline struct slot_place find_slot(void *set, const struct flow_
 	return place;
 }
 
-/* Whether the packet begins a new flow between the same ends: a SYN after the old one
- * was closed or silent; without TCP, silence alone. A slot would otherwise hide
- * all later sessions of one 5-tuple behind the depth of the first.
+/* Whether the packet begins a new flow between the same ends: a SYN after the old flow was closed
+ * or silent; without TCP, any packet after silence. Otherwise the depth of the first session would
+ * hide all later sessions of one 5-tuple.
  */
 static __always_inline int begins_anew(const struct nids_flow_state *state,
 				       const struct flow_packet *f, __u32 now_ticks,
@@ -202,7 +202,7 @@ static __always_inline int begins_anew(const struct nids_flow_state *state,
 	       (state->tcp_flags[0] | state->tcp_flags[1]) & (TCP_FIN | TCP_RST);
 }
 
-/* Counts begin anew; the flow stays who it is. */
+/* Sets the counts to 0. The flow stays the same. */
 static __always_inline void reset_counts(struct nids_flow_state *state)
 {
 	state->bytes[0] = 0;
@@ -211,7 +211,7 @@ static __always_inline void reset_counts(struct nids_flow_state *state)
 	state->packets[1] = 0;
 }
 
-/* What was counted has gone up, since a count was full. */
+/* After the counts were exported because one was full. */
 static __always_inline void continue_flow(struct nids_flow_state *state)
 {
 	reset_counts(state);
