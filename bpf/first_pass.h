@@ -55,15 +55,15 @@ struct first_pass_tables {
 	void *host;			  /* for the includer's macros */
 };
 
-/* What becomes of a packet that has a flow. */
+/* The result for a packet that has a flow. */
 struct first_pass_verdict {
 	__u32 generation; /* of its slot; 0: it has none */
 	__u8 class_id;
-	__u8 other_class; /* if the other side opened the flow */
+	__u8 other_class; /* the class if the other side opened the flow; 0: none */
 	__u8 from_opener;
 	__u8 goes_up;
 	__u8 reason;	  /* enum nids_reason, where it goes up */
-	__u8 is_bypassed; /* the agent wants nothing of it */
+	__u8 is_bypassed; /* not even samples of findings are sent */
 };
 
 static __always_inline struct port_pair ports_of(const struct flow_packet *f)
@@ -83,9 +83,8 @@ static __always_inline __u8 opener_flag(const struct flow_packet *f, int is_from
 	return (f->sender == NIDS_FROM_HI) == is_from_opener ? NIDS_FLOW_OPENER_HI : 0;
 }
 
-/* Class and opener of a flow that has no slot on this CPU. Returns whether no CPU has
- * seen it before: one CPU alone can tell neither the opener from its peer nor a new
- * flow from one that has come over from another CPU.
+/* Classes and opener of a flow that has no slot on this CPU. Takes them from the cell if another
+ * CPU has seen the flow. Returns whether no CPU has.
  */
 static __always_inline int choose_class(const struct first_pass_tables *t,
 					const struct flow_packet *f, struct nids_flow_cell *cell,
@@ -116,8 +115,8 @@ static __always_inline int choose_class(const struct first_pass_tables *t,
 	return 1;
 }
 
-/* The class of datagrams that begin again after the idle time. A class that is known stays, and so
- * does who opened the flow; none is asked for again, since the first datagram may have been forged.
+/* For datagrams that begin again after the idle time. A flow with a class keeps its classes and its
+ * opener. A flow without one is classified again, because its first datagram may have been forged.
  */
 static __always_inline void classify_again(const struct first_pass_tables *t,
 					   const struct flow_packet *f, struct flow_class *class)
@@ -135,8 +134,8 @@ static __always_inline void classify_again(const struct first_pass_tables *t,
 	class->flags = opener_flag(f, choice.is_from_opener);
 }
 
-/* A flow of known class and opener begins again. Its opener's packet makes the cell's
- * history a new one; the other direction's, maybe on another CPU, leaves it.
+/* A flow of known class and opener begins again. A packet of the opener clears the history in the
+ * cell. A packet of the other side, maybe on another CPU, does not.
  */
 static __always_inline int begin_cell_anew(const struct first_pass_tables *t,
 					   const struct flow_packet *f, struct nids_flow_cell *cell,
@@ -148,7 +147,7 @@ static __always_inline int begin_cell_anew(const struct first_pass_tables *t,
 	return 1;
 }
 
-/* What the slot holds goes up, and out of the sum of what is live. */
+/* Sends the counts of the slot to user space and subtracts them from `live`. */
 static __always_inline int export_slot(const struct first_pass_tables *t,
 				       const struct flow_packet *f, const struct slot_place *place,
 				       __u8 cause)
@@ -159,7 +158,7 @@ static __always_inline int export_slot(const struct first_pass_tables *t,
 	return 1;
 }
 
-/* A slot becomes the packet's flow's. Returns whether the flow is new to all CPUs. */
+/* Opens a slot for the packet's flow. Returns whether the flow is new to all CPUs. */
 static __always_inline int begin_flow(const struct first_pass_tables *t,
 				      const struct flow_packet *f, struct nids_flow_cell *cell,
 				      const struct slot_place *place)
@@ -169,7 +168,7 @@ static __always_inline int begin_flow(const struct first_pass_tables *t,
 				   .flags = place->state->flags & NIDS_FLOW_OPENER_HI};
 	int is_new;
 
-	/* A SYN tells who opens; without TCP the same ports mean the same. */
+	/* In TCP the new SYN names the opener. Other flows keep the opener of the flow before. */
 	if (place->search == SLOT_FOUND && f->l4_proto != PROTO_TCP) {
 		classify_again(t, f, &class);
 		is_new = begin_cell_anew(t, f, cell, &class);
@@ -183,9 +182,8 @@ static __always_inline int begin_flow(const struct first_pass_tables *t,
 	return is_new;
 }
 
-/* The first SYN and the first SYN-ACK of a side name the opener, be the flow's first packet what
- * it may: that one may have been forged. The last to name one is believed, for counters and flow
- * records; each of the four comes once in the life of a slot.
+/* Corrects the opener by the first SYN and the first SYN-ACK of each side, because the first packet
+ * of the flow may have been forged. The last of these four decides for counters and flow records.
  */
 static __always_inline void correct_opener(const struct first_pass_tables *t,
 					   const struct flow_packet *f, struct nids_flow_cell *cell,
@@ -227,7 +225,7 @@ static __always_inline int has_command(const struct nids_flow_state *state)
 	return *(const volatile __u32 *)&state->command >> NIDS_COMMAND_BITS == state->generation;
 }
 
-/* The agent's word on this very flow. */
+/* The agent's command for the flow in the slot. */
 static __always_inline __u8 word_on(const struct first_pass_tables *t,
 				    const struct nids_flow_state *state)
 {
@@ -236,7 +234,7 @@ static __always_inline __u8 word_on(const struct first_pass_tables *t,
 	return NIDS_COMMAND_NONE;
 }
 
-/* Where the agent has said nothing to the slot. */
+/* The interest if the slot has no command. */
 static __always_inline __u8 interest_of(__u8 flags, const struct nids_class *wanted)
 {
 	if (flags & NIDS_FLOW_CAPTURE)
@@ -244,7 +242,7 @@ static __always_inline __u8 interest_of(__u8 flags, const struct nids_class *wan
 	return flags & NIDS_FLOW_HEADERS ? NIDS_INTEREST_HEADERS : wanted->interest;
 }
 
-/* Why every packet of a flow of such an interest goes up; NIDS_REASON_COUNT: not every one does. */
+/* The reason if this interest sends every packet, else NIDS_REASON_COUNT. */
 static __always_inline __u8 reason_for_all(const struct first_pass_tables *t, __u8 interest)
 {
 	if (interest == NIDS_INTEREST_CAPTURE && t->features & NIDS_FEATURE_CAPTURE)
@@ -254,10 +252,10 @@ static __always_inline __u8 reason_for_all(const struct first_pass_tables *t, __
 	return NIDS_REASON_COUNT;
 }
 
-/* What one interest in a flow means for a packet. */
+/* What happens to a packet for one class of its flow. */
 struct wish {
 	__u8 reason;	/* enum nids_reason; NIDS_REASON_COUNT: not sent to user space */
-	__u8 is_beyond; /* not sent, because its direction has reached its depth */
+	__u8 is_beyond; /* not sent, because its direction has reached the depth */
 	__u8 is_bypassed;
 };
 
@@ -291,7 +289,8 @@ static __always_inline struct wish wish_of(const struct first_pass_tables *t,
 	return w;
 }
 
-/* Of a flow that may be of two classes, as much as either wants: reasons are in that order. */
+/* Of a flow with two classes: sent if either wants it. The lower reason sends more of the packet.
+ */
 static __always_inline struct wish wish_of_both(struct wish a, struct wish b)
 {
 	return (struct wish){.reason = a.reason < b.reason ? a.reason : b.reason,
@@ -299,7 +298,7 @@ static __always_inline struct wish wish_of_both(struct wish a, struct wish b)
 			     .is_bypassed = a.is_bypassed & b.is_bypassed};
 }
 
-/* Whether the agent wants to know the opener of the flow: by a class of its port. */
+/* Returns whether packets of this class are sent to user space. */
 static __always_inline int is_of_interest(const struct first_pass_tables *t, __u8 class_id)
 {
 	__u8 interest = t->classes[class_index(class_id)].interest;
@@ -322,7 +321,7 @@ static __always_inline int is_handshake(const struct first_pass_tables *t,
 	       (is_of_interest(t, class_id) || is_of_interest(t, other_class));
 }
 
-/* `is_plain` is a constant: then the flow is of one class. */
+/* `is_plain` is a constant. If it is set, the flow has one class. */
 static __always_inline void choose_interest(const struct first_pass_tables *t,
 					    const struct flow_packet *f,
 					    struct nids_flow_state *state, __u64 bytes_before,
@@ -336,7 +335,8 @@ static __always_inline void choose_interest(const struct first_pass_tables *t,
 	if (!is_plain && state->other_class)
 		w = wish_of_both(w, wish_of(t, f, state, bytes_before, state->other_class));
 	if (!is_plain && is_handshake(t, f, state->class_id, state->other_class)) {
-		/* The agent may have had enough of it, by another handshake, which was forged. */
+		/* Cancels the command `count`: the handshake that led to it may have been forged.
+		 */
 		if (has_command(state))
 			__sync_fetch_and_or(&state->command, NIDS_COMMAND_NONE);
 		if (w.reason == NIDS_REASON_COUNT)
@@ -350,7 +350,7 @@ static __always_inline void choose_interest(const struct first_pass_tables *t,
 		add_sum(&t->counters->beyond_depth, f->wire_packets, f->wire_len);
 }
 
-/* Where no depth can be measured, what is of interest is of interest. */
+/* Without a slot no depth can be measured, so `inspect` sends every packet. */
 static __always_inline struct wish wish_without_slot(const struct first_pass_tables *t, __u8 flags,
 						     __u8 class_id)
 {
@@ -363,7 +363,7 @@ static __always_inline struct wish wish_without_slot(const struct first_pass_tab
 	return w;
 }
 
-/* A packet without a slot is still classified, by what it tells itself. */
+/* A packet without a slot is still classified, by the cell or by the packet alone. */
 static __always_inline struct first_pass_verdict
 judge_without_slot(const struct first_pass_tables *t, const struct flow_packet *f,
 		   struct nids_flow_cell *cell)
@@ -389,15 +389,15 @@ judge_without_slot(const struct first_pass_tables *t, const struct flow_packet *
 	};
 }
 
-/* Whether a packet in that slot is counted, and that is all. A word of the agent may be an old
- * one, for a flow before: that is seen later.
+/* Whether packets in this slot are only counted. The command may be for an earlier flow; word_on()
+ * checks that.
  */
 static __always_inline int is_counted_only(const struct nids_flow_state *state)
 {
 	return !(state->flags & NIDS_FLOW_WATCHED) && !*(const volatile __u32 *)&state->command;
 }
 
-/* What is known of the packet's flow says what becomes of it. */
+/* Decides what happens to a packet by the state of its flow. */
 static __always_inline struct first_pass_verdict
 judge_in_slot(const struct first_pass_tables *t, const struct flow_packet *f,
 	      struct nids_flow_state *state, __u64 bytes_before, int opens_flow, const int is_plain)
@@ -423,8 +423,8 @@ static __always_inline __u64 count_in_flow(const struct first_pass_tables *t,
 	return count_in_slot(state, f, t->now_ticks);
 }
 
-/* flow, for nearly every packet: the slot of one that tells nothing new of a flow that is
- * known. Null, with nothing done, for any other.
+/* flow, for nearly every packet: the slot of the packet's flow if the packet only has to be counted
+ * there. Otherwise null; nothing is changed.
  */
 static __always_inline struct nids_flow_state *known_slot(const struct first_pass_tables *t,
 							  struct flow_packet *f)
@@ -454,9 +454,9 @@ static __always_inline __u8 why_export(const struct first_pass_tables *t,
 	return is_count_full(place->state, f->sender) ? NIDS_EXPORT_FULL : NO_EXPORT;
 }
 
-/* classify and flow, for a packet that has a flow. A flow that is replaced, or ends because
- * the same ends begin anew, goes up first. Without room in the ring a victim stays,
- * and an ended flow counts on.
+/* classify and flow, for a packet that has a flow. Exports a flow first that is evicted, or that
+ * ends because the same ends begin a new one. If the ring has no room for the record, the victim
+ * stays in the slot, and the ended flow goes on.
  */
 static __always_inline struct first_pass_verdict account_flow(const struct first_pass_tables *t,
 							      const struct flow_packet *f)
@@ -492,12 +492,12 @@ struct finding_tables {
 	struct nids_sample_buckets *buckets;
 	__u32 now_ticks;
 	__u32 second_ticks;
-	__u32 window_ticks; /* in which alerts of one sender are suppressed */
+	__u32 window_ticks; /* in which a sender has one sample of a finding */
 };
 
-/* classify, of the packet alone: counts each finding. A packet that does not go up
- * as it is, and is wanted, may be among those of a kind that go up as samples;
- * returns whether it is. `sender` is the hash of who sent it.
+/* classify, of the packet alone: counts each finding. Returns whether the packet is a sample.
+ * `is_wanted`: the packet is not sent anyway, and its flow is not bypassed. `sender` is
+ * sender_hash().
  */
 static __always_inline int judge_findings(const struct finding_tables *t, __u32 findings,
 					  __u32 wire_packets, __u32 wire_len, int is_wanted,

@@ -35,7 +35,7 @@ static __always_inline void hook_give_link(const struct hook *h, struct cursor *
 	c->offset = h->l3_offset;
 }
 
-/* Before parse: the tag beside the frame is its outermost. With id 0 it is no VLAN. */
+/* Before parse: the tag beside the frame is the outermost. A tag with id 0 is no VLAN. */
 static __always_inline void hook_give_tag(const struct hook *h, struct cursor *c,
 					  struct nids_packet *p)
 {

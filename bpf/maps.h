@@ -33,7 +33,7 @@ struct {
 	__type(value, struct nids_counters);
 } nids_counters SEC(".maps");
 
-/* 264 bytes. The agent writes them through mmap; they outlive it. */
+/* 384 bytes. The agent writes them through mmap; they outlive it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -56,7 +56,7 @@ struct {
 	__uint(value_size, sizeof(struct nids_flow4_set));
 } nids_flows4 SEC(".maps");
 
-/* 128 bytes an IPv6 slot, as many by default, at load. */
+/* 128 bytes a slot of an IPv6 or tunnelled flow, as many by default, at load. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -83,8 +83,8 @@ struct {
 	__type(value, __u64);
 } nids_datagrams SEC(".maps");
 
-/* 168 bytes: the hash keys once more, for agents, who look for flows in cells. Root's, and
- * never pinned. No packet comes here.
+/* 168 bytes: a copy of the hash keys for agents, which look up flows in cells. Only root can read
+ * it, and it is never pinned. Programs do not use it.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -101,7 +101,7 @@ struct {
 	__type(value, struct nids_finding_budget[NIDS_FINDING_COUNT]);
 } nids_budgets SEC(".maps");
 
-/* 288 KiB: 4 bytes a finding and bucket of senders. One value, since an array would spend 8. */
+/* 288 KiB: 4 bytes for each finding and bucket. One value, because an array entry takes 8 bytes. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

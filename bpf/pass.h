@@ -14,9 +14,9 @@
 struct pass {
 	struct nids_packet packet;
 	struct nids_packet_detail detail;
-	struct nids_flow4_key key4;    /* of its flow: the one that `outcome` says */
-	struct nids_extended_key key6; /* without its tunnel for PASS_FLOW6 */
-	struct flow_packet flow;       /* but for the key's address */
+	struct nids_flow4_key key4;    /* of the flow, for PASS_FLOW4 */
+	struct nids_extended_key key6; /* of the flow otherwise; PASS_FLOW6 uses `inner` only */
+	struct flow_packet flow;       /* without the address of the key */
 	struct first_pass_frame frame;
 	struct first_pass_verdict verdict;
 	struct hook hook;
@@ -31,12 +31,12 @@ enum outcome {
 	PASS_UP,    /* accounted, and it goes up: the verdict is in the pass */
 	PASS_FLOW4, /* its flow is not known, or needs more than counting; all is in the pass */
 	PASS_FLOW6,
-	PASS_FLOW_EXTENDED, /* the same; its key is a struct nids_extended_key */
+	PASS_FLOW_EXTENDED, /* the same for a flow with a struct nids_extended_key */
 	PASS_RARE, /* for the reading in place that knows VLAN tags, and more than TCP and UDP */
 	PASS_WHOLE /* for the reading by helper */
 };
 
-/* 336 bytes a possible CPU, at load. */
+/* 376 bytes for each possible CPU, allocated at load. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

@@ -31,8 +31,8 @@ static enum nids_parse_result call_tags(struct cursor *c, struct nids_packet *p)
 #include "hook.h"
 #include "parse/parse.h"
 
-/* Where the tags end, or less than 0, a parse result. Checked once for the frame and for what a
- * tunnel carries.
+/* Returns the offset after the tags, or a negated parse result. The verifier checks it once for the
+ * frame and for the frame inside a tunnel.
  */
 static __always_inline int read_tags(struct cursor *c, struct nids_packet *p)
 {
@@ -78,8 +78,8 @@ static __always_inline enum nids_parse_result call_tags(struct cursor *c, struct
 	return NIDS_PARSE_OK;
 }
 
-/* Of parse/cursor.h. What is captured may have been captured before it was cut; of a live frame
- * only a socket buffer says so.
+/* See struct cursor. A capture may have been taken before packets were cut into segments. Of a live
+ * frame only a socket buffer says so.
  */
 static __always_inline int zero_means_rest(const void *ctx, int is_xdp)
 {

@@ -11,7 +11,7 @@
 const volatile __u32 nids_ifindex = 0;
 const volatile __u32 nids_features = NIDS_FEATURES_ALL & ~NIDS_FEATURE_UNCLASSIFIED;
 const volatile __u32 nids_snap_bytes = NIDS_SNAP_MAX; /* of what is captured or inspected */
-const volatile __u32 nids_sample_bytes = 512;	      /* of what is identified, or a sample */
+const volatile __u32 nids_sample_bytes = 512;	      /* of `identify`, `handshake` and `finding` */
 const volatile __u32 nids_sets4_per_cpu = 1;	      /* powers of two */
 const volatile __u32 nids_sets6_per_cpu = 1;
 const volatile __u32 nids_cells_bits = 3; /* of the number of a cell */

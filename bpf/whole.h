@@ -24,7 +24,7 @@ static __always_inline int parse_whole(void *ctx, struct pass *pass, const int i
 	return pass->packet.flags & NIDS_PACKET_IS_ICMP_ERROR;
 }
 
-/* Key and hash of the flow of a packet, into the pass. */
+/* Writes key and hash of the packet's flow into the pass. */
 static __always_inline enum outcome find_key(struct pass *pass, const struct nids_packet *p)
 {
 	enum outcome outcome;
@@ -73,7 +73,7 @@ static __always_inline enum outcome find_flow(struct pass *pass)
 	return find_key(pass, p);
 }
 
-/* Fragments of one datagram are of one flow. */
+/* All fragments of a datagram belong to one flow. */
 static __always_inline void relate_fragment(struct nids_counters *counters, struct pass *pass)
 {
 	struct nids_packet *p = &pass->packet;
@@ -115,7 +115,7 @@ static __always_inline enum outcome pass_whole(struct pass *pass)
 	return PASS_DONE;
 }
 
-/* Returns whether the packet is a sample to send up. A function of its own: the verifier would
+/* Returns whether the packet is a sample. A separate function, because the verifier would otherwise
  * follow each set of findings through the loop.
  */
 __noinline int nids_count_findings(__u32 findings, __u32 wire_packets, __u32 wire_len,

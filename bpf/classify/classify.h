@@ -20,7 +20,7 @@ struct port_pair {
 
 struct class_choice {
 	__u8 class_id;	     /* 0: none */
-	__u8 other_class;    /* if the other side opened the connection; 0: none */
+	__u8 other_class;    /* the class if the other side opened the connection; 0: none */
 	__u8 is_from_opener; /* whether the packet's sender opened the connection */
 };
 
@@ -44,10 +44,9 @@ static __always_inline __u8 class_of_port(const struct nids_port_classes *ports,
 	return 0;
 }
 
-/* The opener of a TCP flow is known by SYN, or by SYN-ACK turned round; else the
- * first packet seen counts as the opener's. A source port decides only where
- * the flow looks picked up midstream: no SYN, a service's port towards a port
- * that no service has.
+/* The opener of a TCP flow is the sender of a SYN or the receiver of a SYN-ACK. Otherwise it is the
+ * sender of the first packet, unless the beginning of the flow seems to be missing: only the source
+ * port has a class and is not ephemeral, and the destination port is no system port.
  */
 static __always_inline struct class_choice first_choice(const struct nids_port_classes *ports,
 							const struct port_pair *p)
@@ -71,10 +70,9 @@ static __always_inline struct class_choice first_choice(const struct nids_port_c
 	return choice;
 }
 
-/* The class of the other direction: of the port of `opener` towards the port of `responder`. TCP
- * has a handshake by which the agent can refuse it. Without one, a port above the system ports
- * that talks to a system port without a class is a client's: a DNS query from port 53413 is no
- * netis.
+/* The class if the other side opened the flow: that of the port of `opener`. In TCP the agent can
+ * rule it out by the handshake. UDP has none, so one rule is applied here: a system port without a
+ * class belongs to the server. A DNS query from port 53413 is therefore not netis.
  */
 static __always_inline __u8 other_class_of(const struct nids_port_classes *ports, __u8 l4_proto,
 					   __u16 opener, __u16 responder, __u8 class_id)

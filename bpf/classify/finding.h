@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What one packet alone can be found guilty of, and how many of each kind go up.
+/* Findings about a single packet, and the limits of samples of each kind.
  * Pure: no maps, no helpers.
  */
 #ifndef NIDS_CLASSIFY_FINDING_H
@@ -81,7 +81,7 @@ static __always_inline int is_echo_request(const struct nids_packet *p)
 
 static __always_inline __u32 flow_findings(const struct nids_packet *p)
 {
-	/* A tiny fragment's flags were not read. */
+	/* The flags of a tiny fragment were not read. */
 	const int has_tcp_flags =
 	    p->l4_proto == PROTO_TCP && !(p->quirks & NIDS_QUIRK_TINY_FRAGMENT);
 	__u32 found = has_tcp_flags ? tcp_findings(p) : 0;
@@ -165,11 +165,11 @@ static __always_inline int may_have_findings(const struct nids_packet *p)
 	return p->dst[0] >= 0xe0; /* IPv4 multicast and above; IPv6 multicast among others */
 }
 
-/* Samples of a kind from one CPU in a second, of all senders together; the rest is only counted. */
+/* Samples of each kind a second on each CPU, of all senders together. The rest is only counted. */
 #define FINDING_SAMPLES 256
 
-/* The hash of who sent the packet: for IPv6 of the /64, within which a host may choose any address.
- * A packet whose addresses could not be read has that of no sender.
+/* The hash of the source address; of its /64 in IPv6, because a host may choose any address in
+ * that. All packets whose addresses could not be read have one hash.
  */
 static __always_inline __u32 sender_hash(const struct nids_packet *p, const volatile __u64 *keys)
 {
@@ -180,8 +180,8 @@ static __always_inline __u32 sender_hash(const struct nids_packet *p, const vola
 	       32;
 }
 
-/* The time of the last sample of a finding from senders with this hash. The hash is masked where it
- * is used, because kernel 6.1 forgets the bounds of a spilled half word.
+/* The time of the last sample of a finding in the sender's bucket. The hash is masked after the
+ * barrier, because the verifier of kernel 6.1 forgets the bounds of a spilled half word.
  */
 static __always_inline __u32 *sample_time(struct nids_sample_buckets *b, __u32 finding,
 					  __u32 sender_hash)
@@ -191,7 +191,7 @@ static __always_inline __u32 *sample_time(struct nids_sample_buckets *b, __u32 f
 			      (sender_hash & (NIDS_SAMPLE_BUCKETS - 1))];
 }
 
-/* Whether the agent would suppress the alert of a sample sent now. */
+/* Whether the bucket has had its sample in this window. */
 static __always_inline int is_repetition(__u32 last_ticks, __u32 now_ticks, __u32 window_ticks)
 {
 	return last_ticks && now_ticks - last_ticks < window_ticks;

@@ -38,7 +38,7 @@ static __always_inline int cell_is_of(const struct nids_flow_cell *cell, __u64 h
 	return ((opener ^ cell_tag(hash)) & CELL_OPENER_TAG) == 0;
 }
 
-/* Whether the flow is known; then what its first packet told. */
+/* Returns whether the cell is the flow's; then also class and flags. */
 static __always_inline int recall_opener(const struct nids_flow_cell *cell, __u64 hash,
 					 __u8 *class_id, __u8 *flags)
 {
@@ -51,7 +51,7 @@ static __always_inline int recall_opener(const struct nids_flow_cell *cell, __u6
 	return 1;
 }
 
-/* The flags of a slot that is to do as the agent's word on its flow says. */
+/* The flags of a new slot that obeys the agent's command for its flow. */
 static __always_inline __u8 raised_flags(__u8 word)
 {
 	switch (word & NIDS_COMMAND_INTEREST) {
@@ -64,7 +64,7 @@ static __always_inline __u8 raised_flags(__u8 word)
 	}
 }
 
-/* Returns whether another flow is forgotten for it. */
+/* Returns whether this overwrites the cell of another flow. */
 static __always_inline int remember_opener(struct nids_flow_cell *cell, __u64 hash, __u8 class_id,
 					   __u8 flags)
 {
@@ -76,8 +76,8 @@ static __always_inline int remember_opener(struct nids_flow_cell *cell, __u64 ha
 	return replaces;
 }
 
-/* The flow's opener is another than its first packet said. Returns whether the cell is the flow's
- * and did not know.
+/* Stores another opener and class than the first packet gave. Returns whether the cell is the
+ * flow's and had the wrong ones.
  */
 static __always_inline int correct_cell(struct nids_flow_cell *cell, __u64 hash, __u8 class_id,
 					__u8 opener_flag)

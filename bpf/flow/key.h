@@ -89,7 +89,7 @@ static __always_inline int has_extended_key(const struct nids_packet *p)
 	       (p->vlan[0] | (__u32)p->vlan[1] << 12) == NIDS_TAIL_EXTENDED;
 }
 
-/* Of a packet of a flow for which has_extended_key(). `outer` is read where it is tunnelled. */
+/* The key of a packet for which has_extended_key() is true. Reads `outer` if it is tunnelled. */
 static __always_inline enum nids_sender extended_key(const struct nids_packet *p,
 						     const struct nids_outer *outer,
 						     struct nids_extended_key *key)
@@ -139,7 +139,7 @@ static __always_inline __u64 flow_hash(const flow_word *words, int count,
 	return hash;
 }
 
-/* The hash of an extended key. `hash` is that of its first words, without the tunnel. */
+/* The hash of an extended key. `hash` is the hash of its words before the tunnel. */
 static __always_inline __u64 hash_with_tunnel(__u64 hash, const flow_word *tunnel,
 					      const volatile __u64 *keys)
 {

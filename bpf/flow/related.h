@@ -31,10 +31,10 @@ static __always_inline int answer_to_embedded(const struct nids_packet *p,
 	return 1;
 }
 
-/* The datagram of a fragment in place of a flow, to be hashed as one: from sender to
- * receiver, its identification where ports would be. RFC 791 section 3.2 has the
- * protocol in it; RFC 8200 section 4.5 has not, since what stands behind the fragment
- * header need not be the transport. Inside a tunnel, `outer` belongs to it too.
+/* The hash of a fragment's datagram: sender, receiver and the identification in place of ports. In
+ * IPv4 the protocol is part of it (RFC 791 section 3.2). In IPv6 it is not (RFC 8200 section 4.5),
+ * because the header after the fragment header need not be the transport. Inside a tunnel, `outer`
+ * is part of it too.
  */
 static __always_inline __u64 datagram_hash(const struct nids_packet *p,
 					   const struct nids_outer *outer,

@@ -10,10 +10,10 @@
 
 #include <stddef.h>
 
-/* What a flow is taken for. */
+/* The classes of a flow, and the guess of its opener. */
 struct flow_class {
-	__u8 class_id;	  /* if the opener is who `flags` says */
-	__u8 other_class; /* if it is the other side */
+	__u8 class_id;	  /* the class if `flags` names the right opener; 0: none */
+	__u8 other_class; /* the class if the other side is the opener; 0: none */
 	__u8 flags;	  /* NIDS_FLOW_* */
 };
 
@@ -52,7 +52,7 @@ flow_packet_of(const struct nids_packet *p, const struct first_pass_frame *frame
 				    .has_payload = unforeseen(0 - (__u64)p->payload_len) >> 63};
 }
 
-/* Words of a key before the state of its slot; the tunnel of an extended key is after it. */
+/* Words of a key before the state in a slot. The tunnel of an extended key is after the state. */
 static __always_inline __u32 words_before_state(const __u32 words)
 {
 	return words == FLOW4_WORDS ? FLOW4_WORDS : FLOW6_WORDS;
@@ -97,7 +97,7 @@ static __always_inline struct nids_flow_state *slot_state(flow_word *key, const 
 	return (struct nids_flow_state *)(key + words_before_state(words));
 }
 
-/* Of a flow in a slot. The words of its table say whether it may be a tunnelled one. */
+/* The hash of the key in a slot. `words` says which table the slot is in. */
 static __always_inline __u64 slot_hash(const flow_word *key, const __u32 words,
 				       const volatile __u64 *keys)
 {
@@ -185,15 +185,15 @@ static __always_inline struct slot_place find_slot(void *set, const struct flow_
 	return place;
 }
 
-/* Whether the packet begins a new flow between the same ends: a SYN after the old one
- * was closed or silent; without TCP, silence alone. A slot would otherwise hide
- * all later sessions of one 5-tuple behind the depth of the first.
+/* Whether the packet begins a new flow between the same ends: a SYN after the old flow was closed
+ * or silent; without TCP, any packet after silence. Otherwise the depth of the first session would
+ * hide all later sessions of one 5-tuple.
  */
 static __always_inline int begins_anew(const struct nids_flow_state *state,
 				       const struct flow_packet *f, __u32 now_ticks,
 				       const volatile __u32 *idle_ticks)
 {
-	/* No host takes a SYN with FIN or RST: one a packet would export a record a packet. */
+	/* No host accepts a SYN with FIN or RST. If it began a flow, each would export a record. */
 	if (f->l4_proto == PROTO_TCP && (f->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)) != TCP_SYN)
 		return 0;
 	if (is_before(state->last_ticks + *idle_ticks, now_ticks))
@@ -202,7 +202,7 @@ static __always_inline int begins_anew(const struct nids_flow_state *state,
 	       (state->tcp_flags[0] | state->tcp_flags[1]) & (TCP_FIN | TCP_RST);
 }
 
-/* Counts begin anew; the flow stays who it is. */
+/* Sets the counts to 0. The flow stays the same. */
 static __always_inline void reset_counts(struct nids_flow_state *state)
 {
 	state->bytes[0] = 0;
@@ -211,7 +211,7 @@ static __always_inline void reset_counts(struct nids_flow_state *state)
 	state->packets[1] = 0;
 }
 
-/* What was counted has gone up, since a count was full. */
+/* After the counts were exported because one was full. */
 static __always_inline void continue_flow(struct nids_flow_state *state)
 {
 	reset_counts(state);

@@ -29,8 +29,8 @@ struct cursor {
 	__u32 wire_len;	      /* bytes of the frame; in a tunnel, to the end of the inner packet */
 	enum reading reading; /* a constant where it is set, so one branch is compiled */
 	__u8 is_xdp;	      /* the context's type */
-	/* The packet is, or may be, one that is yet to be cut into segments: an IP length of 0
-	 * then means the rest of the frame. On a wire it means nothing, and Linux drops it.
+	/* The packet may not have been cut into segments yet. An IP length of 0 then means the rest
+	 * of the frame. Otherwise Linux drops such a packet.
 	 */
 	__u8 zero_means_rest;
 	__u8 tags_beside; /* VLAN tags that the hook took off the frame, 0 or 1 */

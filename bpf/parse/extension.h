@@ -9,8 +9,8 @@
 
 #define IP_DATAGRAM_MAX 65535u
 
-/* Bytes from the frame's first byte. The headers read after this point, also those inside a tunnel,
- * take less than 4,096 bytes, so every offset fits its 16 bits.
+/* Where extension headers must end, in bytes from the frame's first byte. All headers after them,
+ * also those inside a tunnel, take less than 4,096 bytes. So every offset fits into 16 bits.
  */
 #define EXTENSIONS_END_MAX 0xf000u
 

@@ -43,8 +43,8 @@ NIDS_CHECKED_ONCE int nids_ipv4_option_quirks(const struct ip_options *options, 
 	return quirks;
 }
 
-/* Total length 0: the rest of a TCP packet that is yet to be cut into segments (in Linux
- * iph_totlen()), or is longer than the field can say (BIG TCP), as none on a wire is.
+/* A total length of 0 means the rest of the frame for TCP that has not been cut into segments yet
+ * (iph_totlen() in Linux), and for TCP that is too long for the field (BIG TCP).
  */
 static __always_inline __u32 ipv4_total_len(const struct cursor *c, const struct wire_ipv4 *ip,
 					    __u32 rest)
@@ -57,9 +57,9 @@ static __always_inline __u32 ipv4_total_len(const struct cursor *c, const struct
 	return total_len;
 }
 
-/* RFC 791 section 3.1. Leaves the cursor on the first transport byte and gives
- * the bytes of transport by total_len in `l4_len`, so that Ethernet padding is
- * not payload. Addresses are kept before a length is judged, so that one that lies has a sender.
+/* RFC 791 section 3.1. Leaves the cursor on the first transport byte. `l4_len` is the number of
+ * transport bytes by the total length, so that Ethernet padding is not payload. Stores the
+ * addresses before it checks a length, so that the alert about a wrong length has a sender.
  */
 static __always_inline enum nids_parse_result parse_ipv4(struct cursor *c, struct nids_packet *p,
 							 __u32 *l4_len)

@@ -5,14 +5,14 @@
 
 #include "extension.h"
 
-/* A bound for the verifier and for senders. RFC 8200 section 4.1 lists 7 headers for one packet,
- * but Linux reads as many as there are: 180 fit into 1,500 bytes.
+/* A bound, because the verifier needs one. RFC 8200 section 4.1 lists 7 headers for one packet, but
+ * Linux reads as many as there are. 180 and a TCP header fit into 1,500 bytes.
  */
 #define IPV6_EXTENSIONS_MAX 192
 
-/* Payload length 0: the rest, where hop-by-hop options follow (RFC 2675 in mind, Linux looks at
- * no length then), and of TCP that is yet to be cut into segments; and where the field is
- * too small for what is there: BIG TCP, or a jumbogram.
+/* A payload length of 0 means the rest of the frame in three cases. Hop-by-hop options follow:
+ * Linux then ignores the length, for jumbograms (RFC 2675). TCP has not been cut into segments yet.
+ * The rest is too long for the field: BIG TCP or a jumbogram.
  */
 static __always_inline int ipv6_payload_is_rest(const struct cursor *c, __u8 next_header,
 						__u32 rest)
@@ -21,8 +21,8 @@ static __always_inline int ipv6_payload_is_rest(const struct cursor *c, __u8 nex
 	       (next_header == PROTO_TCP && c->zero_means_rest);
 }
 
-/* RFC 8200 section 3. Leaves the cursor on the first transport byte. Addresses are kept before
- * a length is judged, so that one that lies has a sender.
+/* RFC 8200 section 3. Leaves the cursor on the first transport byte. Stores the addresses before it
+ * checks a length, so that the alert about a wrong length has a sender.
  */
 static __always_inline enum nids_parse_result parse_ipv6(struct cursor *c, struct nids_packet *p,
 							 __u32 *l4_len)

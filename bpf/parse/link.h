@@ -42,7 +42,7 @@ static __always_inline enum nids_parse_result parse_ethernet(struct cursor *c,
 	return NIDS_PARSE_OK;
 }
 
-/* A bound for the verifier, and for senders: Linux takes off any number of tags with id 0. */
+/* A bound, because the verifier needs one. Linux removes any number of tags with id 0. */
 #define ETHER_TAGS_MAX 64
 
 static __always_inline int is_tag(__u16 ether_type)
@@ -62,8 +62,8 @@ static __always_inline void keep_vlan(struct nids_packet *p, __u16 id)
 	p->vlan_count++;
 }
 
-/* One tag. With id 0 it says a priority and no VLAN (IEEE 802.1Q clause 6.9): hosts take it off,
- * so with and without it a packet is one of the same flow.
+/* One tag. A tag with id 0 has a priority and no VLAN (IEEE 802.1Q clause 6.9). Hosts remove it, so
+ * a packet belongs to the same flow with and without it.
  */
 static __always_inline enum nids_parse_result parse_tag(struct cursor *c, struct nids_packet *p,
 							const int takes_id_0)
@@ -105,8 +105,8 @@ static __always_inline enum nids_parse_result parse_plain_vlans(struct cursor *c
 	return is_tag(p->ether_type) ? (enum nids_parse_result)NIDS_PARSE_DEFERRED : NIDS_PARSE_OK;
 }
 
-/* IEEE 802.1Q tags in any order of C- and S-tag. A tag that the hook took off
- * the frame is in `p` already.
+/* Reads IEEE 802.1Q tags, C- and S-tags in any order. A tag that the hook took off the frame is in
+ * `p` already.
  */
 static __always_inline enum nids_parse_result parse_vlans(struct cursor *c, struct nids_packet *p)
 {
@@ -124,7 +124,7 @@ static __always_inline enum nids_parse_result parse_vlans(struct cursor *c, stru
 	return is_tag(p->ether_type) ? NIDS_PARSE_TOO_MANY_TAGS : NIDS_PARSE_OK;
 }
 
-/* The same, where tags are read whole: a program may define it as a function of its own. */
+/* parse_vlans() for the slow path. A program may define it as a call of a separate function. */
 #ifndef parse_vlans_whole
 #define parse_vlans_whole(c, p) parse_vlans(c, p)
 #endif

@@ -54,7 +54,7 @@ static __always_inline enum nids_parse_result parse_link(struct cursor *c, struc
 	if (c->reading == PLAIN)
 		return parse_plain_vlans(c, p);
 	result = parse_vlans_whole(c, p);
-	c->tags_beside = 0; /* for what a tunnel carries */
+	c->tags_beside = 0; /* a frame inside a tunnel has none */
 	return result;
 }
 
@@ -86,8 +86,8 @@ static __always_inline enum nids_parse_result parse_network(struct cursor *c, st
 #define parse_network_whole(c, p) parse_network(c, p)
 #endif
 
-/* The packet inside becomes the packet; what counts the outermost stays. A later fragment does
- * so, too: its datagram is known by the addresses inside.
+/* Replaces the fields of the outer packet by those of the inner one, but for those that count the
+ * outermost headers. This includes later fragments, because the inner addresses name the datagram.
  */
 static __always_inline void enter_tunnel(struct nids_packet *p, const struct nids_packet *inner)
 {

@@ -21,8 +21,8 @@ static __always_inline enum nids_parse_result parse_payload(struct cursor *c, st
 	return NIDS_PARSE_OK;
 }
 
-/* A first fragment that ends inside the header of its transport, but has the ports: no way to
- * hide them. The rest of the header, TCP's flags among it, is in a fragment without ports.
+/* A first fragment that ends inside its transport header. Its ports are read, so that a sender
+ * can't hide them in this way. The rest of the header, with TCP's flags, is in a later fragment.
  */
 static __always_inline enum nids_parse_result parse_ports_alone(struct cursor *c,
 								struct nids_packet *p, __u32 l4_len)
@@ -99,7 +99,7 @@ static __always_inline enum nids_parse_result parse_udp(struct cursor *c, struct
 
 	__u32 len = be16(udp.len);
 
-	/* RFC 2675 section 4; Linux asks no jumbogram for it. */
+	/* RFC 2675 section 4 allows this for jumbograms; Linux accepts it in any packet. */
 	if (c->reading == WHOLE && len == 0 && p->ip_version == 6)
 		len = l4_len;
 	if (len < sizeof(udp))

@@ -6,7 +6,7 @@
 #include "flow/slot.h"
 #include "nids/abi/event.h"
 
-/* What the record of an exported slot takes: see struct nids_flow6_event. */
+/* The size of the record of an exported slot: see struct nids_flow6_event. */
 static __always_inline __u32 flow_record_bytes(const __u32 words)
 {
 	return words == FLOW4_WORDS ? sizeof(struct nids_flow_event)

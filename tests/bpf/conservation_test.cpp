@@ -75,8 +75,8 @@ class Conservation : public FirstPassProgram {
     expect_ring_conserved(c);
   }
 
-  // What no table can hold: a tunnel, a sender or a candidate for the originator that changes with
-  // every packet, and chains of headers as long as are read.
+  // Packets that overflow each table: the tunnel, the sender and the possible originator change
+  // with every packet. Chains of headers are as long as the parser reads.
   Bytes hostile_frame(std::uint32_t number) {
     const std::string host =
         std::to_string(number / 250 % 250) + '.' + std::to_string(number % 250);
@@ -160,7 +160,7 @@ class Conservation : public FirstPassProgram {
   }
 };
 
-TEST_F(Conservation, HoldsWhileEachPacketBringsAnotherTunnelSenderAndOriginator) {
+TEST_F(Conservation, HoldsIfTunnelSenderAndOriginatorChangeWithEachPacket) {
   reload({.sets4_per_cpu = 8, .sets6_per_cpu = 8});
   std::vector<Bytes> frames;
   for (std::uint32_t number = 0; number < 4'000; ++number) frames.push_back(hostile_frame(number));

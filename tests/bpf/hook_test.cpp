@@ -67,7 +67,7 @@ TEST_F(FirstPassProgram, FourTagsAreTooManyWhereverTheFirstStands) {
   EXPECT_EQ(program().counters().parse[NIDS_PARSE_TOO_MANY_TAGS], 1u);
 }
 
-TEST_F(FirstPassProgram, TagWithId0BesideTheFrameIsNoVlanAndIsPutBackAllTheSame) {
+TEST_F(FirstPassProgram, TagWithId0BesideTheFrameIsNoVlanButIsPutBack) {
   const auto ssh = [](PacketBuilder builder) { return builder.ipv4().tcp({.dst_port = 22}); };
   egress(ssh(PacketBuilder{}.eth()), {.tag_type = kEtherVlan, .tag_tci = 0xa000});
   egress(ssh(PacketBuilder{}.eth()));
@@ -75,7 +75,7 @@ TEST_F(FirstPassProgram, TagWithId0BesideTheFrameIsNoVlanAndIsPutBackAllTheSame)
   egress(ssh(PacketBuilder{}.eth().vlan(0).vlan(0).vlan(0).vlan(0)));         // the whole way
   egress(PacketBuilder{}.eth().ipv4({.options = {1}}).tcp({.dst_port = 22}),  // likewise
          {.tag_type = kEtherVlan, .tag_tci = 0xa000});
-  EXPECT_EQ(program().counters().flows_created, 1u) << "with and without it is one flow";
+  EXPECT_EQ(program().counters().flows_created, 1u) << "a tag with id 0 is not part of the flow";
   EXPECT_EQ(program().counters().parse[NIDS_PARSE_OK], 5u);
   ASSERT_EQ(drained().packets.size(), 5u);
   for (const PacketRecord& record : records_.packets) {
@@ -89,7 +89,7 @@ TEST_F(FirstPassProgram, TagWithId0BesideTheFrameIsNoVlanAndIsPutBackAllTheSame)
   expect_ledger();
 }
 
-TEST_F(FirstPassProgram, TagBesideTheFrameCountsAmongTheMostThatAreTakenOff) {
+TEST_F(FirstPassProgram, TagBesideTheFrameCountsTowardsTheLimit) {
   const auto parsed = [&](std::size_t tags, const SkbFacts& facts) {
     program().clear_tables();
     egress(with_priority_tags(tags).ipv4().udp(), facts);
@@ -101,7 +101,7 @@ TEST_F(FirstPassProgram, TagBesideTheFrameCountsAmongTheMostThatAreTakenOff) {
   EXPECT_EQ(parsed(64, beside), 0u);
 }
 
-TEST_F(FirstPassProgram, LengthOf0IsTheRestOnlyWhereThePacketIsYetToBeCut) {
+TEST_F(FirstPassProgram, LengthOf0IsTheRestOnlyBeforeSegmentation) {
   const SkbFacts gso{.gso_segments = 3, .gso_segment_len = 1400};
   const auto counted = [&](const PacketBuilder& builder, const SkbFacts& facts) {
     program().clear_tables();
@@ -121,7 +121,8 @@ TEST_F(FirstPassProgram, LengthOf0IsTheRestOnlyWhereThePacketIsYetToBeCut) {
     EXPECT_EQ(counted(super, {}).parse[NIDS_PARSE_BAD_LENGTH], 1u);
     program().clear_tables();
     ingress(super);
-    EXPECT_EQ(program().counters().parse[NIDS_PARSE_BAD_LENGTH], 1u) << "XDP sees what came";
+    EXPECT_EQ(program().counters().parse[NIDS_PARSE_BAD_LENGTH], 1u)
+        << "XDP sees frames as on the wire";
   }
 }
 

@@ -271,7 +271,7 @@ TEST_F(Interest, BypassEndsSamplesTooAndNoCounting) {
   expect_ledger();
 }
 
-TEST_F(Interest, FindingsOfEachSenderGoUpOnceAndTheRestIsCounted) {
+TEST_F(Interest, EachSenderHasOneSampleOfAKindAndTheRestIsCounted) {
   reload({.is_timeless = true});
   constexpr std::uint64_t kSent = 100, kSamples = 2;  // of each kind: one of each sender
   const auto send = [this](const char* source, std::uint8_t flags) {
@@ -295,7 +295,7 @@ TEST_F(Interest, FindingsOfEachSenderGoUpOnceAndTheRestIsCounted) {
   expect_ledger();
 }
 
-TEST_F(Interest, NoCpuSendsMoreSamplesOfAKindThanItsBudgetWhoeverForgesTheirSenders) {
+TEST_F(Interest, NoCpuSendsMoreSamplesOfAKindThanItsLimitForForgedSenders) {
   reload({.is_timeless = true});
   constexpr std::uint64_t kSent = 2000, kBudget = 256;
   for (std::uint64_t i = 0; i < kSent; ++i) {

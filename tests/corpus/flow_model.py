@@ -66,7 +66,7 @@ class Ip:
     def read_ipv4(self, frame, place, end):
         header, total = int(frame.take("ip.hdr_len")), int(frame.take("ip.len"))
         proto = frame.fields["ip.proto"][:1]
-        if total == 0 and proto == [str(TCP)]:  # captured before a network card cut it
+        if total == 0 and proto == [str(TCP)]:  # captured before segmentation
             total = end - place
         if header < 20 or total < header or place + total > end:
             raise NoFlow("bad IPv4 length")
@@ -138,7 +138,7 @@ class Ip:
     def read_transport(self, frame):
         rest, fixed = self.end - self.place, HEADER_BYTES.get(self.proto, 0)
         is_tiny = self.first_fragment and self.proto in (TCP, SCTP) and 4 <= rest < fixed
-        if is_tiny:  # the ports are there
+        if is_tiny:  # it still has the ports
             fixed = 4
         if rest < fixed:
             raise NoFlow("transport header longer than IP grants")

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TCP connections and UDP exchanges of real kernels, each after forged packets of the same addresses
-and ports.
+"""TCP connections and UDP exchanges between real sockets, each after forged packets of the same
+addresses and ports.
 
-The forged packets come from the peer's end of the link, in either direction's name, plain or in a
-tunnel. Then a client's socket calls the service. The call was flagged if an alert of the service's
-class says that this client called this server: a call that is only named as something else, or the
-other way round, is hidden.
+The forged packets have the addresses of the client or of the server as the source, and may be in a
+tunnel. Then a client's socket calls the service. The call counts as flagged if an alert has the class of
+the service and the right client and server. An alert of another class or direction does not count.
 """
 import collections
 import contextlib
@@ -26,11 +25,11 @@ from wire import TCP, UDP
 
 SERVICES = {TCP: {22: "ssh", 23: "telnet", 5432: "postgres", 5900: "rfb"},
             UDP: {53413: "netis", 5060: "sip", 161: "snmp"}}
-CLIENT_PORTS = (None, None, 443, 22, 23, 80, 5900, 5060, 1023)  # None: an ephemeral one
+CLIENT_PORTS = (None, None, 443, 22, 23, 80, 5900, 5060, 1023)  # None: an ephemeral port
 SYSTEM_PORT_LAST = 1023
 IP_FREEBIND, IPV6_FREEBIND = 15, 78
 AT_ONCE = 64
-CALL_S, SETTLE_S = 1.5, 0.002  # a call takes so long at most; forged packets are answered meanwhile
+CALL_S, SETTLE_S = 1.5, 0.002  # the time limit of a call; time for answers to forged packets
 PREFIX = {4: "10.192.0.0/10", 6: "2001:db8:1::/48"}
 
 
@@ -70,7 +69,7 @@ class Tally:
 
 
 def draw(number, seed, protocol):
-    """A function of its arguments alone, so that two numbers repeat a call."""
+    """Depends on its arguments only, so that number and seed repeat a call."""
     rng = random.Random(seed << 40 | protocol << 32 | number)
     family = rng.choice((4, 4, 6))
     client = struct.pack("!I", 0x0AC00001 + number) if family == 4 else \
@@ -88,7 +87,7 @@ def draw(number, seed, protocol):
 
 
 class Caller:
-    """Makes calls, some at once, from one thread: both ends are sockets that do not block."""
+    """Makes several calls at once from one thread. Both ends are non-blocking sockets."""
 
     def __init__(self, watched, protocol):
         self.watched, self.protocol = watched, protocol
@@ -123,13 +122,13 @@ class Caller:
                                self._accept if self.protocol == TCP else self._answer)
 
     def make(self, calls):
-        """Once this returns each call is complete or given up."""
+        """Makes the calls. On return each is complete or was given up."""
         for call in calls:
             self._start(call)
         deadline = time.monotonic() + CALL_S
         while self.calls and time.monotonic() < deadline:
             for key, _ in self.selector.select(0.05):
-                # An end of a call that has been given up, or one that a forged packet reset.
+                # The call may have been given up, or a forged packet may have reset it.
                 with contextlib.suppress(OSError):
                     key.data(key.fileobj)
         for key in list(self.selector.get_map().values()):
@@ -141,7 +140,7 @@ class Caller:
         family = socket.AF_INET if call.family == 4 else socket.AF_INET6
         made = self._socket(self.watched.far, family)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # The prefixes are routed to the loopback interface, which is enough for IPv4 alone.
+        # The prefixes are routed to the loopback interface. For IPv6 that is not enough.
         made.setsockopt(socket.IPPROTO_IPV6 if call.family == 6 else socket.IPPROTO_IP,
                         IPV6_FREEBIND if call.family == 6 else IP_FREEBIND, 1)
         source, port, target, service = call.ends
@@ -164,7 +163,7 @@ class Caller:
         end.close()
 
     def _connected(self, end):
-        """The client: says something once it can, and is done once it is answered."""
+        """The client sends once it is connected, and is done once it is answered."""
         key = end.getsockname()[:2]
         call = self.calls.get(key)
         try:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The packets that a host may accept and nids-xdp need not flag: listed before any run.
+"""Classes of packets that a host accepts and nids-xdp need not flag.
 
-Each has an id, a question to the packet's facts (shapes.py) or to a connection's (calls.py), and
-the reason. docs/threat-model.md has the same ids, and a run begins with a comparison of the two. A
-miss of no class here is a failure, so a class is added with its reason or not at all.
+Each has an id, a condition on the facts of a packet (shapes.py) or of a call (calls.py), and the
+reason. docs/threat-model.md lists the same ids, and each run first compares the two. A miss that belongs
+to no class is a failure.
 """
 import dataclasses
 import pathlib
@@ -28,20 +28,20 @@ LISTED = (
     Listed("many-tags", lambda facts: facts.get("tags", 0) > TAGS_MOST,
            f"more than {TAGS_MOST} VLAN tags: the verifier wants a bound"),
     Listed("deep-tunnel", lambda facts: facts.get("levels", 0) > LEVELS_MOST,
-           f"a tunnel in a tunnel: {LEVELS_MOST} level is looked into"),
+           f"a tunnel in a tunnel: nids-xdp looks into {LEVELS_MOST} level"),
     Listed("tunnel-in-fragments", lambda facts: facts.get("outer_in_fragments", False),
-           "a wrapped packet in fragments: datagrams are not put together, and lengths inside reach "
-           "beyond the first fragment"),
+           "a wrapped packet in fragments: datagrams are not reassembled, and the lengths inside "
+           "reach beyond the first fragment"),
     Listed("vxlan-port", lambda facts: facts.get("vxlan_port", VXLAN_PORTS[0]) not in VXLAN_PORTS,
-           "VXLAN on a port of its own choice: nothing in the packet says that it is VXLAN"),
+           "VXLAN on another port: nothing in the packet says that it is VXLAN"),
     Listed("other-wrapping", lambda facts: facts.get("wrapping") in ("geneve", "mpls", "pppoe"),
-           "Geneve, MPLS and PPPoE are counted and not looked into"),
+           "Geneve, MPLS and PPPoE: nids-xdp counts them and does not look into them"),
     Listed("forged-service-datagram", lambda facts: facts.get("is_service_named_client", False),
-           "a datagram exchange after a forged datagram from the service's port to a client port of "
-           "at most 1023 without a class: it looks like the service being a client"),
+           "a UDP exchange after a forged datagram from the service's port to a client's system port "
+           "without a class: the service looks like the client"),
     Listed("one-class-both-ways", lambda facts: facts.get("is_of_one_class_both_ways", False),
-           "a datagram exchange between two ports of one class after a forged datagram from the "
-           "server: it is flagged, with client and server the wrong way round"),
+           "a UDP exchange between two ports of one class after a forged datagram from the server: it "
+           "is flagged with client and server the wrong way round"),
 )
 
 
@@ -60,7 +60,7 @@ def document_ids(text):
 
 
 def disagreement():
-    """What the document and this table do not both list; empty where they agree."""
+    """The differences between the document and this table; empty if they agree."""
     ours, theirs = {one.id for one in LISTED}, document_ids(DOCUMENT.read_text())
     if theirs is None:
         return [f"{DOCUMENT} has no heading '{HEADING}'"]

@@ -2,10 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares nids-xdp with the kernel's own network stack.
 
-Random and mutated packets go to a host in a network namespace, on whose link nids-xdp watches. What a
-listening service of the host accepted, and what nids-xdp did not flag, is reported. A miss that
-belongs to no class listed as "not protected" in docs/threat-model.md is a failure: exit code 1. A run
-in which anything was lost is void: exit code 1 too.
+Sends random and mutated packets to a host in a network namespace, whose link nids-xdp watches. Reports
+each miss: a packet that a service of the host accepted and nids-xdp did not flag. Exits with 1 if a miss
+belongs to no class that docs/threat-model.md lists, or if anything was lost, which makes the run void.
 """
 import argparse
 import contextlib
@@ -24,24 +23,24 @@ def arguments():
     parser = argparse.ArgumentParser(prog="tools/differential", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("packets", nargs="?", type=int, default=1_000_000, metavar="PACKETS",
-                        help="packets in each mode (default 1000000; 0: none)")
+                        help="number of packets in each mode (default 1000000; 0: none)")
     parser.add_argument("--connections", type=int, default=0, metavar="N",
                         help="TCP connections after forged packets, in each mode")
     parser.add_argument("--exchanges", type=int, default=0, metavar="N",
                         help="UDP exchanges after forged packets, in each mode")
     parser.add_argument("--mode", choices=[*host.MODES, "all"], default="native",
                         help="how nids-xdp is attached (default native)")
-    parser.add_argument("--seed", type=int, default=1, metavar="S", help="another seed, other packets")
-    parser.add_argument("--only", type=int, metavar="N", help="packet N of this seed alone")
+    parser.add_argument("--seed", type=int, default=1, metavar="S", help="seed of the random packets (default 1)")
+    parser.add_argument("--only", type=int, metavar="N", help="send only packet N of this seed")
     parser.add_argument("--planted", action="store_true",
-                        help="instead: builds nids-xdp with each of the bugs of tests/differential/planted "
-                             "and expects that each is found; takes minutes, so CI does not do it")
+                        help="build nids-xdp with each bug of tests/differential/planted and fail if the "
+                             "test does not find it; takes minutes, so CI does not do it")
     return parser.parse_args()
 
 
 def on_one_cpu():
-    """The sender stays on one CPU, so that packets are in order and the agent has the others. Agents
-    are started before."""
+    """Keeps the sender on one CPU, so that packets stay in order. The agent was started before, so it
+    may use all CPUs."""
     with contextlib.suppress(OSError):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 

@@ -5,8 +5,8 @@ import re
 
 from host import lab
 
-# Faster than a JSON parser by far; the order of these keys is eve.cpp's, and a line that does not fit
-# is an error here.
+# Much faster than a JSON parser. It relies on the order of keys in eve.cpp; a line that does not match is
+# an error.
 ALERT = re.compile(rb'"event_type":"alert".*?"src_ip":"([^"]*)"(?:,"src_port":(\d+))?'
                    rb',"dest_ip":"([^"]*)"(?:,"dest_port":(\d+))?.*?"signature":"([^"]*)"')
 PUNCH_HOLE, KEEP_SIZE = 2, 1
@@ -44,15 +44,15 @@ class Alerts:
                 target_port and int(target_port), signature.decode())
 
     def _forget(self, count):
-        """Gives back the disk under what was read: a million alerts are a gigabyte. Where the file
-        system can't, the file stays as it is."""
+        """Frees the disk blocks of lines that were read, because a million alerts take a gigabyte. If the
+        file system can't, the file stays as it is."""
         lab.libc.fallocate(self.file.fileno(), PUNCH_HOLE | KEEP_SIZE, ctypes.c_long(self.offset),
                            ctypes.c_long(count))
         self.offset += count
 
 
 def named(alerts):
-    """The pairs of a client's address and a service's port that the alerts name, either way round."""
+    """The pairs of an address and the other side's port that the alerts name, for both directions."""
     pairs = set()
     for source, source_port, target, target_port, _ in alerts:
         pairs.add((source, target_port))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Packets that somebody else sends in the name of a client or of the server, before a real call."""
+"""Packets with the forged source address of a client or of the server, sent before a real call."""
 import oracle
 import shapes
 import wire
@@ -25,7 +25,7 @@ class Forger:
         return source, target, (source_port, port)
 
     def frame(self, is_from_client, what, body):
-        """Wrong checksums, tunnels and the rest of a packet are drawn here."""
+        """Draws whether the checksum is wrong and whether the packet is in a tunnel."""
         source, target, _ = self.addressed(is_from_client)
         name = f"from {'client' if is_from_client else 'server'}: {what}"
         if self.rng.random() < 0.3:
@@ -63,8 +63,8 @@ class Forger:
                              rng.choice((0, rng.randrange(1 << 32))), bytes(rng.choice((0, 0, 5))))]
 
     def handshake(self):
-        """A consistent opening by either side, or as much of it as is drawn."""
-        opener = self.rng.random() < 0.3  # the client; more often the server is said to open
+        """The first 1 to 3 packets of a handshake that either side opens."""
+        opener = self.rng.random() < 0.3  # whether the client opens; more often it is the server
         mine, theirs = self.rng.randrange(1 << 32), self.rng.randrange(1 << 32)
         after = mine + 1 & 0xFFFFFFFF
         steps = [(opener, SYN, mine, 0), (not opener, SYN | ACK, theirs, after),
@@ -78,7 +78,7 @@ class Forger:
 
 
 def packets(rng, call):
-    """0 to 6 of them: pairs of a name and a frame."""
+    """0 to 6 packets, as pairs of a name and a frame."""
     forger, found = Forger(rng, call), []
     wanted = rng.randrange(FORGED_MOST + 1)
     while len(found) < wanted:

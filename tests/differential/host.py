@@ -28,8 +28,7 @@ flows = false
 rotate_size = 0
 """
 TUNNEL_MAC = ":".join(f"{one:02x}" for one in shapes.TUNNEL_MAC)
-# By type: the devices through which the host takes tunnels apart. Devices of the same type differ in
-# what they listen to; the names are ours.
+# The tunnel devices of the host, by type. Devices of one type differ in the packets that they accept.
 DEVICES = {
     "vxlan": [["t0", "type", "vxlan", "id", shapes.NETWORK, "local", lab.NEAR_IP, "dstport",
                shapes.VXLAN_PORT, "dev", "v0", "nolearning"],
@@ -55,11 +54,11 @@ SNMP = {"snmp": ("Ip:InReceives", "Ip:InDelivers", "Ip:InHdrErrors", "Ip:InAddrE
 
 
 class Host:
-    """A lab whose near side takes what shapes.py sends, and an attached nids-xdp that writes alerts."""
+    """A lab whose near side accepts the packets of shapes.py, and a nids-xdp that writes alerts."""
 
     def __init__(self, mode, cookies):
-        """`cookies`: net.ipv4.tcp_syncookies. 2 answers each SYN and remembers none, so that a
-        million of them cost the listeners nothing."""
+        """`cookies`: net.ipv4.tcp_syncookies. With 2 the host answers each SYN and remembers none, so a
+        million SYNs do not fill the queues of the listeners."""
         self.lab = lab.Lab()
         try:
             self._prepare(cookies)
@@ -86,7 +85,7 @@ class Host:
 
     def _prepare(self, cookies):
         near = self.near
-        # Whatever the source, the answer goes to the peer, whose hardware address is known.
+        # Answers to any source go to the peer, whose hardware address is known.
         near.ip("route", "add", "default", "via", lab.FAR_IP)
         near.ip("-6", "route", "add", "default", "via", lab.FAR_IP6)
         values = {"net.ipv4.tcp_syncookies": cookies, "net.ipv4.tcp_max_syn_backlog": 65536,
@@ -98,7 +97,7 @@ class Host:
                   "net.ipv6.conf.all.seg6_enabled": 1, "net.ipv6.conf.default.seg6_enabled": 1,
                   "net.ipv6.conf.v0.seg6_enabled": 1}
         for key, value in values.items():
-            # A host that lacks a setting accepts less, and the counts of delivered packets say so.
+            # A host without this setting accepts fewer packets, which the counts of delivered packets show.
             near.run("sysctl", "-q", "-w", f"{key}={value}", check=False)
 
     def _has_devices(self, kind):
@@ -120,7 +119,7 @@ class Host:
         self.eve_path = self.lab.path("alerts.json")
         watch = self.lab.attach("v0", *MODES[mode], "--config", configuration, "--eve", self.eve_path,
                                 "--retain", "off", wait=False)
-        # Where compilers have the CPUs, the kernel's check of the programs takes a while.
+        # On a busy machine the kernel's check of the programs takes a while.
         for patience in reversed(range(ATTACH_WAITS)):
             try:
                 self.lab.wait_until_attached(watch)
@@ -131,7 +130,7 @@ class Host:
         return watch
 
     def counters(self):
-        """What the namespace counts, by its names."""
+        """The SNMP counters of the namespace."""
         found = {}
         with self.near.entered():
             lines = [line.split() for line in pathlib.Path("/proc/thread-self/net/snmp").read_text().splitlines()]
@@ -143,7 +142,7 @@ class Host:
         return {name: found.get(name, 0) for names in SNMP.values() for name in names}
 
     def settled_stats(self):
-        """What nids-xdp counted once nothing is on its way to its agent."""
+        """The statistics of nids-xdp once no record is on its way to the agent."""
         last = None
         with contextlib.suppress(AssertionError):
             def settled():
@@ -155,7 +154,7 @@ class Host:
 
 
 def reasons_void(stats):
-    """Why what nids-xdp did not flag says nothing about it: empty for a run that counts."""
+    """The reasons why the run is void; empty if it is valid."""
     found = []
     if not stats["agent"]:
         found.append("the agent has ended")

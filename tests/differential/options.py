@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random options of TCP and IPv4 and extension headers of IPv6, such as a host takes, and some that
-it may not take."""
+"""Random options of TCP and IPv4, and extension headers of IPv6. A host accepts most of them, but not
+all."""
 import struct
 
 import wire
 
 TIMESTAMP_ONLY, TIMESTAMP_AND_ADDRESS = 0, 1
-PAST_THE_END = 4  # a pointer that counts from 1 and is beyond the option's last byte: reached
+PAST_THE_END = 4  # a pointer, counted from 1, beyond the option's last byte: all hops are done
 
 
 def padded(options, fill):
@@ -14,7 +14,7 @@ def padded(options, fill):
 
 
 def tcp(rng):
-    """At most 40 bytes; at times bytes that are no options."""
+    """At most 40 bytes. Some are random bytes instead of options."""
     if rng.random() < 0.4:
         return b""
     if rng.random() < 0.1:
@@ -39,7 +39,7 @@ def ipv4(rng, target):
             bytes(places * (8 if kind else 4))
 
     def source_route():
-        """All hops are behind it, or the next one is the host itself."""
+        """The packet has passed all hops, or the next hop is the host itself."""
         places = rng.randrange(1, 4)
         pointer = PAST_THE_END + 4 * places if rng.random() < 0.7 else 4
         return bytes([rng.choice((131, 137)), 3 + 4 * places, pointer]) + target * places
@@ -62,7 +62,7 @@ def ipv4_bad(rng):
 
 
 def tlv_options(rng):
-    """The inside of hop-by-hop or destination options: what a host skips (RFC 8200 section 4.2)."""
+    """Hop-by-hop or destination options that a host skips (RFC 8200 section 4.2)."""
     if rng.random() < 0.7:
         return b"\x01\x04\0\0\0\0"
     units = rng.randrange(1, 3)
@@ -70,7 +70,7 @@ def tlv_options(rng):
 
 
 def routing(rng):
-    """Types 0, 2 and 4 with no segment left, so that this is the last host."""
+    """Types 0, 2 and 4 with no segments left, so that the receiver is the last host."""
     kind = rng.choice((0, 2, 4))
     if kind == 4:
         return bytes([2, 4, 0, 0, 0, 0, 0]) + rng.randbytes(16)
@@ -80,8 +80,8 @@ def routing(rng):
 
 
 def extensions(rng, count, final, starts_with_hop=False, may_fragment=True):
-    """`count` headers before `final`: the type of the first, and the bytes. A host takes hop-by-hop
-    only at the start and one fragment header at most, and the rest in any order."""
+    """Returns the type of the first of `count` headers before `final`, and the bytes. A host accepts
+    hop-by-hop options only at the start, at most one fragment header, and the others in any order."""
     kinds = []
     for i in range(count):
         if i == 0 and (starts_with_hop or rng.random() < 0.3):

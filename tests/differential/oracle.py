@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the host delivered: the datagrams that its sockets got, and the SYNs that it answered.
+"""What the host accepted: the datagrams that its sockets received, and the SYNs that it answered.
 
-The oracle knows nothing of headers on the way in. A datagram names its sender; a SYN-ACK names the
-caller, and the sequence number that it acknowledges.
+This module does not parse the packets that were sent. A received datagram has its sender's address. A
+SYN-ACK has the caller's address and acknowledges the caller's sequence number.
 """
 import contextlib
 import socket
@@ -24,7 +24,7 @@ def with_room(made):
 
 
 class Services:
-    """Sockets on every service's port in the watched host; listeners accept nothing."""
+    """Sockets on the port of every service in the watched host. The listeners never call accept()."""
 
     def __init__(self, namespace):
         self.datagrams, self.listeners = [], []
@@ -50,7 +50,7 @@ class Services:
             made.close()
 
     def drain(self):
-        """Pairs of a sender and a port, with the number in the payload, or None, and the protocol."""
+        """Tuples of sender, port, number in the payload or None, and protocol."""
         found = []
         for port, made in self.datagrams:
             with contextlib.suppress(BlockingIOError):
@@ -67,7 +67,7 @@ class Answers:
     """The SYN-ACKs that reach the peer, at the peer's end of the link."""
 
     def __init__(self, namespace, ifname):
-        # Room before it is bound: nothing else comes in meanwhile.
+        # The buffer is enlarged before the socket is bound, so that no other packet comes in.
         with namespace.entered():
             made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
             with_room(made).setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
@@ -78,7 +78,7 @@ class Answers:
         self.socket.close()
 
     def drain(self):
-        """As of Services, with the acknowledged sequence number in the number's place."""
+        """Like Services.drain(), but with the acknowledged sequence number as the number."""
         found, recv = [], self.socket.recv
         with contextlib.suppress(BlockingIOError):
             while True:
@@ -101,7 +101,7 @@ class Answers:
 
 
 class Sender:
-    """Puts frames on the peer's end of the link, past its queue."""
+    """Sends frames at the peer's end of the link, past its queue."""
 
     def __init__(self, namespace, ifname):
         with namespace.entered():
@@ -119,5 +119,5 @@ class Sender:
             try:
                 self.socket.send(frame)
                 self.sent += 1
-            except OSError:  # shorter than a link header, or longer than the link takes
+            except OSError:  # shorter than a link header, or longer than the MTU
                 self.refused += 1

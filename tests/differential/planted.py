@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds nids-xdp with a bug that is known, and expects that a small run finds it: a test of the test.
+"""Tests the test: builds nids-xdp with a known bug and checks that a small run finds it.
 
-Each planted/*.patch says in its first lines what the bug is and which shape of packet shows it. The
-build is of a copy of the sources in a temporary directory, one build directory for all patches.
+The first lines of each planted/*.patch name the bug and the shape of packet that shows it. A copy of the
+sources in a temporary directory is built. All patches share one build directory.
 """
 import collections
 import os
@@ -54,8 +54,8 @@ def unexplained_by_shape(program, seed):
 
 
 def run(seed):
-    """The exit code: 0 where each bug was found. Each is compared with the sources as they are, so a
-    miss that they have already is no proof."""
+    """Returns 0 if each bug was found. The unpatched sources are run first, so that their own misses do
+    not count."""
     missing = 0
     with tempfile.TemporaryDirectory(prefix="nids-planted-") as folder:
         print("building a copy of the sources; some minutes", flush=True)

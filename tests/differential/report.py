@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Says in print what a run found, and whether it was a run that says anything."""
+"""Prints what a run found, and checks that it sent and delivered enough packets."""
 import collections
 
 import classes
 import trial
 
-SHOWN = 10  # misses of no class printed in full, of each shape
-SHARE_WANTED = 0.2  # of all packets, delivered
-OF_EACH_SHAPE = 1000  # of a million
+SHOWN = 10  # unexplained misses of each shape that are printed in full
+SHARE_WANTED = 0.2  # of all packets must be delivered
+OF_EACH_SHAPE = 1000  # in a million packets
 
 
 def shortfalls(result):
-    """Why so few packets of a kind say nothing; in proportion to the run's size."""
+    """The shapes, and the run, that had too few packets for its size."""
     found = []
     if result.delivered < SHARE_WANTED * result.packets:
         found.append(f"{result.delivered:,} of {result.packets:,} packets were delivered: too few")
@@ -41,7 +41,7 @@ def print_packets(result, mode, seed):
 
 
 def print_packet(packet, result):
-    """One that was asked for by its number."""
+    """A packet that was selected by --only."""
     one = result.shapes[packet.shape]
     print(f"packet {packet.number}, '{packet.shape}', from {packet.source}, {packet.facts}: "
           f"{'delivered' if result.delivered else 'not delivered'}, "

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The packets: one function for each header shape, and the schedule that chooses among them.
 
-A packet is a function of the seed and its number alone, so a report of two numbers repeats it. Each
-has a client address of its own, so each is a flow of its own, and whatever names its address is
-about it. A shape takes a Draft, which has drawn who calls whom, and returns frames; what a class of
-"not protected" may ask of a packet it writes into `facts`.
+A packet depends on the seed and its number only, so these two numbers repeat it. Each packet has a
+different client address, so each is a separate flow, and an alert with its address is about it. A shape
+takes a Draft, which has drawn client and service, and returns frames. It writes into `facts` what the
+conditions in classes.py read.
 """
 import dataclasses
 import random
@@ -27,7 +27,7 @@ NETWORK, NETWORK_INSIDE = 42, 43  # the outer VXLAN device's and the one inside 
 
 
 def client(number, family):
-    """An address that no other packet of the run has: odd factors are permutations of the prefix."""
+    """An address that no other packet of the run has. An odd factor permutes the addresses of a prefix."""
     if family == 4:
         return struct.pack("!I", 0x0A800000 | number * 0x2C9277 & 0x7FFFFF)
     return bytes.fromhex("20010db800000000") + struct.pack(
@@ -58,7 +58,7 @@ class Packet:
 
 
 class Draft:
-    """Who calls whom, and the headers that this usually gives."""
+    """Client and service of a packet, and its usual headers."""
 
     def __init__(self, number, rng, family=None, protocol=None):
         self.number, self.rng = number, rng
@@ -84,7 +84,7 @@ class Draft:
         return wire.udp(self.source, self.target, self.ports, self.payload(), **fields)
 
     def transport(self, pad_to=0):
-        """What opens a flow: a SYN or a datagram. `pad_to` makes it long enough to be cut."""
+        """The first packet of a flow: a SYN or a datagram. `pad_to` makes it long enough to be fragmented."""
         if self.protocol == TCP:
             data = bytes(max(pad_to - 20, 0)) or bytes(self.rng.choice((0, 0, 7)))
             return self.segment(data=data)
@@ -109,7 +109,7 @@ class Draft:
 # ordinary headers
 
 def tcp_any(d):
-    """Flags, options, reserved bits, data and window as they come; a host answers a SYN among them."""
+    """Random flags, options, reserved bits, data and window. A host answers the SYNs among them."""
     rng = d.rng
     flags = rng.randrange(256) if rng.random() < 0.5 else wire.SYN | rng.randrange(256) & 0xE8
     return [d.frame(d.internet(d.segment(
@@ -149,13 +149,13 @@ def snap(d):
 
 
 def source_ports(d):
-    """The caller's port is a service's, a system's, 0 or the port that it calls."""
+    """The caller's port is a service's port, a system port, 0 or the port that it calls."""
     d.source_port = d.rng.choice((*NOTABLE_PORTS, d.port, d.port, d.rng.randrange(1024)))
     return [d.plain()]
 
 
 def land(d):
-    """Like a packet of the host to itself: the same ports, and half of the address or all of it."""
+    """Like a packet from the host to itself: the same ports, and a similar or the same address."""
     alike = [d.source, d.source, d.target]
     if d.family == 6:
         alike += [d.target[:8] + d.source[8:], d.source[:4] + d.source[12:] + d.target[8:]]
@@ -180,7 +180,7 @@ def to_many(d):
 # lengths and checksums
 
 def udp_length(d):
-    """Shorter or longer than what IP carries; a host takes the shorter, cut."""
+    """The UDP length is shorter or longer than IP says. A host accepts a shorter one and cuts the data."""
     real = 8 + len(payload := d.payload())
     length = max(0, real + d.rng.randrange(-real, 9))
     body = wire.udp(d.source, d.target, d.ports, payload, length, min(length, real))
@@ -188,12 +188,12 @@ def udp_length(d):
 
 
 def udp6_length_0(d):
-    """RFC 2675 section 4; Linux takes the length of IP, in a packet of any size."""
+    """RFC 2675 section 4. Linux uses the IP length instead, in a packet of any size."""
     return [d.frame(d.internet(d.datagram(length=0)))]
 
 
 def ipv6_length_0(d):
-    """A jumbogram without the option: Linux takes the frame's length where hop-by-hop follows."""
+    """A jumbogram without the option. Linux uses the frame's length if hop-by-hop options follow."""
     first, before = options.extensions(d.rng, d.rng.choice((1, 1, 2, 3)), d.protocol, starts_with_hop=True)
     return [d.frame(wire.ipv6(d.source, d.target, first, before + d.transport(), length=0))]
 
@@ -240,7 +240,7 @@ def few_extensions(d):
 
 
 def atomic_fragment(d):
-    """RFC 6946: a fragment header of a packet that is whole."""
+    """RFC 6946: a fragment header on a packet that is not fragmented."""
     body = wire.fragment_header(d.protocol, 0, 0, d.rng.randrange(1 << 32)) + d.transport()
     return [d.frame(wire.ipv6(d.source, d.target, wire.FRAGMENT, body))]
 
@@ -248,7 +248,7 @@ def atomic_fragment(d):
 # fragments
 
 def cuts(rng, length, first=None):
-    """Where to cut: multiples of 8, the first one at `first` if that is said."""
+    """Offsets to cut at, multiples of 8. The first one is `first`, if given."""
     places = range(8, length, 8)
     wanted = set(rng.sample(places, min(len(places), rng.choice((1, 1, 2, 3)))))
     if first:
@@ -279,7 +279,7 @@ def fragments_shuffled(d):
 
 
 def tiny_fragments(d):
-    """The first fragment holds 8 bytes of TCP or UDP, so the ports and no more."""
+    """The first fragment holds 8 bytes of TCP or UDP, with the ports."""
     parts = [d.frame(one) for one in pieces(d, first=8)]
     if d.rng.random() < 0.5:
         d.rng.shuffle(parts)
@@ -287,7 +287,7 @@ def tiny_fragments(d):
 
 
 def fragments_overlapping(d):
-    """A piece that comes twice is taken, one that overlaps another ends the datagram."""
+    """A host accepts a fragment that comes twice, and drops the datagram if fragments overlap."""
     parts = pieces(d, first=24)
     if d.rng.random() < 0.6:
         parts.insert(d.rng.randrange(len(parts)), d.rng.choice(parts[:-1]))
@@ -354,7 +354,7 @@ def vxlan_tags(d):
 
 
 def vxlan_inner_fragments(d):
-    """What is inside is in fragments; each is wrapped whole."""
+    """The inner packet is fragmented, and each fragment is wrapped."""
     level(d, 1, "vxlan")
     parts = pieces(d, first=d.rng.choice((8, 24)))
     d.rng.shuffle(parts)
@@ -363,7 +363,7 @@ def vxlan_inner_fragments(d):
 
 
 def vxlan_outer_fragments(d):
-    """The wrapped packet is in fragments."""
+    """The outer packet is fragmented."""
     level(d, 1, "vxlan")
     body = outer_udp(d, VXLAN_PORT, wire.vxlan(NETWORK, inner_frame(d)))[20:]
     at = cuts(d.rng, len(body))
@@ -440,7 +440,7 @@ def segments_vxlan(d):
 
 
 def combined(d):
-    """Several of the above in one packet: what is taken for granted of each may fail of all."""
+    """Several of the above in one packet, because their combination may fail where each alone does not."""
     rng, fields = d.rng, {}
     body, first = d.transport(), d.protocol
     if d.protocol == UDP and d.family == 6 and rng.random() < 0.3:
@@ -520,8 +520,8 @@ SHAPES = [
 
 
 def mutated(frames, rng):
-    """1 to 3 bits or bytes of the headers changed, or the end moved; then, for half of them, the
-    checksums made right again."""
+    """Changes 1 to 3 bits or bytes of the headers, or cuts or extends the frame. Then corrects the
+    checksums of half of the frames."""
     frames = list(frames)
     at = rng.randrange(len(frames))
     frame = bytearray(frames[at])
@@ -536,7 +536,7 @@ def mutated(frames, rng):
             frame += rng.randbytes(rng.randrange(1, 20))
         elif len(frame) > 20:
             del frame[len(frame) - rng.randrange(1, min(30, len(frame) - 16)):]
-    # The addresses of the link lead most frames elsewhere: seldom changed.
+    # Rarely changes the link addresses, because most of these frames would not arrive.
     if rng.random() < 0.9:
         frame[:12] = frames[at][:12]
     frames[at] = wire.repaired(frame) if rng.random() < 0.5 else bytes(frame)

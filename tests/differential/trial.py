@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One run of packets: sends them, asks the host and nids-xdp about each, and joins the answers."""
+"""One run: sends packets, and compares what the host accepted with what nids-xdp flagged."""
 import collections
 import contextlib
 import dataclasses
@@ -12,8 +12,8 @@ import oracle
 import shapes
 import wire
 
-BATCH, CHUNK = 200, 20_000  # packets between two looks at the sockets, and at the alerts
-UNKNOWN = "(not told apart)"  # in place of a shape: a mutated packet that lost all its marks
+BATCH, CHUNK = 200, 20_000  # packets between two reads of the sockets, and of the alerts
+UNKNOWN = "(not identified)"  # the shape of a mutated packet that lost all its marks
 MARKER_S = 20  # time for the packet at a chunk's end to arrive and to be flagged
 
 
@@ -28,12 +28,12 @@ class Shape:
 
 @dataclasses.dataclass
 class Miss:
-    """A packet that a service got and no alert names. `packet` is None where it could not be told
-    which packet it was."""
+    """A packet that a service accepted and no alert names. `packet` is None if it could not be
+    identified."""
     packet: object
     source: str
     port: int
-    listed: str  # the class of "not protected", or None
+    listed: str  # the id in classes.py, or None
 
 
 @dataclasses.dataclass
@@ -57,11 +57,11 @@ class Result:
 
 
 class Chunk:
-    """Some thousands of packets: which number has which address, and what became of each."""
+    """Some thousands of packets, found by number, address or sequence number, and those delivered."""
 
     def __init__(self):
         self.by_source, self.by_sequence, self.packets = {}, {}, {}
-        self.delivered = {}  # (address, port) of a service's caller: the packet, or None
+        self.delivered = {}  # from the caller's address and the service's port to the packet, or None
 
     def add(self, packet):
         self.packets[packet.number] = packet
@@ -71,14 +71,14 @@ class Chunk:
     def deliver(self, found):
         for source, port, sign, protocol in found:
             packet = self._sender_of(source, protocol, sign)
-            # An answer to a source-routed SYN goes to the last hop: the caller is the packet's.
+            # The answer to a source-routed SYN goes to the last hop, not to the source of the packet.
             if packet and protocol == wire.TCP and packet.holds(shapes.packed(packet.source)):
                 source = packet.source
             self.delivered.setdefault((source, port), packet)
 
     def _sender_of(self, source, protocol, sign):
-        """By its address. A mutated one has what it carried to be known by, which may be mutated too,
-        so the bytes of the address have to be in its frames. Not so of a SYN with a source route."""
+        """Finds a packet by its address. Finds a mutated one by the number that it carried. That may be
+        mutated too, so the frames must contain the address, but for a SYN with a source route."""
         if packet := self.by_source.get(source):
             return packet
         by_sign = self.by_sequence if protocol == wire.TCP else self.packets
@@ -104,7 +104,7 @@ class Trial:
             self.alerts = stack.enter_context(contextlib.closing(flagged.Alerts(watched.eve_path)))
             self.stack = stack.pop_all()
         self.marks = 0
-        self.open = []  # chunks whose misses may still be flagged by an alert under way
+        self.open = []  # chunks whose alerts may still be on their way
 
     def close(self):
         self.stack.close()
@@ -143,8 +143,8 @@ class Trial:
             names |= pairs
 
     def _wait_for_marker(self):
-        """The last packet of a chunk is one that certainly arrives and is flagged: what was before it
-        has then been through the host and the agent."""
+        """Sends an ordinary packet and waits until it was delivered and flagged. Then host and agent have
+        processed all packets before it."""
         self.marks += 1
         source = bytes([10, 64, self.marks >> 8 & 255, self.marks & 255])
         caller = shapes.text(source), 53413
@@ -194,7 +194,7 @@ class Trial:
         for name in ("Udp:RcvbufErrors", "Udp6RcvbufErrors"):
             if result.counters[name]:
                 result.void.append(f"{name} is {result.counters[name]}: datagrams were lost")
-        # It may see more: the peer's kernel resets what nobody there asked for, and what segment routing
-        # takes out passes the link's hooks again in the modes skb and tc.
+        # nids-xdp may see more frames. The peer's kernel sends RSTs, and in the modes skb and tc a packet
+        # that segment routing unwraps passes the hooks again.
         if (seen := result.stats["ingress"]["packets"]) < result.frames:
             result.void.append(f"{result.frames} frames were sent and nids-xdp saw {seen}")

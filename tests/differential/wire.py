@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Headers as bytes: what a shape is put together from. Nothing here draws a random number.
+"""Builds headers as bytes for the shapes. Draws no random numbers.
 
-e2e/packets.py says frames in words, for people; here a million of them are made, so each function
-takes packed addresses and does one header.
+e2e/packets.py builds frames from readable arguments. Here a million frames are built, so each function
+takes packed addresses and builds one header.
 """
 import struct
 
@@ -16,8 +16,8 @@ BROADCAST_MAC = b"\xff" * 6
 
 
 def checksum(data):
-    """RFC 1071. The sum of 16-bit words with the carry added is the number modulo 65535, and a
-    whole number does that in one step."""
+    """RFC 1071. The sum of 16-bit words with the carries added is the whole number modulo 65535, which
+    Python computes in one step."""
     if len(data) & 1:
         data += b"\0"
     return 0xFFFF - int.from_bytes(data, "big") % 0xFFFF
@@ -51,8 +51,8 @@ def tcp(source, target, ports, sequence, flags=SYN, acknowledged=0, options=b"",
 
 
 def udp(source, target, ports, data, length=None, checked_bytes=None):
-    """`length` is what the header says. The checksum is right over `checked_bytes`, or over all:
-    a host computes it over what the header says."""
+    """`length` is the length field. The checksum covers `checked_bytes`, or all bytes, because a host
+    computes it over the length in the header."""
     real = 8 + len(data)
     body = struct.pack("!HHHH", *ports, real if length is None else length, 0) + data
     covered = body if checked_bytes is None else body[:checked_bytes]
@@ -86,7 +86,7 @@ def fragment_header(next_header, offset, has_more, ident):
 
 
 def fragments6(source, target, next_header, body, cuts, ident, before=b"", first=FRAGMENT):
-    """`before`: extension headers before the fragment header; `first` is the type of their first."""
+    """`before`: extension headers before the fragment header. `first`: the type of the first of them."""
     edges = [0, *cuts, len(body)]
     return [ipv6(source, target, first, before + fragment_header(
                 next_header, here, there < len(body), ident) + body[here:there])
@@ -108,14 +108,14 @@ def gre(kind, body, key=None):
 
 
 def segment_routing(next_header, last):
-    """A segment routing header of one segment, which is reached: a Linux host that takes part in
-    segment routing takes the packet after it out, with no tunnel device (RFC 8986 section 4)."""
+    """A segment routing header with one segment, which is reached. A Linux host with segment routing
+    unwraps the packet after it without a tunnel device (RFC 8986 section 4)."""
     return struct.pack("!BBBBBBH", next_header, 2, 4, 0, 0, 0, 0) + last
 
 
 def repaired(frame):
-    """The frame with the checksums that its mutated bytes need, as far as its headers can be
-    followed: else nearly every mutated packet ends at a checksum and tells nothing."""
+    """Corrects the checksums of a mutated frame, as far as its headers can be followed. Otherwise the
+    host would drop nearly every mutated packet for its checksum."""
     frame = bytearray(frame)
     at, kind = 14, int.from_bytes(frame[12:14], "big")
     while kind in (QTAG, STAG) and at + 4 <= len(frame):

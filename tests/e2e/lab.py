@@ -354,7 +354,7 @@ class Lab:
             self.far.name)
         for here, ifname, own in ((self.near, near, 1), (self.far, far, 2)):
             if not offloads:
-                # Tags stand in the frame, as on a wire: else attach warns that they are not seen.
+                # Leaves tags in the frame, as on a wire. Otherwise attach warns.
                 here.run("ethtool", "-K", ifname, "tso", "off", "gso", "off", "gro", "off",
                          "txvlan", "off", "tx-vlan-stag-hw-insert", "off")
                 # TCP has made super-packets whatever gso says since 4.17; not of one segment.

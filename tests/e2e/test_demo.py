@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The demo runs to its end, shows an alert for each flagged protocol of its traffic and for no
-other, and leaves nothing on the machine."""
+"""The demo succeeds, shows an alert for each flagged protocol of its traffic and no other alert, and
+leaves nothing on the machine."""
 import os
 import re
 import subprocess
@@ -9,7 +9,7 @@ import unittest
 
 import lab
 
-# What tools/demo_traffic.py sends, by the server's port, and the class that flags it.
+# The server ports that tools/demo_traffic.py calls, and the class that flags each.
 FLAGGED = {22: "ssh", 23: "telnet", 443: "tls", 445: "microsoft-ds", 5060: "sip", 5900: "rfb",
            53413: "netis"}
 DEMO_S = 60  # it takes 2 s on an idle machine

@@ -38,7 +38,7 @@ def pcap(frames, link=ETHERNET, step=1_234_567):
 
 
 def simple_packets(frames, snap_len, order):
-    """A pcapng file of Simple Packet Blocks, which say no captured length."""
+    """A pcapng file of Simple Packet Blocks, which have no captured length."""
     def block(kind, body):
         total = struct.pack(f"{order}I", len(body) + 12)
         return struct.pack(f"{order}I", kind) + total + body + total
@@ -216,7 +216,7 @@ class SameAsTheTwin(Case):
         self.assert_same(pcap(tagged, SLL))
 
     def test_simple_packet_blocks(self):
-        """As the same packets in a pcap file say, whatever the snap length."""
+        """The result equals that of the same packets in a pcap file, for each snap length."""
         made = list(frames())
         for order in "<>":
             for snap_len in (0, 61):

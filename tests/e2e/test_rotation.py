@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The EVE file is renamed and opened anew while lines go into it: by size, by a
+"""The EVE file is renamed and opened again while lines go into it: by size, by a
 signal, by logrotate.
 Each line that was counted is in one file, whole, and once; what stands in the way loses none."""
 import fcntl
@@ -20,7 +20,7 @@ from packets import netis
 from sinks import CONFIG, SinkCase
 
 DOCS = lab.ROOT / "docs"
-STUCK = "can't be rotated or opened anew"
+STUCK = "can't be rotated or opened again"
 
 
 class RotationCase(SinkCase):

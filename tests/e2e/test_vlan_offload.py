@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""VLAN tags that travel beside the frame, and interfaces of which one lies upon another: what attach
-warns about, what status reports, and that both tell the truth about real packets."""
+"""VLAN tags beside the frame, and a bridge that is watched together with its port: the warnings of
+attach and the reports of status, compared with real packets."""
 import json
 import os
 import re
@@ -12,7 +12,8 @@ from packets import IPV4, QTAG, UDP, ethernet, ipv4, netis, udp
 
 UNSEEN = "VLAN tags are not seen"
 TWICE = "packets are seen twice"
-# On the sender's way out: the kernel moves the tag into the frame later, unless the device takes it.
+# A filter that adds a tag beside the frame. The kernel moves it into the frame later, unless the device
+# has transmit offload.
 PUSH = r"""
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
@@ -77,11 +78,11 @@ class Veth(Links):
         super().tearDown()
 
     def remedy(self, text):
-        """The command that a message names, up to what else it says."""
+        """The command that a message names, without the text after it."""
         return re.search(r"(?:ip netns exec|nsenter) [^;\"\n]*", text)[0]
 
     def test_seen_where_the_sender_puts_tags_into_the_frame(self):
-        """Whatever the receive flag of the watched end says."""
+        """The receive offload of the watched end has no effect."""
         for mode in ("native", "skb"):
             for receive in ("on", "off"):
                 self.offload(self.lab.near, "v0", "rxvlan", receive, "rx-vlan-stag-hw-parse", receive)
@@ -110,7 +111,7 @@ class Veth(Links):
                                                 "with --mode tc\n")
 
                     lab.run("sh", "-c", command)
-                    self.assertEqual(self.degraded(), [], "it follows what the user does")
+                    self.assertEqual(self.degraded(), [], "the command turned it off")
                     alert = self.alert_of_one_packet()
                     self.assertEqual(alert["vlan"], [10])
                     flows = json.loads(self.lab.nids("flows", "--json").stdout)
@@ -123,7 +124,7 @@ class Veth(Links):
         watch = self.attach("v0", "--mode", "native")
         why, = self.degraded()
         self.assertRegex(why, r"^802\.1ad VLAN tags are not seen.*ethtool -K v1 tx-vlan-stag-hw-insert off$")
-        self.assertEqual(self.alert_of_one_packet()["vlan"], [10], "of 802.1Q it says nothing")
+        self.assertEqual(self.alert_of_one_packet()["vlan"], [10], "802.1Q tags are not affected")
         self.tag("stag")
         self.assertNotIn("vlan", self.alert_of_one_packet())
         lab.run("sh", "-c", self.remedy(why))
@@ -139,7 +140,7 @@ class Veth(Links):
         self.assertEqual(watch.stop(), 0, watch.err)
         self.assertNotIn("VLAN", watch.err)
 
-    def test_said_of_programs_that_are_taken_over(self):
+    def test_attach_warns_about_programs_that_it_takes_over(self):
         self.attach("v0", "--mode", "skb").kill_parent()
         self.offload(self.lab.far, "v1", "txvlan", "on")
         watch = self.attach("v0", "--mode", "skb")
@@ -157,7 +158,7 @@ class Veth(Links):
         self.lab.near.run(*command.split())
         self.assertEqual(self.degraded("w0"), [])
         self.assertEqual(watch.stop(), 0, watch.err)
-        # From outside the command has to say where.
+        # From another namespace the command has to enter this one.
         self.offload(self.lab.near, "w1", "txvlan", "on")
         watch = self.lab.attach("w0", "--mode", "skb", "--netns", self.lab.near.name, outside=True)
         self.assertRegex(watch.err, f"hint: ip netns exec {self.lab.near.name} ethtool -K w1 txvlan off;")
@@ -165,7 +166,7 @@ class Veth(Links):
         self.lab.near.ip("link", "del", "w0")
 
     def test_the_other_end_in_a_namespace_without_a_name(self):
-        """As that of a container: found by a process in it, its name quoted for the shell."""
+        """As of a container. The namespace is found by a process in it, and the name is quoted."""
         sleeper = self.lab.start("unshare", "-n", "sleep", "1000")
         wait_for("a namespace of its own", lambda: os.readlink(f"/proc/{sleeper.pid}/ns/net") !=
                  os.readlink("/proc/self/ns/net"))
@@ -181,8 +182,8 @@ class Veth(Links):
         self.assertEqual(watch.stop(), 0, watch.err)
         self.lab.near.ip("link", "del", "w0")
 
-    def test_the_other_end_out_of_sight(self):
-        """A namespace that has neither a name nor a process that can be seen: it may be so."""
+    def test_the_other_end_that_is_not_found(self):
+        """Its namespace has neither a name nor a process: tags might not be seen."""
         hidden = self.lab.namespace("hidden")
         self.lab.near.ip("link", "add", "w0", "type", "veth", "peer", "name", "w1", "netns", hidden.name)
         lab.run("umount", "-l", f"/run/netns/{hidden.name}")  # the lab's own descriptor holds it
@@ -191,18 +192,18 @@ class Veth(Links):
             watch = self.lab.attach("w0", "--mode", mode)
             degraded = self.degraded("w0")
             self.assertEqual(len(degraded), expected)
-            self.assertEqual(watch.err.count("VLAN tags may not be seen"), expected, watch.err)
+            self.assertEqual(watch.err.count("VLAN tags might not be seen"), expected, watch.err)
             if degraded:
-                self.assertRegex(degraded[0], "^VLAN tags may not be seen: the other end of this veth is "
-                                              "out of sight; there: ethtool -K NAME txvlan off ")
+                self.assertRegex(degraded[0], "^VLAN tags might not be seen: the other end of this veth was "
+                                              "not found; at the other end: ethtool -K NAME txvlan off ")
             self.assertEqual(watch.stop(), 0, watch.err)
         watch = self.lab.attach("w0", "--mode", "skb", "--netns", self.lab.near.name, outside=True)
-        self.assertIn("hint: there: ethtool -K NAME ", watch.err, "not in the namespace of w0")
+        self.assertIn("hint: at the other end: ethtool -K NAME ", watch.err, "not in the namespace of w0")
         self.assertEqual(watch.stop(), 0, watch.err)
         self.lab.near.ip("link", "del", "w0")
 
 
-class OneUponTheOther(Links):
+class BridgeAndPort(Links):
     def setUp(self):
         super().setUp()
         self.lab.near.ip("link", "add", "br0", "type", "bridge", "mcast_snooping", "0")
@@ -228,9 +229,9 @@ class OneUponTheOther(Links):
             self.assertEqual(watch.stop(), 0, watch.err)
 
     def check_both(self, *watches):
-        """Each of the two says that the other sees its packets too, and so it is."""
-        self.assertEqual(self.degraded("v0"), [f"{TWICE}: it is a port of br0, watched too; detach from "
-                                               "one of them"])
+        """Status reports each of the two, and both count the packet."""
+        self.assertEqual(self.degraded("v0"), [f"{TWICE}: its master br0 is watched too; detach from one "
+                                               "of them"])
         self.assertEqual(self.degraded("br0"), [f"{TWICE}: its port v0 is watched too; detach from one of "
                                                 "them"])
         told = [watch.err.count("v0 is a port of br0, and both are watched") for watch in watches]
@@ -247,7 +248,7 @@ class OneUponTheOther(Links):
         self.assertEqual(watch.stop(), 0, "no packet was lost")
 
     def test_watched_with_its_port_by_two_agents(self):
-        """Whichever comes first, the second warns; and there are two alerts of one packet."""
+        """The second agent warns, in either order, and one packet raises two alerts."""
         for names in (("v0", "br0"), ("br0", "v0")):
             eve = [self.lab.path(f"{names[0]}-{name}.json") for name in names]
             watches = [self.lab.attach(name, "--mode", "tc", "--eve", path, "--retain", "off")

@@ -158,7 +158,7 @@ inline std::vector<HonestPacket> honest_packets() {
   return all;
 }
 
-// Behind what is given, `count` headers of destination options.
+// `count` headers of destination options after the given headers.
 inline PacketBuilder with_extensions(std::size_t count, PacketBuilder behind) {
   for (std::size_t i = 0; i < count; ++i) behind.extension(kProtoDestination);
   return behind;

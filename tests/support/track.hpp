@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Packets made on the spot, for a table that completes what it tracks.
+// FlowTable::track() for a temporary packet, which the table changes.
 #pragma once
 
 #include "flow/flow_table.hpp"

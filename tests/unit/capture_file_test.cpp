@@ -189,7 +189,7 @@ TEST_F(CaptureFileTest, PcapngIsReadWithNanoseconds) {
   EXPECT_EQ(frame.bytes.size(), 60u);
 }
 
-// Blocks of pcapng in either byte order, with whatever lengths a test wants.
+// Builds pcapng blocks in either byte order and with any lengths.
 class Pcapng {
  public:
   explicit Pcapng(bool is_big_endian) : is_big_endian_(is_big_endian) { section(); }
@@ -238,7 +238,7 @@ class Pcapng {
   std::string bytes_;
 };
 
-// A packet as "bytes/original length"; the error, where one ends the file, stands last.
+// Each packet as "bytes/original length". An error that ends the file is last.
 std::vector<std::string> packets_of(const std::string& path) {
   auto file = CaptureFile::open(path);
   if (!file) return {file.error().message()};
@@ -266,7 +266,7 @@ TEST_F(CaptureFileTest, ASimplePacketBlockHoldsAsMuchAsTheSnapLengthAllows) {
                                      .bytes())),
                 (std::vector{a + "/60", b + "/61", std::string("/0"), c + "/42"}))
           << limit;
-    // 61 bytes of longer packets, in 64 with the padding.
+    // The first 61 bytes of longer packets; 64 with the padding.
     EXPECT_EQ(packets_of(write(Pcapng(is_big_endian)
                                    .interface(61)
                                    .simple(b, 1500)
@@ -312,7 +312,7 @@ TEST_F(CaptureFileTest, MoreSimplePacketBlocksThanAreReadAheadKeepTheirLengths) 
   }
 }
 
-TEST_F(CaptureFileTest, AnUntrueLengthOfASimplePacketBlockIsAnError) {
+TEST_F(CaptureFileTest, AWrongLengthOfASimplePacketBlockIsAnError) {
   const std::string a(60, 'a');
   for (const bool is_big_endian : {false, true}) {
     for (const auto& [limit, original] : {std::pair{0u, 61u}, {0u, 0xffff'ffffu}, {65u, 66u}}) {
@@ -328,7 +328,7 @@ TEST_F(CaptureFileTest, AnUntrueLengthOfASimplePacketBlockIsAnError) {
     const auto packets = packets_of(write(file.bytes()));
     ASSERT_EQ(packets.size(), 2u);
     EXPECT_NE(packets[1].find("packet 2"), std::string::npos) << packets[1];
-    // Without an interface nobody knows what the bytes are.
+    // Without an interface the link type is not known.
     EXPECT_EQ(packets_of(write(Pcapng(is_big_endian).interface(0).section().simple(a, 60).bytes()))
                   .size(),
               1u);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which packets with findings go up as samples, and what is told of those that don't.
+// Which packets with findings are sent as samples, and how the others are counted.
 #include <gtest/gtest.h>
 
 #include <random>
@@ -55,7 +55,7 @@ TEST_F(FindingSample, OfAFlowThatIsKnownTellsItsSlotAndItsSenderToo) {
   }
 }
 
-TEST_F(FindingSample, OneSenderHasOneOfAKindInTheWindowOfSuppression) {
+TEST_F(FindingSample, EachSenderHasOneOfAKindInTheWindow) {
   std::size_t up = 0;
   for (int i = 0; i < 100; ++i) up += run_.send(null());
   EXPECT_EQ(up, 1u);
@@ -70,7 +70,7 @@ TEST_F(FindingSample, OneSenderHasOneOfAKindInTheWindowOfSuppression) {
   EXPECT_EQ(run_.send(null()), 1u);
 }
 
-// 800 junk packets a second from one forged source had hidden every other sender of the kind.
+// Before, 800 packets a second from one forged source hid every other sender of the kind.
 TEST_F(FindingSample, OneSenderCannotHideAnother) {
   for (int second = 0; second < 5; ++second) {
     for (int i = 0; i < 800; ++i) run_.send(null());
@@ -82,14 +82,14 @@ TEST_F(FindingSample, OneSenderCannotHideAnother) {
                   .eth()
                   .ipv4({.src = "10.9.0." + std::to_string(i + 1)})
                   .tcp({.dst_port = 9999, .flags = 0}));
-  // A bucket is one of 4,096: a few of the senders may share one.
+  // There are 4,096 buckets, so a few of the senders may share one.
   EXPECT_GE(run_.packets.size(), 110u);
 }
 
-// What 2^24 forged senders hide, as docs/threat-model.md says: a sample of a bucket goes up once in
-// the window and then to the first that comes, whoever that is.
-TEST_F(FindingSample, ForgedSendersHideWhoSendsOnePacketAndHardlyWhoSendsMany) {
-  constexpr std::uint32_t kForged = 1'000, kSeconds = 180, kOnce = 300, kSteady = 50;  // a second
+// What 2^24 forged senders hide: see docs/threat-model.md. Once in the window, each bucket gives
+// its sample to the first packet that comes.
+TEST_F(FindingSample, ForgedSendersHideASinglePacketButRarelyASteadySender) {
+  constexpr std::uint32_t kForged = 1'000, kSeconds = 180, kOnce = 300, kSteady = 50;
   std::mt19937 random(1);
   const auto send_from = [this](std::uint32_t network, std::uint32_t host) {
     return run_.send(
@@ -109,7 +109,7 @@ TEST_F(FindingSample, ForgedSendersHideWhoSendsOnePacketAndHardlyWhoSendsMany) {
       if (is_last_minute && i % (60 * kForged / kOnce) == 0)
         once += send_from(172, second << 8 | i);
       if (is_last_minute && i % (kForged / 100) == 0) {
-        const std::uint32_t sender = i / (kForged / 100) % kSteady;  // each two a second
+        const std::uint32_t sender = i / (kForged / 100) % kSteady;  // each sends two a second
         if (send_from(192, sender) != 0) steady.insert(sender);
       }
       run_.packets.clear();
@@ -120,7 +120,7 @@ TEST_F(FindingSample, ForgedSendersHideWhoSendsOnePacketAndHardlyWhoSendsMany) {
   EXPECT_GE(steady.size(), kSteady * 7 / 10);
 }
 
-TEST_F(FindingSample, AnIpv6SenderIsItsWhole64) {
+TEST_F(FindingSample, AnIpv6SenderIsASlash64) {
   const auto from = [](const char* source) {
     return PacketBuilder{}.eth().ipv6({.src = source}).tcp({.dst_port = 9999, .flags = 0});
   };
@@ -129,7 +129,7 @@ TEST_F(FindingSample, AnIpv6SenderIsItsWhole64) {
   EXPECT_EQ(run_.send(from("2001:db8:0:2::1")), 1u);
 }
 
-TEST_F(FindingSample, WithoutSuppressionOnlyTheBudgetOfTheKindLimitsThem) {
+TEST_F(FindingSample, WithoutSuppressionOnlyTheLimitOfTheCpuHolds) {
   TwinRun run({.slots = 64, .slots_ipv6 = 64, .sample_window = std::chrono::seconds(0)}, tables_);
   std::size_t up = 0;
   for (int i = 0; i < 1000; ++i) up += run.send(null());
@@ -138,7 +138,7 @@ TEST_F(FindingSample, WithoutSuppressionOnlyTheBudgetOfTheKindLimitsThem) {
   EXPECT_EQ(run.send(null()), 1u);
 }
 
-TEST_F(FindingSample, OfTwoKindsGoesUpWhileEitherHasASampleLeft) {
+TEST_F(FindingSample, IsSentWhileOneOfItsFindingsHasASampleLeft) {
   EXPECT_EQ(run_.send(flags(kTcpSyn | kTcpFin)), 1u);
   EXPECT_EQ(run_.send(flags(kTcpSyn | kTcpFin)), 0u);
   EXPECT_EQ(run_.send(flags(kTcpSyn | kTcpFin | kTcpRst)), 1u);

@@ -216,7 +216,7 @@ TEST(Finding, FragmentsThatHideATcpHeaderAreNamed) {
                      .ipv4({.protocol = protocol, .more_fragments = true})
                      .payload(std::string(bytes, '\x50')));
   };
-  // Its flags are not in it: it is no NULL scan.
+  // It does not hold its flags, so it is no NULL scan.
   EXPECT_EQ(first(kProtoTcp, 8), "tiny_fragment");
   EXPECT_EQ(first(kProtoTcp, 16), "tiny_fragment");
   EXPECT_EQ(first(kProtoTcp, 4), "tiny_fragment");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Forged packets before a real connection or exchange: none may hide it or make it another's.
+// Forged packets before a real connection or exchange must not hide it or give it another class.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -29,7 +29,7 @@ class ForgedPackets : public testing::Test {
     restart();
   }
 
-  // With empty tables.
+  // Empties all tables.
   void restart() {
     alerts_.clear();
     counters_ = {};
@@ -98,7 +98,7 @@ class ForgedPackets : public testing::Test {
     send(datagram(false, ports));
   }
 
-  // An alert of that class about the connection as it is.
+  // An alert of that class with the right client and server.
   const Alert* alert_of(const std::string& class_name, Ports ports) const {
     const auto found = std::ranges::find_if(alerts_, [&](const Alert& alert) {
       return alert.class_name == class_name && address_text(alert.ends.client, 4) == kClient &&
@@ -138,7 +138,7 @@ TEST_F(ForgedPackets, ASynAckFromPort443DoesNotMakeTelnetTls) {
   EXPECT_NE(alert_of("telnet", ports), nullptr);
 }
 
-// A class of higher severity in the place of the real one would be an evasion of its own.
+// If the class of higher severity replaced the real one, that would be an evasion too.
 TEST_F(ForgedPackets, ASynOfTheServerDoesNotMakeSshTelnet) {
   const Ports ports{.client = 23, .server = 22};
   send(from_server(ports, {.flags = kTcpSyn}));
@@ -180,7 +180,7 @@ TEST_F(ForgedPackets, NoTwoPacketsBeforeAConnectionHideIt) {
       }
 }
 
-TEST_F(ForgedPackets, NoSequenceOfThemHidesAConnection) {
+TEST_F(ForgedPackets, NoSequenceOfPacketsHidesAConnection) {
   std::mt19937 random(1);
   const auto below = [&](unsigned limit) {
     return std::uniform_int_distribution<unsigned>(0, limit - 1)(random);
@@ -203,7 +203,7 @@ TEST_F(ForgedPackets, NoSequenceOfThemHidesAConnection) {
   }
 }
 
-TEST_F(ForgedPackets, ASynAPacketExportsNoRecord) {
+TEST_F(ForgedPackets, AFloodOfSynsExportsNoRecord) {
   for (int i = 0; i < 100; ++i)
     for (const std::uint8_t flags : {kTcpSyn, kSynAck}) {
       send(from_client({}, {.flags = flags}));
@@ -214,8 +214,8 @@ TEST_F(ForgedPackets, ASynAPacketExportsNoRecord) {
   EXPECT_EQ(first_pass_->counters().exported.packets, 0u);
 }
 
-// A client behind a translator of addresses may have any port.
-TEST_F(ForgedPackets, AClientWhosePortHasAClassRaisesNoAlertAndIsSentUpNoMore) {
+// A client behind NAT may have any port.
+TEST_F(ForgedPackets, AClientWhosePortHasAClassRaisesNoAlert) {
   const Ports ports{.client = 5900, .server = 80};
   config_.retain.enabled = true;
   restart();
@@ -223,7 +223,7 @@ TEST_F(ForgedPackets, AClientWhosePortHasAClassRaisesNoAlertAndIsSentUpNoMore) {
   EXPECT_TRUE(alerts_.empty());
 }
 
-TEST(FlowClasses, ARecordWithBetterKnowledgeUpdatesAKnownFlow) {
+TEST(FlowClasses, ALaterRecordWithAClassUpdatesAKnownFlow) {
   FlowTable table({}, [](const Flow&, FlowReason) {});
   Packet packet;
   packet.headers.ip_version = 4;
@@ -280,7 +280,7 @@ TEST_F(ForgedPackets, ADnsQueryFromPort53413IsNoNetis) {
   EXPECT_TRUE(alerts_.empty());
 }
 
-// Not protected while it goes on: docs/threat-model.md.
+// Until then the exchange is not flagged: see forged-service-datagram in docs/threat-model.md.
 TEST_F(ForgedPackets, AfterTheIdleTimeDatagramsAreClassifiedAgain) {
   const Ports ports{.client = 53, .server = 53'413};
   send(datagram(false, ports));

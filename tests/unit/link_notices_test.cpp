@@ -46,7 +46,7 @@ std::vector<std::string> names(const std::vector<LinkFacts>& links) {
   return all;
 }
 
-TEST(HiddenTags, ACardThatTakesThemOutIsNamedWithTheCommandForIt) {
+TEST(HiddenTags, ACardThatTakesThemOutIsNamedWithACommand) {
   const Notice expected{"VLAN tags are not seen: the receive offload of eth0 takes them out",
                         "ethtool -K eth0 rxvlan off"};
   EXPECT_EQ(of_card(kOn), expected);
@@ -77,7 +77,7 @@ TEST(HiddenTags, AnInterfaceThatTellsNoFeaturesHasNone) {
             std::nullopt);
 }
 
-TEST(HiddenTags, OfAVethTheSenderDecides) {
+TEST(HiddenTags, TheOtherEndOfAVethDecides) {
   const LinkFacts veth = link_named("v0", 2, "veth");
   const auto judge = [&](TagTaker taker) {
     return hidden_tags(veth, NIDS_MODE_NATIVE, std::vector{std::move(taker)});
@@ -89,11 +89,12 @@ TEST(HiddenTags, OfAVethTheSenderDecides) {
                     "ip netns exec far ethtool -K v1 txvlan off tx-vlan-stag-hw-insert off"}));
 }
 
-TEST(HiddenTags, AnotherEndOutOfSightIsNeitherBlamedNorCleared) {
+TEST(HiddenTags, AnOtherEndThatIsNotFoundMightHideThem) {
   const auto notice = hidden_tags(link_named("v0", 2, "veth"), NIDS_MODE_SKB,
                                   std::vector{other_end("", std::nullopt)});
-  EXPECT_EQ(notice, (Notice{"VLAN tags may not be seen: the other end of this veth is out of sight",
-                            "there: ethtool -K NAME txvlan off tx-vlan-stag-hw-insert off"}));
+  EXPECT_EQ(notice,
+            (Notice{"VLAN tags might not be seen: the other end of this veth was not found",
+                    "at the other end: ethtool -K NAME txvlan off tx-vlan-stag-hw-insert off"}));
 }
 
 TEST(HiddenTags, ABridgeInSkbModeGetsFramesWithoutThemWhateverItsOffloads) {
@@ -104,7 +105,7 @@ TEST(HiddenTags, ABridgeInSkbModeGetsFramesWithoutThemWhateverItsOffloads) {
   EXPECT_EQ(notice->remedy, "attach with --mode tc");
 }
 
-TEST(HiddenTags, OfABondInNativeModeEachPortIsNamed) {
+TEST(HiddenTags, EachPortOfABondIsNamedInNativeMode) {
   const std::vector ports{card("eth0", kOn), card("eth1", kOff), card("eth2", kOn)};
   const auto notice = hidden_tags(link_named("bond0", 9, "bond"), NIDS_MODE_NATIVE, ports);
   ASSERT_TRUE(notice);
@@ -121,7 +122,7 @@ TEST(HiddenTags, AnInterfacesNameIsOneWordToTheShell) {
       "ethtool -K '`id`' rxvlan off");
 }
 
-// eth0 and eth1 are the ports of bond0, which is one of br0, beside v0.
+// br0 has the ports bond0 and v0; bond0 has the ports eth0 and eth1.
 const std::vector<LinkFacts>& nested() {
   static const std::vector<LinkFacts> links{
       link_named("lo", 1),
@@ -140,7 +141,7 @@ TEST(SeenTwice, MastersAndPortsAreFoundThroughAllLevels) {
   EXPECT_THAT(names(masters_of(nested()[0], nested())), ElementsAre());
 }
 
-TEST(SeenTwice, MastersInACircleOrOutOfSightEndTheWalk) {
+TEST(SeenTwice, TheWalkEndsAtACircleAndAtAnUnknownMaster) {
   const std::vector circle{link_named("a", 1, "", 2), link_named("b", 2, "", 1),
                            link_named("c", 3, "", 99)};
   EXPECT_LE(masters_of(circle[0], circle).size(), 8u);
@@ -150,15 +151,15 @@ TEST(SeenTwice, MastersInACircleOrOutOfSightEndTheWalk) {
 TEST(SeenTwice, BothAreNamedFromEitherSide) {
   const std::vector watched{2, 5};
   EXPECT_EQ(seen_twice(nested()[1], nested(), watched)->what,
-            "packets are seen twice: it is a port of br0, watched too");
+            "packets are seen twice: its master br0 is watched too");
   EXPECT_EQ(seen_twice(nested()[4], nested(), watched)->what,
             "packets are seen twice: its port eth0 is watched too");
   EXPECT_EQ(seen_twice(nested()[3], nested(), std::vector{2, 3, 4, 5})->what,
-            "packets are seen twice: it is a port of br0, watched too; its ports eth0, eth1 are "
+            "packets are seen twice: its master br0 is watched too; its ports eth0, eth1 are "
             "watched too");
 }
 
-TEST(SeenTwice, OneAloneAndPortsOfOneMasterAreNoPair) {
+TEST(SeenTwice, OneInterfaceOrTwoPortsOfAMasterAreNotReported) {
   EXPECT_EQ(seen_twice(nested()[1], nested(), std::vector{2}), std::nullopt);
   EXPECT_EQ(seen_twice(nested()[1], nested(), std::vector{2, 3, 6}), std::nullopt);
 }

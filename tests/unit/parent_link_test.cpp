@@ -81,7 +81,7 @@ TEST_F(AgentsEnd, RefusalIsShownAndNotAskedAgainAtOnce) {
   EXPECT_EQ(pipeline_->degraded(), std::uint64_t{NIDS_DEGRADED_EVE_FILE});
   link.look_at_eve(*pipeline_);
   EXPECT_FALSE(is_asked());
-  // A file that comes by a signal ends it.
+  // A file that was sent because of a signal ends the wait.
   ASSERT_TRUE(say(parent_.get(), Word::kEveFile, 0, file_.get()));
   link.hear_all(*pipeline_);
   EXPECT_EQ(pipeline_->degraded(), 0u);

@@ -185,7 +185,7 @@ TEST(Parse, VlanIdsAreKeptOutermostFirstWithoutTheirPriority) {
   EXPECT_EQ(packet.l3_offset, 26);
 }
 
-TEST(Parse, TagWithId0IsNoVlanWhereverItStands) {
+TEST(Parse, TagWithId0IsNoVlanWhereverItIs) {
   for (const std::size_t before : {0, 1, 5})
     for (const std::size_t behind : {0, 1, 7}) {
       PacketBuilder builder = with_priority_tags(before).vlan(7).vlan(0).vlan(8);
@@ -342,7 +342,7 @@ TEST(Parse, FirstFragmentThatEndsInsideTheHeaderCannotHideItsPorts) {
                 NIDS_PACKET_FIRST_FRAGMENT | NIDS_PACKET_HAS_PORTS | NIDS_PACKET_IS_FLOW);
       EXPECT_EQ(packet.src_port, 40'000);
       EXPECT_EQ(packet.dst_port, 22);
-      EXPECT_EQ(packet.tcp_flags, 0) << "they are in the next";
+      EXPECT_EQ(packet.tcp_flags, 0) << "the flags are in the next fragment";
       EXPECT_EQ(packet.quirks, NIDS_QUIRK_TINY_FRAGMENT);
       EXPECT_EQ(packet.payload_len, 0u);
       EXPECT_EQ(packet.payload_offset, packet.l4_offset + bytes);
@@ -354,12 +354,12 @@ TEST(Parse, FirstFragmentThatEndsInsideTheHeaderCannotHideItsPorts) {
   }
   const nids_packet udp = parse(
       PacketBuilder{}.eth().ipv4({.more_fragments = true}).udp({.dst_port = 69, .len = 4000}));
-  EXPECT_EQ(key_of(udp.result), "ok") << "a whole header, and no more";
+  EXPECT_EQ(key_of(udp.result), "ok") << "the fragment holds the whole header";
   EXPECT_EQ(udp.dst_port, 69);
   EXPECT_EQ(udp.payload_len, 0u);
 }
 
-TEST(Parse, UdpLengthOf0IsTheRestOverIpv6AndALieOverIpv4) {
+TEST(Parse, UdpLengthOf0IsTheRestOverIpv6AndWrongOverIpv4) {
   const nids_packet v6 = parse(
       PacketBuilder{}.eth().ipv6().udp({.dst_port = 69, .len = 0}).payload("get").padded_to(90));
   EXPECT_EQ(key_of(v6.result), "ok");
@@ -383,7 +383,7 @@ TEST(Parse, PayloadLengthOf0BeforeHopByHopOptionsIsTheRestOfTheFrame) {
             "bad_length");
 }
 
-TEST(Parse, LengthOf0OfAPacketThatIsYetToBeCutIsTheRestOfTheFrame) {
+TEST(Parse, LengthOf0IsTheRestOfTheFrameBeforeSegmentation) {
   const auto before_the_cut = [](const PacketBuilder& builder) {
     const Bytes frame = builder.bytes();
     return parse({.wire_len = static_cast<std::uint32_t>(frame.size()),
@@ -402,12 +402,12 @@ TEST(Parse, LengthOf0OfAPacketThatIsYetToBeCutIsTheRestOfTheFrame) {
     EXPECT_EQ(packet.dst_port, 22);
     EXPECT_EQ(packet.payload_len, 3u);
   }
-  // Only TCP is left to a network card like that.
+  // Only TCP may have length 0 before segmentation.
   EXPECT_EQ(key_of(before_the_cut(v4().udp().payload("abc")).result), "bad_length");
   EXPECT_EQ(key_of(before_the_cut(v6().udp().payload("abc")).result), "bad_length");
 }
 
-TEST(Parse, LengthThatLiesHasASenderAndNoFlow) {
+TEST(Parse, PacketWithAWrongLengthHasASenderAndNoFlow) {
   for (const PacketBuilder& builder : {PacketBuilder{}.eth().ipv4({.total_len = 9000}).tcp(),
                                        PacketBuilder{}.eth().ipv4({.total_len = 0}).tcp(),
                                        PacketBuilder{}.eth().ipv4({.ihl_words = 4}).tcp()}) {
@@ -425,7 +425,7 @@ TEST(Parse, LengthThatLiesHasASenderAndNoFlow) {
   EXPECT_EQ(v6.ip_version, 6);
   EXPECT_EQ(hex(v6.src), "20010db8000000000000000000000001");
   EXPECT_EQ(v6.flags, 0);
-  // What has no known layout has no addresses.
+  // A header of an unknown version has no addresses.
   EXPECT_EQ(parse(PacketBuilder{}.eth().ipv4({.version = 5}).tcp()).ip_version, 0);
   EXPECT_EQ(parse(PacketBuilder{}.eth().ipv6({.version = 5}).tcp()).ip_version, 0);
 }
@@ -459,7 +459,7 @@ TEST(Parse, LongestExtensionHeadersStayInsideTheOffsets) {
   EXPECT_EQ(key_of(most.result), "ok");
   EXPECT_EQ(most.l4_offset, 14 + 12 + 40 + 29 * 2048);
   EXPECT_EQ(most.payload_len, 3u);
-  // Behind more of them an offset may not fit its 16 bits.
+  // After more headers an offset might not fit into 16 bits.
   EXPECT_EQ(key_of(parsed(30, PacketBuilder{}.eth()).result), "too_many_extensions");
   EXPECT_EQ(key_of(parsed(29, in_vxlan().eth()).result), "ok");
   EXPECT_EQ(key_of(parsed(30, in_vxlan().eth()).result), "too_many_extensions");

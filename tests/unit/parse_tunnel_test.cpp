@@ -243,7 +243,7 @@ TEST_F(IcmpError, LooksBehindTheExtensionsOfThePacketThatItIsAbout) {
   EXPECT_EQ(found.dst_port, 53);
   EXPECT_EQ(found.has_ports, 1);
 
-  // As many as of a packet that is no quotation.
+  // The limit is that of a packet that is not quoted.
   PacketBuilder most = quoted(), too_many = quoted().extension(kProtoDestination);
   for (int i = 0; i < 192; ++i) {
     most.extension(kProtoDestination);

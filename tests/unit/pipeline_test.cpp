@@ -213,14 +213,14 @@ TEST_F(PipelineTest, AFindingInAPacketOfNoFlowIsAnAlertToo) {
   EXPECT_EQ(counters.flows_tracked, 0u);
 }
 
-TEST_F(PipelineTest, EachSenderOfLengthsThatLieHasAnAlertWithItsAddress) {
+TEST_F(PipelineTest, EachSenderOfWrongLengthsHasAnAlertWithItsAddress) {
   for (int i = 0; i < 2; ++i) {
     send(PacketBuilder{}.eth().ipv4({.src = "10.0.0.7", .total_len = 9000}).tcp(), 1 * kSecond);
     send(PacketBuilder{}.eth().ipv4({.src = "10.0.0.8", .total_len = 9000}).tcp(), 1 * kSecond);
     send(PacketBuilder{}.eth().ipv6({.src = "2001:db8::9", .payload_len = 9000}).udp(),
          1 * kSecond);
   }
-  ASSERT_EQ(alerts.size(), 3u) << "a second packet of each is no sample";
+  ASSERT_EQ(alerts.size(), 3u) << "the second packet of each sender is no sample";
   EXPECT_EQ(counters.invalid_records, 0u);
   EXPECT_EQ(counters.flows_tracked, 0u);
   const char* senders[] = {"10.0.0.7", "10.0.0.8", "2001:db8::9"};
@@ -228,7 +228,7 @@ TEST_F(PipelineTest, EachSenderOfLengthsThatLieHasAnAlertWithItsAddress) {
     const Ends& ends = alerts[i].ends;
     EXPECT_EQ(alerts[i].signature_id, 2015u);
     EXPECT_EQ(address_text(ends.client, ends.ip_version), senders[i]);
-    EXPECT_EQ(ends.client_port, 0) << "no header was read that has it";
+    EXPECT_EQ(ends.client_port, 0) << "the header with the port was not read";
     EXPECT_EQ(ends.server_port, 0);
     EXPECT_EQ(alerts[i].flow_id, 0u);
     EXPECT_EQ(alerts[i].community_id, "");

@@ -11,7 +11,7 @@ namespace {
 
 using Asked = Signals::Asked;
 
-// In a process of its own, because signals are the process's. Exits with 0 if all went well.
+// Runs in a child process, because signal settings belong to the process. Exits with 0 on success.
 template <class Check>
 [[noreturn]] void in_process(Check check) {
   setsid();  // no terminal
@@ -19,7 +19,7 @@ template <class Check>
   _exit(signals && check(*signals) ? 0 : 1);
 }
 
-TEST(SignalsDeathTest, ReopeningIsAskedForByUsr1AndWithoutATerminalByHangUp) {
+TEST(SignalsDeathTest, Usr1ReopensAndSoDoesHupWithoutATerminal) {
   EXPECT_EXIT(in_process([](const Signals& signals) {
                 for (const int one : {SIGUSR1, SIGHUP}) {
                   std::raise(one);
@@ -30,7 +30,7 @@ TEST(SignalsDeathTest, ReopeningIsAskedForByUsr1AndWithoutATerminalByHangUp) {
               testing::ExitedWithCode(0), "");
 }
 
-TEST(SignalsDeathTest, IntAndTermAskForTheEndByName) {
+TEST(SignalsDeathTest, IntAndTermEndAndAreNamed) {
   EXPECT_EXIT(
       in_process([](const Signals& signals) {
         for (const auto& [number, name] : {std::pair{SIGINT, "SIGINT"}, {SIGTERM, "SIGTERM"}}) {
@@ -44,7 +44,7 @@ TEST(SignalsDeathTest, IntAndTermAskForTheEndByName) {
 }
 
 // The programs are gone by then, but the summary is not written yet.
-TEST(SignalsDeathTest, Usr1StrikesNobodyOnceSignalsAreLetThrough) {
+TEST(SignalsDeathTest, Usr1EndsNothingOnceSignalsAreLetThrough) {
   EXPECT_EXIT(in_process([](const Signals& signals) {
                 std::raise(SIGUSR1);
                 signals.let_through();
@@ -54,7 +54,7 @@ TEST(SignalsDeathTest, Usr1StrikesNobodyOnceSignalsAreLetThrough) {
               testing::ExitedWithCode(0), "");
 }
 
-TEST(SignalsDeathTest, TermStrikesOnceSignalsAreLetThrough) {
+TEST(SignalsDeathTest, TermEndsTheProcessOnceSignalsAreLetThrough) {
   EXPECT_EXIT(in_process([](const Signals& signals) {
                 std::raise(SIGTERM);
                 signals.let_through();

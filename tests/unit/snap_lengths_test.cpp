@@ -48,7 +48,7 @@ TEST(SnapLengths, ASimplePacketIsAsLongAsItsBlockInChunksOfAnySize) {
     for (std::size_t at = 0; at < bytes.size(); at += chunk)
       snap_lengths.edit(std::span(bytes).subspan(at, std::min(chunk, bytes.size() - at)));
     EXPECT_EQ(bytes, wanted) << chunk;
-    EXPECT_FALSE(snap_lengths.simple_packet(1)) << "an enhanced one";
+    EXPECT_FALSE(snap_lengths.simple_packet(1)) << "it is in an Enhanced Packet Block";
     const auto simple = snap_lengths.simple_packet(2);
     ASSERT_TRUE(simple);
     EXPECT_EQ(simple->original_len, 0x163u);

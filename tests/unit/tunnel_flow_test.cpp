@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tunnel of a packet is a part of its flow's key: kind, identifier and outer endpoints.
+// The tunnel is part of a flow's key: kind, identifier and outer addresses.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -69,7 +69,7 @@ TEST_F(TunnelFlow, BothDirectionsAreOneFlow) {
   EXPECT_EQ(slots[0].key.ip_version, 4);
 }
 
-TEST_F(TunnelFlow, AnErrorInsideBelongsToItsFlowInTheSameTunnel) {
+TEST_F(TunnelFlow, AnIcmpErrorInsideBelongsToTheQuotedFlowInTheSameTunnel) {
   const auto error = [](const PacketBuilder& tunnel) {
     return PacketBuilder(tunnel)
         .ipv4({.src = "10.0.0.2", .dst = "10.0.0.1"})
@@ -84,10 +84,10 @@ TEST_F(TunnelFlow, AnErrorInsideBelongsToItsFlowInTheSameTunnel) {
   run_.send(error(back(7)));
   EXPECT_EQ(run_.counters().flows_created, 1u);
   run_.send(error(back(8)));
-  EXPECT_EQ(run_.counters().flows_created, 2u) << "of another network";
+  EXPECT_EQ(run_.counters().flows_created, 2u) << "the error came in another network";
 }
 
-// All of them were joined under identification 0.
+// Before, all of them shared the identification 0.
 TEST_F(TunnelFlow, FragmentsInsideBelongToTheirDatagram) {
   const auto first = [](PacketBuilder tunnel, std::uint16_t id, std::uint16_t port) {
     return tunnel.ipv4({.id = id, .more_fragments = true})
@@ -107,11 +107,11 @@ TEST_F(TunnelFlow, FragmentsInsideBelongToTheirDatagram) {
   EXPECT_EQ(run_.counters().flows_created, 3u);
   for (const FlowPart& slot : run_.slots()) EXPECT_EQ(slot.packets[0] + slot.packets[1], 2u);
   run_.send(later(vxlan(3), 1));
-  EXPECT_EQ(run_.counters().no_flow.packets, 1u) << "its first fragment was in no such network";
+  EXPECT_EQ(run_.counters().no_flow.packets, 1u) << "no first fragment came in that network";
 }
 
-// These VLAN ids stand for "the key goes on" in a slot.
-TEST_F(TunnelFlow, TheLastVlanInTheLastVlanIsAFlowOfItsOwn) {
+// In a slot these VLAN ids mean that the key has a tunnel.
+TEST_F(TunnelFlow, Vlan4095InVlan4095IsAFlowOfItsOwn) {
   const auto tagged = [] { return PacketBuilder{}.eth().vlan(4095).vlan(4095); };
   run_.send(tagged().ipv4().tcp({.dst_port = 22}));
   run_.send(tagged().ipv6().tcp({.dst_port = 22}));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The parent's part in renewing the EVE file: answers the agent that asks for another one, and
-// gives it one when somebody wants it opened anew. Never waits for the agent.
+// gives it one when it is to be opened again. Never waits for the agent.
 #pragma once
 
 #include <functional>
@@ -21,7 +21,7 @@ class EveRenewal {
 
   EveFiles& files() { return files_; }
 
-  // The file is to be opened anew, by the next call of serve().
+  // The next call of serve() opens the file again.
   void ask_reopen();
 
   // Hears one word of the agent, and does what it asks for here and what is due. Returns the word.

@@ -13,9 +13,8 @@ namespace {
 constexpr std::size_t kMaxMasters = 8;  // Linux nests them that deep at most
 constexpr const char* kUseTc = "attach with --mode tc";
 
-// They get their packets from other interfaces of this host, where Linux has already moved the
-// outermost tag out of the frame, by the time XDP in skb mode runs. Found by experiment on a
-// bridge.
+// These interfaces get their packets from other interfaces of this host. Linux has already taken
+// the outermost tag out of the frame there, before XDP in skb mode runs. Tested on a bridge.
 bool gets_frames_untagged(const LinkFacts& link) {
   constexpr std::array<std::string_view, 7> kKinds{"bridge",  "bond",   "team",       "macvlan",
                                                    "macvtap", "ipvlan", "openvswitch"};
@@ -23,7 +22,7 @@ bool gets_frames_untagged(const LinkFacts& link) {
 }
 
 bool may_take(const TagTaker& taker) {
-  if (!taker.offload) return taker.is_sender;  // a veth's is on unless it was turned off
+  if (!taker.offload) return taker.is_sender;  // the offload of a veth is on by default
   return taker.offload->is_on || taker.offload->is_on_stag;
 }
 
@@ -40,7 +39,7 @@ std::string command_for(const TagTaker& taker) {
 
 std::string cause(const TagTaker& taker) {
   if (!taker.is_sender) return "the receive offload of " + taker.name + " takes them out";
-  if (!taker.offload) return "the other end of this veth is out of sight";
+  if (!taker.offload) return "the other end of this veth was not found";
   return taker.name + ", the other end of this veth, sends them beside the frame";
 }
 
@@ -64,6 +63,12 @@ std::string names_of(std::span<const LinkFacts> links) {
   return joined(names, ", ");
 }
 
+std::string watched_too(const std::string& kind, std::span<const LinkFacts> links) {
+  const bool is_one = links.size() == 1;
+  return "its " + kind + (is_one ? " " : "s ") + names_of(links) + (is_one ? " is" : " are") +
+         " watched too";
+}
+
 const LinkFacts* with_index(std::span<const LinkFacts> links, int ifindex) {
   const auto at = std::ranges::find(links, ifindex, &LinkFacts::ifindex);
   return at == links.end() ? nullptr : &*at;
@@ -81,13 +86,14 @@ std::string twice_text(const LinkFacts& port, const LinkFacts& master) {
          "  hint: watch one of the two";
 }
 
-// The filter for outgoing packets reads tags beside the frame, so only incoming ones are asked for.
+// Only incoming packets matter, because the filter for outgoing ones reads tags beside the frame.
 std::optional<Notice> tag_notice(const Attachment& attachment, const LinkFacts& link,
                                  const std::vector<LinkFacts>& links, const std::string& enter) {
   if (attachment.ingress_id == 0 || attachment.mode == NIDS_MODE_TC) return std::nullopt;
   auto takers = tag_takers(link, links);
   for (TagTaker& taker : takers)
-    if (taker.enter.empty() && taker.offload) taker.enter = enter;  // it lies beside the interface
+    if (taker.enter.empty() && taker.offload)
+      taker.enter = enter;  // it is in the namespace of the interface
   return hidden_tags(link, attachment.mode, takers);
 }
 
@@ -111,10 +117,11 @@ std::optional<Notice> hidden_tags(const LinkFacts& link, nids_mode mode,
     can_be_turned_off = can_be_turned_off && (!taker.offload || taker.offload->can_be_turned_off);
   }
   if (causes.empty()) return std::nullopt;
-  return Notice{
-      std::string(is_any_kind ? "" : "802.1ad ") + "VLAN tags " + (is_certain ? "are" : "may") +
-          " not " + (is_certain ? "" : "be ") + "seen: " + joined(causes, ", "),
-      can_be_turned_off ? (is_certain ? "" : "there: ") + joined(commands, " && ") : kUseTc};
+  return Notice{std::string(is_any_kind ? "" : "802.1ad ") + "VLAN tags " +
+                    (is_certain ? "are not seen: " : "might not be seen: ") + joined(causes, ", "),
+                can_be_turned_off
+                    ? (is_certain ? "" : "at the other end: ") + joined(commands, " && ")
+                    : kUseTc};
 }
 
 std::vector<LinkFacts> masters_of(const LinkFacts& link, std::span<const LinkFacts> links) {
@@ -139,11 +146,9 @@ std::optional<Notice> seen_twice(const LinkFacts& link, std::span<const LinkFact
   const auto ports = those_watched(ports_of(link, links), watched);
   if (masters.empty() && ports.empty()) return std::nullopt;
   std::string what = "packets are seen twice: ";
-  if (!masters.empty()) what += "it is a port of " + names_of(masters) + ", watched too";
+  if (!masters.empty()) what += watched_too("master", masters);
   if (!masters.empty() && !ports.empty()) what += "; ";
-  if (!ports.empty())
-    what += (ports.size() == 1 ? "its port " : "its ports ") + names_of(ports) +
-            (ports.size() == 1 ? " is watched too" : " are watched too");
+  if (!ports.empty()) what += watched_too("port", ports);
   return Notice{what, "detach from one of them"};
 }
 
@@ -161,7 +166,7 @@ std::vector<Notice> link_notices(const Attachment& attachment, const std::vector
 void warn_about_links(std::span<const Attachment> attached, const std::string& enter,
                       const std::function<void(const std::string&)>& warning) {
   const auto links = list_links();
-  if (!links) return;  // each of them was found a moment ago: nothing depends on it
+  if (!links) return;  // only warnings depend on it
   const auto is_ours = [&](const LinkFacts& link) {
     return std::ranges::any_of(attached,
                                [&](const Attachment& one) { return one.ifindex == link.ifindex; });

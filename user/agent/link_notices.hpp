@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an interface hides from us, and what is seen twice, in words for `attach` and `status`.
-// Reads the kernel's facts at the moment of the call; keeps nothing and changes nothing.
+// Messages of `attach` and `status` about VLAN tags that an interface hides, and about packets that
+// are seen twice. Stores nothing and changes nothing.
 #pragma once
 
 #include <functional>
@@ -21,27 +21,27 @@ struct Notice {
   bool operator==(const Notice&) const = default;
 };
 
-// Nothing where a tag stands in the frame, or is read beside it. `takers` are those of the
+// Nothing if the programs see all tags, in the frame or beside it. `takers`: tag_takers() of the
 // interface.
 std::optional<Notice> hidden_tags(const LinkFacts& link, nids_mode mode,
                                   std::span<const TagTaker> takers);
 
-// The bridges and bonds above an interface, and its ports, theirs included.
+// The bridges and bonds above an interface, and its ports, at any depth.
 std::vector<LinkFacts> masters_of(const LinkFacts& link, std::span<const LinkFacts> links);
 std::vector<LinkFacts> ports_of(const LinkFacts& link, std::span<const LinkFacts> links);
 
-// Of an interface whose masters and ports in `watched` are watched as well.
+// The notice if a master or port of the interface is in `watched`.
 std::optional<Notice> seen_twice(const LinkFacts& link, std::span<const LinkFacts> links,
                                  std::span<const int> watched);
 
-// What `status` has to say of one interface, the links being those of this network namespace, and
-// `watched` the ifindex of each that has programs of ours.
+// The notices of `status` about one interface. `links`: those of this network namespace. `watched`:
+// the ifindex of each that has programs of ours.
 std::vector<Notice> link_notices(const Attachment& attachment, const std::vector<LinkFacts>& links,
                                  std::span<const int> watched);
 
-// Warns about what was just attached, once about each; others' programs in this network namespace
-// are looked for where they would see the same packets. `enter` is what runs a command in this
-// network namespace, where the user is in another one; else empty.
+// Warns once about each interface that was just attached. Looks on its masters and ports also for
+// programs that another agent attached. `enter` is the prefix that runs a command in this network
+// namespace; empty if the user is in it.
 void warn_about_links(std::span<const Attachment> attached, const std::string& enter,
                       const std::function<void(const std::string&)>& warning);
 

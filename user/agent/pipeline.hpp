@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "agent/selection.hpp"
+#include "alert/evidence.hpp"
 #include "alert/suppression.hpp"
 #include "analyse/analyser.hpp"
 #include "config/config.hpp"

@@ -19,7 +19,8 @@ namespace nids {
 
 struct AttachRequest {
   std::vector<std::string> interfaces;  // none: that of the default route
-  // What runs a command in their network namespace, if it is not the user's: "ip netns exec NAME".
+  // The prefix that runs a command in their network namespace, "ip netns exec NAME"; empty if that
+  // is the user's.
   std::string enter{};
   ModeChoice mode = ModeChoice::kAuto;
   bool egress = true;

@@ -18,8 +18,8 @@ sigset_t awaited() {
   return set;
 }
 
-// The terminal is gone, and who was started from it goes too. But nohup, which has it ignored,
-// means to outlive the terminal; and where there never was one, somebody wants files opened anew.
+// Whether SIGHUP ends the agent: it was started from a terminal, which is gone. Not under nohup,
+// which has the signal ignored. Without a terminal SIGHUP asks to open the EVE file again.
 bool hang_up_ends() {
   struct sigaction now {};
   if (sigaction(SIGHUP, nullptr, &now) == 0 && now.sa_handler == SIG_IGN) return false;
@@ -35,8 +35,8 @@ Result<Signals> Signals::take() {
   const bool ends = hang_up_ends();
   // A blocked signal is read even where it is ignored; once let through it must not end us.
   if (!ends) std::signal(SIGHUP, SIG_IGN);
-  // SIGUSR1 asks every agent for the same, so that a script need not know which of them has a
-  // terminal.
+  // SIGUSR1 makes every agent open its EVE file again, so that a script need not know which agent
+  // has a terminal.
   std::signal(SIGUSR1, SIG_IGN);
   // A shell starts background commands with SIGINT ignored; to us it is how one ends an agent. And
   // where SIGCHLD is ignored nobody is told how the agent ended.

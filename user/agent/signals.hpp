@@ -18,7 +18,7 @@ class Signals {
   enum class Asked { kNothing, kEnd, kReopen };
   struct Received {
     Asked asked = Asked::kNothing;
-    std::string name;  // of the signal, as "SIGTERM"
+    std::string name;  // of the signal, such as "SIGTERM"
   };
 
   // From now on. The agent's process has them blocked too, and never sees them.

@@ -45,7 +45,7 @@ class Supervisor {
   void leave_parent();
   void wait();
   Ending watch();
-  // The name of the signal that asks for the end, or nothing. Does what others ask for.
+  // The name of a signal that ends the agent, or nothing. Handles the other signals.
   std::optional<std::string> ending_signal();
   std::optional<std::string> early_end();
   void check_links();

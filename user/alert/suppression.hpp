@@ -26,9 +26,8 @@ class Suppression {
   explicit Suppression(Limits limits);
   Suppression(Suppression&&) = default;  // a copy's index would point into the original
 
-  // True for the first alert of a signature, client, server and class on an interface, in a VLAN
-  // and in a tunnel, and for the first one that is `window` or more away from the last admitted, in
-  // either direction of time.
+  // False for an alert less than `window` before or after the last admitted one of the same
+  // signature, client, server, class, interface, VLAN and tunnel.
   [[nodiscard]] bool admit(const Alert& alert);
 
   // Entries dropped for newer ones while their window was still open: each may let one alert

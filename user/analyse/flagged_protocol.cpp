@@ -5,7 +5,8 @@
 
 namespace nids {
 
-// Whoever may have opened the connection, by what is known so far: forged packets can name another.
+// Flags each side that may have opened the connection, because forged packets can name the wrong
+// one.
 void FlaggedProtocol::inspect(const Packet& packet, Flow& flow, AlertSink& sink) {
   if (packet.reason == NIDS_REASON_FINDING) return;  // its class is only counted
   for (const nids_sender opener : {NIDS_FROM_LO, NIDS_FROM_HI})
@@ -34,7 +35,7 @@ void FlaggedProtocol::flag(const Packet& packet, Flow& flow, nids_sender opener,
                    (packet.headers.l4_proto == IPPROTO_UDP ? "udp/" : "tcp/") +
                    std::to_string(alert.ends.server_port);
   if (alert.has_unknown_direction)
-    alert.observed += "; either side may have opened it, since no handshake says who did";
+    alert.observed += "; either side may have opened it, because no handshake proves one";
   alert.expected = "none of class " + flagged.name;
   alert.threshold = "1 connection";
   sink.raise(std::move(alert));

@@ -30,13 +30,13 @@ struct Status {
   std::vector<std::string> degraded;
 };
 
-// What is watched beside the interface, and how the links lie.
+// All links of this network namespace, and those that are watched.
 struct Surroundings {
   std::vector<LinkFacts> links;
   std::vector<int> watched;
 };
 
-// Readers of pins get none: they can't tell in which network namespace an interface lies.
+// Empty for readers of pins, which don't know the network namespace of an interface.
 Surroundings surroundings_of(std::span<const Reading> readings) {
   Surroundings surroundings;
   for (const Reading& reading : readings)
@@ -84,7 +84,7 @@ Status status_of(const Reading& reading, const Surroundings& surroundings) {
            "whether the agent runs can't be told: it is in another PID namespace");
   degraded((flags & NIDS_DEGRADED_EVE) != 0, "alerts can't be written to the EVE log");
   degraded((flags & NIDS_DEGRADED_EVE_FILE) != 0,
-           "the EVE log can't be rotated or opened anew; the old file stays in use");
+           "the EVE log can't be rotated or opened again; the old file stays in use");
   degraded((flags & NIDS_DEGRADED_RETAIN) != 0, "packets can't be kept");
   degraded((flags & NIDS_DEGRADED_INDEX) != 0,
            "packets are kept without an index; the log says why");

@@ -61,7 +61,7 @@ struct Config {
   } ring;
   bool findings = true;  // whether single packets are judged
   struct Alerting {
-    std::uint32_t suppress_seconds = 60;      // same client, server and class
+    std::uint32_t suppress_seconds = 60;      // see docs/configuration.md
     std::uint32_t max_suppressions = 65'536;  // remembered at once; the oldest goes
     bool operator==(const Alerting&) const = default;
   } alert;

@@ -104,7 +104,9 @@ void dump_flow_and_ring(const Config& config, Writer& w) {
 
 void dump_alert_and_eve(const Config& config, Writer& w) {
   w.table("alert");
-  w.comment("After an alert, how long the same client, server and class raise no other.");
+  w.comment(
+      "After an alert, how long the same client, server and class raise no other on the same");
+  w.comment("interface, VLAN and tunnel. In this time a sender has one sample of a finding.");
   w.key("suppress", seconds_string(config.alert.suppress_seconds));
   w.comment("Suppressions remembered at once; beyond it the oldest goes.");
   w.number("max_suppressions", config.alert.max_suppressions);

@@ -12,7 +12,7 @@ namespace nids {
 struct ExportedFlow {
   nids_flow_key key{};
   nids_flow_tunnel tunnel{};  // completes the key
-  nids_flow_state state{};    // its ticks mean nothing here: see the times
+  nids_flow_state state{};    // use `created` and `last`, not its ticks
   std::uint64_t history = 0;
   WallTime created, last;  // a tick fine
   nids_export cause = NIDS_EXPORT_EVICTED;

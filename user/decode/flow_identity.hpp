@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The complete key of a flow: its ends, and the tunnel around it. Holds no counts.
+// The complete key of a flow: its two ends and its tunnel. Holds no counts.
 #pragma once
 
 #include <cstring>

@@ -18,8 +18,8 @@ struct FlowPart {
   std::uint8_t tcp_flags[2]{};             // of the slot's whole life, as all below
   std::uint16_t events = 0;                // NIDS_EVENT_*, of both senders
   std::uint64_t history = 0;               // as in nids_flow_cell, without the tag; 0: forgotten
-  std::uint8_t class_id = 0;               // if `opener_is_hi` is right
-  std::uint8_t other_class = 0;            // if the other side is the opener; 0: none
+  std::uint8_t class_id = 0;               // the class if `opener_is_hi` is right; 0: none
+  std::uint8_t other_class = 0;            // the class if it is wrong; 0: none
   bool opener_is_hi = false;
   bool is_bypassed = false;
   bool is_ended = false;      // the same ends began a new flow

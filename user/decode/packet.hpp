@@ -31,13 +31,13 @@ struct Packet {
   std::uint32_t wire_packets = 1;  // more than 1 for a GSO packet
   std::uint32_t segment_len = 0;   // payload bytes in each segment of a GSO packet; else 0
   std::uint32_t frame_len = 0;     // bytes as the hook or the capture file saw it
-  std::uint8_t class_id = 0;       // if `from_opener` is right, as one CPU takes it to be
-  std::uint8_t other_class = 0;    // if it is not; 0: none
+  std::uint8_t class_id = 0;       // the class if the first pass guessed `from_opener` right
+  std::uint8_t other_class = 0;    // the class if it did not; 0: none
   std::uint32_t findings = 0;      // what it alone is guilty of: a bit each, by enum nids_finding
   nids_reason reason = NIDS_REASON_CAPTURE;  // why it came up
   nids_slot_address slot{};                  // where its flow is told what to send up
   nids_packet_detail detail{};               // zero where the packet has none
-  // Sent by the side that opened the connection, as the first pass says; FlowTable corrects it.
+  // Sent by the side that opened the connection. The first pass guesses it; FlowTable corrects it.
   bool from_opener = true;
   nids_sender sender = NIDS_FROM_LO;  // in its flow; FlowTable fills it in
   // The captured part, from the link header; mostly in the ring, and for no longer than its record

@@ -25,7 +25,7 @@ static struct nids_flow_cell* twin_cell(struct nids_twin* twin, __u64 hash) {
   return &twin->cells[cell_index(hash, twin->cell_bits)];
 }
 
-/* `words` of a key say which table it is in. */
+/* The number of `words` of a key says which table the flow is in. */
 static __u32 set_of(const struct nids_twin* twin, __u64 hash, __u32 words) {
   return hash >> 32 & ((words == FLOW4_WORDS ? twin->set4_count : twin->set6_count) - 1);
 }

@@ -52,7 +52,7 @@ struct nids_twin_frame {
   __u32 l3_offset;  /* bytes, where there is no Ethernet header */
   __u16 ether_type; /* of what stands at l3_offset, host order */
   __u8 is_ethernet;
-  __u8 zero_means_rest; /* may not be cut into segments yet: see bpf/parse/cursor.h */
+  __u8 zero_means_rest; /* see bpf/parse/cursor.h */
 };
 
 /* The first pass over one frame, as an ingress packet. */

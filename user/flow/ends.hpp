@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two ends of a connection, told apart by who opened it, and those of the tunnel around it.
-// Holds no traffic.
+// Client and server of a connection, and the outer ends of its tunnel. Holds no traffic.
 #pragma once
 
 #include <cstdint>

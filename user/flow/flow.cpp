@@ -159,8 +159,8 @@ void Flow::learn_handshake(nids_sender sender, std::uint8_t flags, std::uint32_t
   make_rare().handshake.add(sender, flags, sequence, acknowledgement);
 }
 
-// Who is named most often, where a proof counts twice. Events are of all packets, the handshake of
-// those that came up.
+// The side that most facts name is the opener: a SYN, a SYN-ACK to it, and a proof, which counts
+// twice. Events are of all packets of the flow, the handshake only of those that reached the agent.
 void Flow::decide_opener() {
   if (key.l4_proto != IPPROTO_TCP) return;
   const Handshake seen = handshake();
@@ -187,15 +187,16 @@ bool Flow::is_proved(nids_sender opener) const {
 
 bool Flow::may_be_opener(nids_sender sender) const {
   const nids_sender other = other_side(sender);
-  // Without a handshake an answer makes both possible. One class both ways is reported once.
+  // Without a handshake both sides may be the opener once both have sent. If both directions have
+  // the same class, it is reported once.
   const bool is_possible = both_have_sent() && class_if(sender) != class_if(other);
   if (key.l4_proto != IPPROTO_TCP) return sender == opener() || is_possible;
   const Handshake seen = handshake();
   if (seen.has_syn(sender) || seen.proves(sender)) return true;
   if (seen.proves(other)) return false;
   if (seen.names(sender) || (sender == opener() && !seen.names(other))) return true;
-  // Picked up in the middle, or what was seen of its beginning is forged. A system port without a
-  // class is the server's.
+  // The beginning was not seen, or it may have been forged. A system port without a class is the
+  // server's.
   const std::uint16_t own_port = sender == NIDS_FROM_HI ? key.hi_port : key.lo_port;
   const std::uint16_t other_port = sender == NIDS_FROM_HI ? key.lo_port : key.hi_port;
   const bool is_server =

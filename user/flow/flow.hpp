@@ -49,10 +49,10 @@ struct alignas(64) Flow {
   std::uint64_t history = 0;  // as in nids_flow_cell, without the tag
   std::uint16_t events = 0;
   std::uint8_t tcp_flags[2]{};  // of ICMP: types
-  std::uint8_t class_id = 0;    // if opener() opened it; see class_if()
+  std::uint8_t class_id = 0;    // the class if opener() opened it; see class_if()
   FlowPhase phase = FlowPhase::kOther;
   bool opener_is_hi : 1 = false;
-  // As opened by whom its class has been flagged: a bit each, by enum nids_sender.
+  // The openers as which it has been flagged: a bit each, by enum nids_sender.
   std::uint8_t flagged : 2 = 0;
   bool is_alerted : 1 = false;    // and that was written
   bool is_ended : 1 = false;      // the same ends have begun a new one
@@ -62,7 +62,7 @@ struct alignas(64) Flow {
   std::uint8_t senders : 2 = 0;   // who has sent anything: a bit each, by enum nids_sender
   std::uint8_t severity : 2 = 0;  // the highest of its alerts, 1 to 3, news or not; 0: no alert
   std::uint8_t kept_as : 2 = 0;   // by retain: the severity whose policy it has; 0: its class's
-  bool is_refused : 1 = false;    // by retain: its handshake says that it is of no class
+  bool is_refused : 1 = false;    // by retain: CapturePolicy::is_refused()
 
   // On the wire, not told in a record yet.
   FlowCounts counts() const;
@@ -82,30 +82,30 @@ struct alignas(64) Flow {
   // Returns what it was before.
   std::uint64_t count_came_up(nids_sender sender, std::uint64_t bytes);
 
-  // Who opened it, by all that is known so far.
+  // The side that opened it, as far as is known.
   nids_sender opener() const { return opener_is_hi ? NIDS_FROM_HI : NIDS_FROM_LO; }
   // Its class if `sender` opened it; 0: none.
   std::uint8_t class_if(nids_sender sender) const;
-  // What the first pass says: a class that was not known is taken, one that was stays.
+  // Takes the classes of the first pass where none is known yet.
   void learn_classes(std::uint8_t if_lo_opened, std::uint8_t if_hi_opened);
   bool is_flagged(nids_sender as_opened_by) const { return (flagged >> as_opened_by & 1) != 0; }
-  // For records: that of the opener, else what was flagged of the other direction.
+  // For records: the class of the opener, or the class that was flagged of the other direction.
   std::uint8_t record_class() const;
 
-  // A packet of it reached the agent; ICMP errors about it do not count.
+  // Notes that a packet of `sender` reached the agent. Not for ICMP errors about the flow.
   void came_up(nids_sender sender);
-  // The same of a TCP packet whose header was captured.
+  // Notes the flags and numbers of a TCP packet whose header was captured.
   void learn_handshake(nids_sender sender, std::uint8_t flags, std::uint32_t sequence,
                        std::uint32_t acknowledgement);
-  // After what was learned.
+  // Corrects opener(). Called after each of the calls above.
   void decide_opener();
-  // Whether `sender` may have opened it. False: a handshake says that the other side did, or
-  // nothing has named it yet.
+  // Whether `sender` may have opened it. False if a handshake proves the other side, or if nothing
+  // names `sender` yet.
   bool may_be_opener(nids_sender sender) const;
-  // By a whole handshake; the other side has none.
+  // Whether a handshake proves `opener`, and none proves the other side.
   bool is_proved(nids_sender opener) const;
   bool has_come_up() const { return rare_ && rare_->came_up != 0; }
-  // Both sides may be the opener of a flow that was flagged.
+  // Whether the flow was flagged, and either side may be the opener.
   bool has_unknown_direction() const;
 
   nids_flow_tunnel tunnel() const;
@@ -138,13 +138,14 @@ struct alignas(64) Flow {
     FlowCounts told_counts;
     FlowCounts high;  // of what has not been told, the multiples of 2^32
   };
-  // Those of which packets came up, those that replace and are replaced, tunnelled and long ones.
+  // For flows of which packets reached the agent, flows that replace or are replaced, tunnelled
+  // flows and long flows.
   struct Rare {
     std::uint64_t came_up_bytes[2]{};  // by enum nids_sender
     std::uint32_t older = 0, newer = 0;
     Handshake handshake;
-    std::uint8_t other_class = 0;  // if the other side opened it
-    std::uint8_t came_up = 0;      // of whom packets came up: a bit each, by enum nids_sender
+    std::uint8_t other_class = 0;  // the class if the other side opened it
+    std::uint8_t came_up = 0;      // the sides of which packets reached the agent: a bit each
     std::unique_ptr<nids_flow_tunnel> tunnel;
     std::unique_ptr<Long> longer;
   };

@@ -82,7 +82,7 @@ ClassesByOpener classes_of(bool opener_is_hi, std::uint8_t class_id, std::uint8_
   return {class_id, other_class};
 }
 
-// Of a TCP packet whose header was captured.
+// Does nothing unless it is a TCP packet whose header was captured.
 void learn_handshake(Flow& flow, const Packet& packet) {
   const std::size_t at = packet.headers.l4_offset;
   std::uint32_t numbers[2];  // after the ports, RFC 9293 section 3.1
@@ -330,7 +330,7 @@ void FlowTable::add(const FlowPart& part) {
   flow.events |= part.events;
   // The longest: events that come at the same moment may be lost to the one that is shared.
   if (part.history > flow.history) flow.history = part.history;
-  // Packets that reached the agent have said so already.
+  // Packets that reached the agent have already set it.
   if (is_first && !flow.has_come_up()) flow.opener_is_hi = part.opener_is_hi;
   if (is_first) flow.is_continued = flow.is_continued || part.is_continued;
   const auto classes = classes_of(part.opener_is_hi, part.class_id, part.other_class);

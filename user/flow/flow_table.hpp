@@ -39,7 +39,7 @@ class FlowTable {
   FlowTable(const FlowTable&) = delete;  // the index points at the pool
 
   // The packet's flow; a new one where it is not known, or where a SYN begins the old one's ports
-  // anew. Valid until the next call. Completes what the packet says of its sender.
+  // again. Valid until the next call. Fills in `sender` of the packet and corrects `from_opener`.
   Flow& track(Packet& packet);
 
   // What is known of a packet that belongs to no flow; remembered nowhere.

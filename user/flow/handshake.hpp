@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the TCP packets of a flow that reached the agent say about who opened the connection. Any
-// of them may be forged, so SYNs only name an opener. The proof is a SYN-ACK that acknowledges the
-// opener's SYN (RFC 9293 section 3.5): who sends it has read that SYN. Decides nothing.
+// Evidence of who opened a TCP connection, from the packets that reached the agent. Any packet may
+// be forged, so a SYN or SYN-ACK only names an opener. A SYN-ACK that acknowledges the opener's SYN
+// is a proof (RFC 9293 section 3.5), because its sender has read that SYN. Decides nothing.
 #pragma once
 
 #include <cstdint>
@@ -12,12 +12,12 @@ namespace nids {
 
 class Handshake {
  public:
-  // A packet of `sender`, its flags and numbers as in its header.
+  // Adds a packet of `sender`. The flags and numbers are those of its header.
   void add(nids_sender sender, std::uint8_t tcp_flags, std::uint32_t sequence,
            std::uint32_t acknowledgement);
 
   bool has_syn(nids_sender opener) const { return (syn_ >> opener & 1) != 0; }
-  // A SYN from it, or a SYN-ACK to it.
+  // Whether `opener` sent a SYN or was sent a SYN-ACK.
   bool names(nids_sender opener) const { return (named_ >> opener & 1) != 0; }
   bool proves(nids_sender opener) const { return (proved_ >> opener & 1) != 0; }
 

@@ -23,8 +23,8 @@ struct LinkFacts {
   bool is_up = false;
   int master = 0;  // ifindex of the bridge or bond that it is a port of; 0: none
   int other = 0;   // ifindex of the other end of a veth, or of the interface below; 0: none
-  // Of the network namespace in which `other` lies, as this one numbers it; nothing: in this one.
-  // -1: that one has no number.
+  // The number that this network namespace gives to the namespace of `other`. Nothing: `other` is
+  // in this one. -1: no number.
   std::optional<int> other_netns;
 };
 

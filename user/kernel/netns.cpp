@@ -27,7 +27,7 @@ namespace {
 
 constexpr int kNoId = -1;
 
-// How this namespace numbers that of the descriptor; kNoId where it does not.
+// The number that this namespace gives to the namespace of the descriptor; kNoId: none.
 int id_of(int netns) {
   const Fd socket{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)};
   struct {
@@ -60,7 +60,7 @@ int id_of(int netns) {
   return kNoId;
 }
 
-// Namespaces have many names: each is asked about once.
+// A namespace has many names. The search asks about each namespace once.
 class Search {
  public:
   explicit Search(int id) : id_(id) {}

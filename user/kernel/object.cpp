@@ -38,7 +38,7 @@ std::uint64_t own_netns() {
 
 constexpr std::uint64_t kSecond_ns = 1'000'000'000;
 
-// Ticks wrap, so half of them is as long as a time can be.
+// Ticks wrap, so no interval can be longer than half of their range.
 std::uint32_t ticks_of(std::uint64_t ns, std::uint32_t tick_ns) {
   constexpr std::uint64_t kMax_ticks = 0x7fffffff;
   return static_cast<std::uint32_t>(std::min(ns / tick_ns, kMax_ticks));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names in commands that people are told to run. Runs none.
+// Quotes names in commands that messages suggest. Runs no command.
 #pragma once
 
 #include <algorithm>
@@ -7,8 +7,8 @@
 
 namespace nids {
 
-// One word to a shell, whatever it holds: who may name an interface, in a container say, must not
-// choose what root runs.
+// The name as one word of a shell command. Somebody who can name an interface, as in a container,
+// must not choose what root runs.
 inline std::string shell_word(const std::string& name) {
   const auto is_harmless = [](char c) {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||

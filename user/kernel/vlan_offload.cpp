@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::uint32_t kMaxFeatures = 4096;  // there are some 70
 
-// One question to the driver; its answer comes in the same memory. False: errno says why.
+// Asks the driver. The answer overwrites the question. False: errno says why.
 bool ask_ethtool(int socket, const std::string& ifname, void* question) {
   ifreq request{};
   std::strncpy(request.ifr_name, ifname.c_str(), sizeof(request.ifr_name) - 1);
@@ -41,7 +41,7 @@ class Question {
   std::vector<std::uint64_t> words_;
 };
 
-// Which features there are: their places in the bit sets.
+// The names of all features, in the order of the bit sets.
 std::vector<std::string> feature_names(int socket, const std::string& ifname) {
   Question count(ethtool_sset_info{.cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ull << ETH_SS_FEATURES},
                  sizeof(std::uint32_t));

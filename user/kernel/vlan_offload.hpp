@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who takes the VLAN tag out of a received frame before XDP sees it. Reads facts, judges nothing,
-// changes nothing.
+// Finds the interfaces that take VLAN tags out of a received frame before XDP sees it. Changes
+// nothing.
 #pragma once
 
 #include <optional>
@@ -11,7 +11,7 @@
 
 namespace nids {
 
-// Of one direction of an interface: tags that travel beside the frame, not in it.
+// Whether one direction of an interface moves tags from the frame to a place beside it.
 struct VlanOffload {
   bool is_on = false;       // for 802.1Q tags
   bool is_on_stag = false;  // for 802.1ad tags
@@ -21,18 +21,19 @@ struct VlanOffload {
 // One interface at which tags may leave the frame.
 struct TagTaker {
   std::string name;   // of the interface; empty: not known
-  std::string enter;  // what runs a command in its network namespace; empty: nothing is needed
-  std::optional<VlanOffload> offload;  // nothing: it can't be seen
+  std::string enter;  // the prefix that runs a command in its network namespace; may be empty
+  std::optional<VlanOffload> offload;  // nothing: not known
   bool is_sender = false;              // the other end of a veth
 };
 
-// By the names that the kernel gives features; an error where the interface tells none.
+// Reads the features by the kernel's names for them. An error if the interface reports none.
 [[nodiscard]] Result<VlanOffload> receive_vlan_offload(const std::string& ifname);
 [[nodiscard]] Result<VlanOffload> transmit_vlan_offload(const std::string& ifname);
 
-// Who may take tags out of what this interface receives: itself; of a veth its other end, since the
-// sender decides there; of a bond in native mode, whose program its ports run, each of these.
-// `links` are those of this network namespace.
+// The interfaces that may take tags out of frames that this one receives. For a veth it is the
+// other end, because the sender decides. For a bond it is each port, because in native mode the
+// ports run the program. Otherwise it is the interface itself. `links`: those of this network
+// namespace.
 std::vector<TagTaker> tag_takers(const LinkFacts& link, const std::vector<LinkFacts>& links);
 
 }  // namespace nids

@@ -28,9 +28,9 @@ bool is_icmp(std::uint8_t l4_proto);
 void add_vlan(nlohmann::ordered_json& line, const Ends& ends);
 // Addresses, ports, protocol and IP version, src being the client; nothing where it is not of IP.
 void add_ends(nlohmann::ordered_json& line, const Ends& ends);
-// Suricata's object of the outer headers; nothing for what is in no tunnel.
+// Adds `tunnel`, Suricata's object of the outer headers. Adds nothing outside a tunnel.
 void add_tunnel(nlohmann::ordered_json& line, const TunnelEnds& tunnel);
-// Of a network inside the tunnel: "gre", "gre 7", "vxlan 42"; empty for what is in no tunnel.
+// Kind and identifier of the tunnel: "gre", "gre 7", "vxlan 42". Empty outside a tunnel.
 std::string tunnel_text(const TunnelEnds& tunnel);
 
 // The line with its newline, valid UTF-8 whatever is in it.

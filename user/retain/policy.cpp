@@ -38,8 +38,8 @@ const nids_class& CapturePolicy::class_if(const Flow& flow, nids_sender opener) 
   return limits_.classes[class_id < limits_.classes.size() ? class_id : 0];
 }
 
-// By its class alone; flows of no class are looked at, but only an alert keeps them. A class that
-// was not flagged counts for who opened the flow as far as is known.
+// By the class alone. Flows without a class are inspected, but only an alert makes them stored. A
+// class that was not flagged counts only for opener().
 KeptAmount CapturePolicy::amount_if(const Flow& flow, nids_sender opener) const {
   const nids_class& own = class_if(flow, opener);
   const bool is_flagged = flow.class_if(opener) != 0 && flow.is_flagged(opener);
@@ -65,7 +65,7 @@ KeptAmount CapturePolicy::own_amount(const Flow& flow) const {
   return std::max(amount_if(flow, NIDS_FROM_LO), amount_if(flow, NIDS_FROM_HI));
 }
 
-// As deep as the first pass sends up what is inspected.
+// The depth up to which the first pass sends packets of the flow.
 std::uint32_t CapturePolicy::inspected_bytes(const Flow& flow) const {
   return std::max(class_if(flow, NIDS_FROM_LO).depth_bytes,
                   class_if(flow, NIDS_FROM_HI).depth_bytes);
@@ -79,8 +79,8 @@ bool CapturePolicy::is_identified(const Flow& flow) const {
   return false;
 }
 
-// Whether a handshake proves an opener by which the flow is of no interest, while the first pass
-// sends it up for the class of the other direction.
+// Whether a handshake proves an opener whose class wants nothing, while the first pass sends
+// packets for the class of the other direction.
 bool CapturePolicy::is_refused(const Flow& flow) const {
   const nids_sender opener = flow.opener();
   const nids_sender other = opener == NIDS_FROM_LO ? NIDS_FROM_HI : NIDS_FROM_LO;
@@ -119,7 +119,7 @@ CapturePolicy::Verdict CapturePolicy::judge(const Packet& packet, Flow& flow,
     const bool is_beyond = packet.reason == NIDS_REASON_INSPECT && before >= inspected_bytes(flow);
     const bool was_refused = flow.is_refused;
     flow.is_refused = is_refused(flow);
-    // The first pass forgets a refusal with each SYN.
+    // The first pass cancels the command at each SYN and SYN-ACK, so it is sent again.
     const bool is_news = flow.is_refused != was_refused || packet.reason == NIDS_REASON_HANDSHAKE;
     return {is_beyond ? Fate::kLeave : Fate::kHold, flow.is_refused && is_news};
   }

@@ -30,7 +30,7 @@ std::uint32_t SnapLengths::head_word(std::size_t index) const noexcept {
   return word(std::span<const std::byte, 4>(head_.data() + 4 * index, 4));
 }
 
-// Its type and total length have passed.
+// Only after type and total length have passed.
 bool SnapLengths::is_simple_packet() const noexcept {
   return !is_first_ && head_word(0) == kSimplePacket && head_word(1) >= kSimplePacketBytes;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lets libpcap read pcapng sections whose interfaces were snapped to different lengths, which it
-// refuses: sets each to "no limit" as the bytes pass, and knows what then can't be told from them:
-// how much of a packet a Simple Packet Block holds. Changes no other format.
+// refuses. Sets each snap length to "no limit" as the bytes pass. Remembers the captured length of
+// each Simple Packet Block, because only the snap length tells it. Changes no other format.
 #pragma once
 
 #include <array>
@@ -15,7 +15,7 @@ namespace nids {
 
 class SnapLengths {
  public:
-  // What a Simple Packet Block holds. As the bytes pass, its packet becomes as long as the block,
+  // The lengths of a Simple Packet Block. edit() sets its original length to the size of the block,
   // so that libpcap returns all bytes: the captured ones and the padding.
   struct SimplePacket {
     std::uint64_t number = 0;        // among all packets of the file, from 1
@@ -27,7 +27,7 @@ class SnapLengths {
   // The next bytes of the file, in order and without gaps.
   void edit(std::span<std::byte> bytes) noexcept;
 
-  // The packet of this number, if a Simple Packet Block holds it. The numbers asked for rise.
+  // The packet of this number, if a Simple Packet Block holds it. Call it with rising numbers.
   std::optional<SimplePacket> simple_packet(std::uint64_t number);
 
  private:
@@ -50,7 +50,7 @@ class SnapLengths {
   std::uint64_t to_skip_ = 0;                       // bytes of the block after those
   std::optional<std::uint32_t> first_snap_length_;  // of the section; 0 is no limit
   std::uint64_t packets_ = 0;
-  // Those that passed and were not asked for: as many as libpcap reads ahead, which is a buffer.
+  // Packets that passed and were not asked for yet: as many as libpcap's buffer holds.
   std::deque<SimplePacket> simple_packets_;
   bool is_big_endian_ = false;
   bool is_first_ = true;

@@ -27,8 +27,9 @@ struct nids_finding_budget {
 };
 NIDS_ABI_SIZE(struct nids_finding_budget, 8);
 
-/* The time of the last sample of a finding, by a keyed hash of its source (IPv6: of its /64), so
- * that one sender cannot use up the samples of the others. Shared by all CPUs; 0: never.
+/* The time of the last sample of each finding in each bucket of senders. A keyed hash of the source
+ * address (IPv6: of its /64) chooses the bucket, so that a sender does not use up the samples of
+ * the others. All CPUs share it. 0: never.
  */
 #define NIDS_SAMPLE_BUCKET_BITS 12
 #define NIDS_SAMPLE_BUCKETS	(1u << NIDS_SAMPLE_BUCKET_BITS)
@@ -131,6 +132,6 @@ NIDS_ABI_SIZE(struct nids_agent_counters, 416);
 #define NIDS_DEGRADED_RETAIN   0x2  /* packets can't be kept */
 #define NIDS_DEGRADED_IPFIX    0x4  /* the collector can't be reached */
 #define NIDS_DEGRADED_INDEX    0x10 /* kept packets can't be asked for */
-#define NIDS_DEGRADED_EVE_FILE 0x8  /* eve.json can't be renamed or opened anew */
+#define NIDS_DEGRADED_EVE_FILE 0x8  /* eve.json can't be renamed or opened again */
 
 #endif

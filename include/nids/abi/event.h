@@ -45,12 +45,11 @@ struct nids_packet_event {
 	__u32 cap_len;	    /* bytes that follow, <= NIDS_SNAP_MAX and <= frame_len */
 	__u32 segment_len;  /* payload bytes in each segment of a GSO packet; else 0 */
 	__u32 findings;	    /* a bit each, by enum nids_finding */
-	__u8 class_id;	    /* index of nids_classes if `from_opener` is right; 0 for none */
-	__u8 from_opener; /* 1: sent by the side that opened the connection, as far as one CPU knows
-			   */
-	__u8 reason;	  /* enum nids_reason: why it went up */
-	__u8 detail_len;  /* bytes */
-	__u8 other_class; /* the class if the other side opened the connection; 0: none */
+	__u8 class_id;	    /* index of nids_classes if `from_opener` is right; 0: none */
+	__u8 from_opener;   /* 1: sent by the side that opened the connection, as one CPU guesses */
+	__u8 reason;	    /* enum nids_reason: why it went up */
+	__u8 detail_len;    /* bytes */
+	__u8 other_class;   /* the same if the other side opened the connection */
 	__u8 reserved[3];
 };
 NIDS_ABI_SIZE(struct nids_packet_event, 128);

@@ -17,18 +17,17 @@ struct nids_flow_key {
 	__u16 vlan[2]; /* the two outermost ids, 0 where there is none */
 	__u8 l4_proto;
 	__u8 ip_version;
-	__u8
-	    tunnel; /* enum nids_tunnel; if not NONE, a struct nids_flow_tunnel completes the key */
+	__u8 tunnel; /* enum nids_tunnel; not NONE: a struct nids_flow_tunnel completes the key */
 	__u8 reserved[5]; /* 0: the key is compared and hashed as 6 words */
 };
 NIDS_ABI_SIZE(struct nids_flow_key, 48);
 
-/* The outer headers of a tunnelled flow. They are part of its key: otherwise whoever can wrap a
- * packet could add to a flow that he is no part of. All zero for a flow outside a tunnel.
+/* The outer headers of a tunnelled flow. They are part of its key; otherwise anyone who can send
+ * tunnelled packets could add to any flow. All zero for a flow outside a tunnel.
  */
 struct nids_flow_tunnel {
-	__u8
-	    lo_addr[16] NIDS_WORD_ALIGNED; /* outer source of what `lo` sends; IPv4 as in the key */
+	/* The outer source of what `lo` sends; IPv4 as in the key. */
+	__u8 lo_addr[16] NIDS_WORD_ALIGNED;
 	__u8 hi_addr[16];
 	__u32 id;   /* VXLAN network identifier or GRE key, host order */
 	__u32 bits; /* NIDS_TUNNEL_* below */
@@ -67,9 +66,9 @@ struct nids_flow6_key {
 };
 NIDS_ABI_SIZE(struct nids_flow6_key, 40);
 
-/* The key of a flow that the 40 bytes above cannot tell: it is tunnelled. `inner.tail` then has
- * NIDS_TAIL_EXTENDED for its VLAN ids, which are in `tunnel.bits`, so it never equals the tail of
- * another flow. The one other flow with these ids, in VLAN 4095 of VLAN 4095, has such a key too.
+/* The key of a tunnelled flow. `inner.tail` has NIDS_TAIL_EXTENDED in place of the VLAN ids, which
+ * are in `tunnel.bits`. So no key without a tunnel equals it. A flow in VLAN 4095 of VLAN 4095,
+ * whose ids equal NIDS_TAIL_EXTENDED, has such a key too.
  */
 struct nids_extended_key {
 	struct nids_flow6_key inner; /* IPv4 addresses in the first 4 bytes */
@@ -94,14 +93,15 @@ NIDS_ABI_SIZE(struct nids_extended_key, 80);
 /* nids_flow_state.flags */
 #define NIDS_FLOW_OPENER_HI 0x01 /* the connection was opened by the `hi` end */
 #define NIDS_FLOW_CONTINUES 0x02 /* an earlier part of this flow went up: a count was full */
-#define NIDS_FLOW_WATCHED   0x04 /* it may have a class, or flows of none are of interest too */
+#define NIDS_FLOW_WATCHED   0x04 /* it has a class, or flows without one are of interest too */
 #define NIDS_FLOW_CAPTURE   0x08 /* the agent wanted all of it before this CPU had a slot */
 #define NIDS_FLOW_HEADERS   0x10 /* the same, of headers */
 #define NIDS_FLOW_RAISED    (NIDS_FLOW_WATCHED | NIDS_FLOW_CAPTURE | NIDS_FLOW_HEADERS)
 
-/* What one CPU saw of a flow. The kernel writes all of it but `command`, which is
- * the agent's alone: one aligned word, obeyed only where its generation is the
- * slot's, so that a command never meets a flow that came later.
+/* What one CPU saw of a flow. The kernel writes all of it but `command`. The agent writes that by
+ * one aligned store. The kernel obeys it only if its generation is the slot's, so that a command
+ * never meets a later flow. At a SYN of a flow with two classes the kernel sets NIDS_COMMAND_NONE
+ * in it.
  */
 struct nids_flow_state {
 	__u64 bytes[2];	     /* by enum nids_sender; wire bytes */
@@ -109,13 +109,13 @@ struct nids_flow_state {
 	__u32 created_ticks; /* the low half of jiffies; in a replay, of packet time */
 	__u32 last_ticks;
 	__u8 tcp_flags[2]; /* all flags seen, or-ed; of ICMP all types */
-	__u8 class_id;	   /* index of nids_classes if the opener is who `flags` says; 0: none */
+	__u8 class_id;	   /* index of nids_classes if `flags` names the right opener; 0: none */
 	__u8 flags;	   /* NIDS_FLOW_* */
 	__u32 command;	   /* generation << NIDS_COMMAND_BITS | NIDS_COMMAND_REPORTED | word */
 	__u32 generation;  /* 24 bits; 0: the slot was never used */
 	__u16 events;	   /* NIDS_EVENT_*, of both senders */
 	__u8 identified;   /* packets with payload that went up to be identified */
-	__u8 other_class;  /* the class if the other side is the opener; 0: none */
+	__u8 other_class;  /* the same if the other side is the opener */
 };
 NIDS_ABI_SIZE(struct nids_flow_state, 48);
 
@@ -134,10 +134,10 @@ struct nids_flow4 { /* one cache line */
 };
 NIDS_ABI_SIZE(struct nids_flow4, 64);
 
-struct nids_flow6 { /* two; tunnelled flows of either version of IP are here, too */
+struct nids_flow6 { /* two cache lines; IPv6 flows, and tunnelled flows of IPv4 and IPv6 */
 	struct nids_flow6_key key;
 	struct nids_flow_state state;
-	struct nids_flow_tunnel tunnel; /* with NIDS_TAIL_EXTENDED in the key; else not defined */
+	struct nids_flow_tunnel tunnel; /* valid only if the key has NIDS_TAIL_EXTENDED */
 };
 NIDS_ABI_SIZE(struct nids_flow6, 128);
 

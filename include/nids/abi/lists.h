@@ -19,7 +19,8 @@
 	X(BAD_LENGTH, "bad_length",                                                                \
 	  "a length claims more than the frame, or less than its header")                          \
 	X(LATER_FRAGMENT, "later_fragment", "a fragment after the first: it has no ports")         \
-	X(TOO_MANY_TAGS, "too_many_tags", "more than 3 VLAN tags, or 64 with those of id 0")       \
+	X(TOO_MANY_TAGS, "too_many_tags",                                                          \
+	  "more than 3 VLAN tags, not counting id 0, or 64 in all")                                \
 	X(TOO_MANY_EXTENSIONS, "too_many_extensions", "more than 192 IPv6 extension headers")      \
 	X(NOT_IP, "not_ip", "neither IP nor ARP")                                                  \
 	X(MPLS, "mpls", "an MPLS label stack, which is not looked behind")                         \

@@ -59,7 +59,7 @@ NIDS_PURE void nids_unpack_flow6(const struct nids_flow6_key *key, struct nids_f
 	nids_unpack_tail(key->tail, 6, out);
 }
 
-/* Whether the slot of a flow has a struct nids_extended_key. */
+/* Whether the key of the flow's slot is a struct nids_extended_key. */
 NIDS_PURE int nids_has_extended_key(const struct nids_flow_key *key)
 {
 	return key->tunnel != NIDS_TUNNEL_NONE ||

@@ -40,7 +40,7 @@ struct nids_packet {
 			 * related: its datagram's
 			 */
 	__u16 dst_port;
-	__u16 vlan[NIDS_VLAN_MAX]; /* VLAN ids, outermost first; a tag with id 0 is none */
+	__u16 vlan[NIDS_VLAN_MAX]; /* VLAN ids, outermost first, without id 0 */
 	__u16 ether_type;	   /* host order, of what follows the tags */
 	__u16 l3_offset;	   /* bytes from the first byte given to parse */
 	__u16 l4_offset;	   /* bytes; 0 where there is no transport header */
@@ -48,7 +48,7 @@ struct nids_packet {
 	__u8 result;		   /* enum nids_parse_result */
 	__u8 network;		   /* enum nids_network */
 	__u8 transport;		   /* enum nids_transport; NIDS_TRANSPORT_COUNT: none */
-	__u8 ip_version;	   /* 4, 6, or 0; alone no sign of a flow */
+	__u8 ip_version;	   /* 4, 6, or 0; set also for packets without a flow */
 	__u8 l4_proto;		   /* IANA protocol number after all extension headers */
 	__u8 tcp_flags;		   /* RFC 9293 section 3.1, CWR to FIN; 0 in a tiny fragment */
 	__u8 vlan_count;
