@@ -4,6 +4,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <ctime>
 
 namespace nids {
 
@@ -12,6 +13,13 @@ struct MonoTime {
   std::uint64_t ns = 0;
   auto operator<=>(const MonoTime&) const = default;
 };
+
+inline MonoTime monotonic_now() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return {static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+          static_cast<std::uint64_t>(now.tv_nsec)};
+}
 
 // Nanoseconds since 1970-01-01 UTC, without leap seconds.
 struct WallTime {

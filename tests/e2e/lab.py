@@ -608,6 +608,21 @@ class LabCase(unittest.TestCase):
         ring = stats["ring"]
         self.assertEqual(ring["offered"], ring["consumed"] + ring["lost"] + ring["pending"], ring)
 
+    def kill_agent(self, watch):
+        """Returns when its parent has started another."""
+        was, = watch.agents
+        before = self.lab.status()[0]["agent_restarts"]
+        os.kill(was, signal.SIGKILL)
+        self.wait_for_another_agent(watch, was, before)
+
+    def wait_for_another_agent(self, watch, was, restarts, seconds=20):
+        def another():
+            one = self.lab.status()[0]
+            watch.agents = [pid for pid in children_of(watch.pid) if pid != was]
+            return one["agent_restarts"] > restarts and watch.agents and \
+                not any("answered" in why for why in one["degraded"])
+        wait_for("another agent", another, seconds=seconds)
+
     def assert_message(self, text, *wanted):
         """One message that names what it is about, and no control characters."""
         self.assertTrue(text.startswith("nids-xdp: "), text)

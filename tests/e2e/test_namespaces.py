@@ -91,26 +91,23 @@ class Namespaces:
         self.check_agentless(watch, self.lab.stats())
         self.assertEqual(self.check_adoption(before).stop(), 0)
 
-    def test_agent_killed(self):
+    def test_a_killed_agent_is_started_again_and_reads_what_the_first_left(self):
         watch = self.lab.attach("v0")
-        before = self.send(netis())
+        self.send(netis())
         self.lab.wait_written()
-        os.kill(watch.agents[0], signal.SIGKILL)
-        self.assertEqual(watch.wait(), 1, "the parent says that something went wrong")
-        self.assertRegex(watch.err, r"agent ended by itself.*[Kk]ill")
-        self.assertIn("hint", watch.err)
-        self.check_agentless(watch, self.lab.stats())
-        self.assertEqual(self.check_adoption(before).stop(), 0)
-
-    def test_what_a_killed_agent_left_unread_is_lost(self):
-        watch = self.lab.attach("v0")
         os.kill(watch.agents[0], signal.SIGSTOP)
-        self.lab.far.send_frames("v1", [netis(), netis(40001)])
+        self.lab.far.send_frames("v1", [netis(41000), netis(42000)])
+        self.sent += 2
         wait_for("both in the ring", lambda: self.lab.stats()["ring"]["pending"] == 2)
-        os.kill(watch.agents[0], signal.SIGKILL)
-        self.assertEqual(watch.wait(), 1)
-        self.assertRegex(watch.out, r"(?m)^lost +2 records unread$")
-        self.detach()
+        self.kill_agent(watch)
+        self.assertRegex(watch.err, r"agent ended by itself.*[Kk]ill.*starts again")
+        self.lab.wait_alerts(3)
+        stats = self.send(netis(43000))
+        self.assert_balanced(stats)
+        self.lab.wait_alerts(4)
+        self.assertEqual(self.lab.status()[0]["agent_restarts"], 1)
+        self.assertEqual(watch.stop(), 4, "for a time nobody looked")
+        self.assertRegex(watch.out, r"(?m)^lost +nothing$")
 
     def test_both_killed_then_detached(self):
         watch = self.lab.attach("v0")

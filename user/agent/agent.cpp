@@ -98,8 +98,7 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
 
   const auto beat = [&] {
     for (const Watched& one : interfaces)
-      __atomic_store_n(&one.counters->heartbeat_ns,
-                       static_cast<std::uint64_t>(clock_ns(CLOCK_MONOTONIC)), __ATOMIC_RELAXED);
+      __atomic_store_n(&one.counters->heartbeat_ns, monotonic_now().ns, __ATOMIC_RELAXED);
   };
   beat();
   bool has_told = false;  // that it has enough

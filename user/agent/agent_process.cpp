@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <ctime>
 #include <utility>
 
 #include "agent/child.hpp"
@@ -17,6 +16,7 @@
 #include "agent/privileges.hpp"
 #include "agent/sinks.hpp"
 #include "export/udp_exporter.hpp"
+#include "nids/time.hpp"
 
 namespace nids {
 namespace {
@@ -30,13 +30,6 @@ constexpr auto kLongestSilence = std::chrono::seconds(10);
 // From one restart to the next, twice as long each time; an agent that ran for as long as the last
 // is well again.
 constexpr auto kFirstDelay = std::chrono::seconds(1), kLastDelay = std::chrono::seconds(60);
-
-std::uint64_t monotonic_ns() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
-         static_cast<std::uint64_t>(now.tv_nsec);
-}
 
 std::string how_it_ended(int status) {
   return WIFSIGNALED(status) ? std::string("signal ") + strsignal(WTERMSIG(status))
@@ -208,7 +201,7 @@ void AgentProcess::look_after() {
 bool AgentProcess::is_silent() const {
   if (state_ != State::kRunning || !beats_) return false;
   const std::uint64_t last = __atomic_load_n(&beats_->heartbeat_ns, __ATOMIC_RELAXED);
-  const std::uint64_t now = monotonic_ns();
+  const std::uint64_t now = monotonic_now().ns;
   return now > last &&
          now - last > static_cast<std::uint64_t>(std::chrono::nanoseconds(kLongestSilence).count());
 }

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
+#include <cstring>
 #include <future>
 #include <map>
 #include <optional>
@@ -92,6 +93,12 @@ void close_descriptors_of_the_caller() {
   for (const int fd : foreign) close(fd);
 }
 
+// It stays readable in the memory that the program was started with.
+void forget_environment() {
+  for (char** one = environ; one && *one; ++one) explicit_bzero(*one, std::strlen(*one));
+  clearenv();
+}
+
 // What is opened later, by name, lies in the packet directory.
 Result<void> confine_agent(const ChildParts& parts, const std::vector<Watched>& watched) {
   std::vector<int> directories;
@@ -108,7 +115,7 @@ Result<void> confine_agent(const ChildParts& parts, const std::vector<Watched>& 
 Result<void> leave_terminal(Fd out, Fd err) {
   const Error failed{.action = "leave the terminal", .error_number = 0};
   if (setsid() < 0) return Error{.action = failed.action, .error_number = errno};
-  clearenv();
+  forget_environment();
   const Fd null{open("/dev/null", O_RDWR | O_CLOEXEC)};
   if (!null || dup2(null.get(), STDIN_FILENO) < 0 || dup2(out.get(), STDOUT_FILENO) < 0 ||
       dup2(err.get(), STDERR_FILENO) < 0 || chdir("/") != 0)

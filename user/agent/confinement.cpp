@@ -21,7 +21,7 @@
 namespace nids {
 namespace {
 
-constexpr std::array<std::string_view, 86> kAllowed{"accept",
+constexpr std::array<std::string_view, 87> kAllowed{"accept",
                                                     "accept4",
                                                     "access",
                                                     "brk",
@@ -105,6 +105,7 @@ constexpr std::array<std::string_view, 86> kAllowed{"accept",
                                                     "timerfd_settime",
                                                     "unlink",
                                                     "unlinkat",
+                                                    "wait4",
                                                     "write",
                                                     "writev"};
 
@@ -237,6 +238,12 @@ Result<std::uint64_t> confine(const ConfinementRequest& request) {
   if (!files) return files.error();
   if (auto limited = limit_system_calls(request.may_run_programs); !limited) return limited.error();
   return NIDS_CONFINED_CALLS | (*files ? std::uint64_t{NIDS_CONFINED_FILES} : 0);
+}
+
+Result<void> confine_command(std::vector<int> directories, bool may_run_programs) {
+  const auto confined = confine({.directories = directories, .may_run_programs = may_run_programs});
+  if (!confined) return confined.error();
+  return {};
 }
 
 std::span<const std::string_view> allowed_system_calls() { return kAllowed; }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "nids/result.hpp"
 
@@ -24,6 +25,10 @@ struct ConfinementRequest {
 // NIDS_CONFINED_*; a kernel without Landlock is no error, NIDS_CONFINED_FILES is missing then. On
 // an error the process is not confined, and should not go on.
 [[nodiscard]] Result<std::uint64_t> confine(const ConfinementRequest& request);
+
+// The same for a command that reads hostile files, where it is not asked what holds.
+[[nodiscard]] Result<void> confine_command(std::vector<int> directories = {},
+                                           bool may_run_programs = false);
 
 // The system calls that remain, in alphabetical order; docs/threat-model.md lists them.
 std::span<const std::string_view> allowed_system_calls();

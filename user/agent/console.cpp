@@ -56,15 +56,21 @@ void ConsoleBuffer::end_line() {
     ++lost_;
     ++untold_;
   } else {
-    if (untold_ != 0 && has_room())
-      unsent_ += "nids-xdp: " + std::to_string(std::exchange(untold_, 0)) +
-                 " lines are left out here: nobody read them\n";
+    tell_loss();
     unsent_ += line_;
   }
   line_.clear();
 }
 
+void ConsoleBuffer::tell_loss() {
+  if (untold_ == 0 || !has_room()) return;
+  unsent_ += "nids-xdp: " + std::to_string(std::exchange(untold_, 0)) +
+             " lines are left out here: nobody read them\n";
+}
+
 int ConsoleBuffer::sync() {
+  send_some();
+  tell_loss();
   send_some();
   return 0;
 }

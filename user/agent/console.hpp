@@ -40,6 +40,7 @@ class ConsoleBuffer final : public std::streambuf {
   static constexpr std::size_t kRoom_bytes = 64 << 10;
 
   void end_line();
+  void tell_loss();
   void send_some();
 
   Fd own_;

@@ -8,6 +8,7 @@
 #include <csignal>
 
 #include "agent/class_table.hpp"
+#include "agent/confinement.hpp"
 #include "agent/outputs.hpp"
 #include "agent/privileges.hpp"
 #include "decode/printable.hpp"
@@ -180,7 +181,9 @@ Result<ReplayOutcome> replay(ReplayRequest request) {
         request, [&](auto record) { pipeline->record(record, ClockOffset{}, outcome.agent); });
     if (!opened) return opened.error();
     source = std::move(*opened);
-    return drop_root();
+    if (auto dropped = drop_root(); !dropped) return dropped;
+    return confine_command(directory ? std::vector{directory.get()} : std::vector<int>{},
+                           request.by_kernel);
   };
   auto file = CaptureFile::open(request.file, prepare);
   if (!file) return file.error();

@@ -161,7 +161,11 @@ class Consoles {
     err_.flush();
     return out_.buffer().has_room() && err_.buffer().has_room();
   }
-  std::uint64_t lost_lines() { return out_.buffer().lost_lines() + err_.buffer().lost_lines(); }
+  // Called now and then, it sends what has waited for the reader.
+  std::uint64_t lost_lines() {
+    has_room();
+    return out_.buffer().lost_lines() + err_.buffer().lost_lines();
+  }
 
   // The same numbers stand for other files by now.
   void use_anew() {

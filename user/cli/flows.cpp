@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <poll.h>
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <ctime>
 #include <deque>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <set>
@@ -42,6 +44,13 @@ struct Answer {
   std::vector<Json> flows;
 };
 
+// An agent that is stopped, or hangs, must not hold up who asks it.
+void limit_waiting(int socket) {
+  constexpr timeval kAtMost{.tv_sec = 5, .tv_usec = 0};
+  for (const int way : {SO_RCVTIMEO, SO_SNDTIMEO})
+    setsockopt(socket, SOL_SOCKET, way, &kAtMost, sizeof(kAtMost));
+}
+
 // Lines of an agent's control socket.
 class Conversation {
  public:
@@ -53,6 +62,7 @@ class Conversation {
       return Error{.action = action, .error_number = ENAMETOOLONG};
     std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
     Fd fd{socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    if (fd) limit_waiting(fd.get());
     if (!fd || connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
       return Error{
           .action = action,
@@ -84,6 +94,7 @@ class Conversation {
       char bytes[65'536];
       const ssize_t got = read(fd_.get(), bytes, sizeof(bytes));
       if (got < 0 && errno == EINTR) continue;
+      if (got < 0 && errno == EAGAIN) return no_answer();
       if (got < 0) return Error{.action = action_, .error_number = errno};
       if (got == 0) return Json();
       buffer_.append(bytes, static_cast<std::size_t>(got));
@@ -93,6 +104,11 @@ class Conversation {
 
  private:
   Conversation(Fd fd, std::string action) : fd_(std::move(fd)), action_(std::move(action)) {}
+  Error no_answer() const {
+    return {.action = action_,
+            .reason = "it does not answer",
+            .hint = "nids-xdp status says how it is; its parent starts another one if it hangs"};
+  }
   Error garbled() const { return {.action = action_, .reason = "its answer is no JSON"}; }
 
   Fd fd_;
@@ -296,6 +312,32 @@ Exit follow(std::vector<Conversation>& conversations, View& view, Io& io) {
   return kOk;
 }
 
+// Of the agent, or where that can't be had of its tables.
+Result<void> ask(const Reading& one, const FlowQuery& query,
+                 std::vector<Conversation>& conversations, Answer& answer, Io& io) {
+  if (one.agent) {
+    const auto ask_agent = [&]() -> Result<void> {
+      auto conversation =
+          Conversation::begin(control_path(io.paths.run, one.kernel.agent.pid), query);
+      if (!conversation) return conversation.error();
+      Answer own;  // half of one is none
+      if (auto taken = take_answer(*conversation, own); !taken) return taken;
+      answer.total += own.total;
+      std::ranges::move(own.flows, std::back_inserter(answer.flows));
+      conversations.push_back(std::move(*conversation));
+      return {};
+    };
+    auto taken = ask_agent();
+    if (taken || !one.attachment || query.follow) return taken;
+    io.err << taken.error().message() << "\nnids-xdp: reading the tables instead\n";
+  }
+  if (!one.attachment)
+    return Error{.action = "list flows",
+                 .reason = "no agent runs, and only root can read the tables",
+                 .hint = "run it with sudo"};
+  return read_tables(one, query, answer);
+}
+
 }  // namespace
 
 Exit run_flows(const FlowsArguments& arguments, Io& io) {
@@ -316,26 +358,7 @@ Exit run_flows(const FlowsArguments& arguments, Io& io) {
   std::set<std::uint64_t> asked;  // agents, by their parents' pid
   for (const Reading& one : *readings) {
     if (one.agent && !asked.insert(one.kernel.agent.pid).second) continue;
-    Result<void> taken;
-    if (one.agent) {
-      auto conversation =
-          Conversation::begin(control_path(io.paths.run, one.kernel.agent.pid), *query);
-      if (conversation) {
-        taken = take_answer(*conversation, answer);
-        conversations.push_back(std::move(*conversation));
-      } else if (one.attachment && !arguments.follow) {
-        io.err << conversation.error().message() << "\nnids-xdp: reading the tables instead\n";
-        taken = read_tables(one, *query, answer);
-      } else {
-        taken = conversation.error();
-      }
-    } else if (!one.attachment) {
-      taken = Error{.action = "list flows",
-                    .reason = "no agent runs, and only root can read the tables",
-                    .hint = "run it with sudo"};
-    } else {
-      taken = read_tables(one, *query, answer);
-    }
+    Result<void> taken = ask(one, *query, conversations, answer, io);
     if (!taken) return fail(taken.error(), io);
   }
   if (arguments.follow && conversations.empty())

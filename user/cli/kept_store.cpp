@@ -9,6 +9,7 @@
 #include <csignal>
 #include <ctime>
 
+#include "agent/confinement.hpp"
 #include "agent/privileges.hpp"
 #include "cli/wall_clock.hpp"
 #include "cli/when.hpp"
@@ -66,6 +67,7 @@ std::optional<KeptStore> open_kept_store(const std::optional<std::string>& retai
   }
   const auto open_index = [&]() -> Result<Index> {
     if (auto become = become_owner(fd.get()); !become) return become.error();
+    if (auto confined = confine_command({fd.get()}); !confined) return confined.error();
     if (auto there = check_index(fd.get(), *directory); !there) return there.error();
     return Index::open(fd.get(), *directory, Index::Access::kRead);
   };

@@ -126,6 +126,7 @@ std::string lost_text(const StatsReport& report) {
   append_count(list, "packets, disk:", a.not_kept_by_error.packets);
   append_count(list, "packets, disk too slow:", a.not_kept_by_overload.packets);
   append_count(list, "EVE lines:", a.eve_lost);
+  append_count(list, "lines that nobody read:", a.lines_lost);
   append_count(list, "flow records, collector:", a.ipfix_lost);
   append_count(list, "records refused:", a.invalid_records);
   if (const auto left = unread(report); left != 0)

@@ -117,6 +117,7 @@ Json alerts_json(const nids_agent_counters& a) {
           {"by_severity", {{"1", by[1]}, {"2", by[2]}, {"3", by[3]}}},
           {"eve_lines", a.eve_lines},
           {"eve_lost", a.eve_lost},
+          {"lines_lost", a.lines_lost},
           {"eve_files_removed", a.eve_files_removed}};
 }
 

@@ -46,6 +46,16 @@ Surroundings surroundings_of(std::span<const Reading> readings) {
   return surroundings;
 }
 
+constexpr std::uint64_t kSilent_s = 3;
+
+// Of an agent that goes round, four times a second; 0 where none has begun to.
+std::uint64_t silence_s(const nids_agent_counters& agent) {
+  const std::uint64_t now_ns = monotonic_now().ns;
+  return agent.heartbeat_ns == 0 || now_ns < agent.heartbeat_ns
+             ? 0
+             : (now_ns - agent.heartbeat_ns) / 1'000'000'000;
+}
+
 Status status_of(const Reading& reading, const Surroundings& surroundings) {
   const nids_info& info = reading.kernel.info;
   Status status{.report = report_of(reading), .reason = {}};
@@ -62,6 +72,7 @@ Status status_of(const Reading& reading, const Surroundings& surroundings) {
     if (is_so) status.degraded.emplace_back(why);
   };
   const std::uint64_t flags = reading.kernel.agent.degraded;
+  const std::uint64_t confinement = reading.kernel.agent.confinement;
   degraded(info.mode == NIDS_MODE_SKB && !status.reason.starts_with("asked"),
            "skb mode: native XDP was refused");
   degraded(reading.attachment && reading.attachment->ingress_id == 0,
@@ -80,6 +91,14 @@ Status status_of(const Reading& reading, const Surroundings& surroundings) {
       status.degraded.push_back(notice.what + "; " + notice.remedy);
   }
   degraded(!reading.agent, "no agent runs: packets are counted, not analysed");
+  if (reading.agent) {
+    if (const std::uint64_t silent_s = silence_s(reading.kernel.agent); silent_s >= kSilent_s)
+      status.degraded.push_back("the agent has not answered for " + std::to_string(silent_s) +
+                                " s: packets are counted, not analysed");
+    degraded((confinement & NIDS_CONFINED_FILES) == 0 && confinement != 0,
+             "the kernel has no Landlock: an agent that was taken over could open files outside "
+             "the packet directory");
+  }
   degraded(!reading.agent_pid,
            "whether the agent runs can't be told: it is in another PID namespace");
   degraded((flags & NIDS_DEGRADED_EVE) != 0, "alerts can't be written to the EVE log");
@@ -118,6 +137,11 @@ std::string store_text(const nids_agent_counters& a) {
   return text;
 }
 
+nlohmann::ordered_json confined_json(const nids_agent_counters& a) {
+  return {{"system_calls", (a.confinement & NIDS_CONFINED_CALLS) != 0},
+          {"files", (a.confinement & NIDS_CONFINED_FILES) != 0}};
+}
+
 nlohmann::ordered_json status_json(const Status& status) {
   return {{"interface", status.report.interface},
           {"mode", status.report.mode},
@@ -126,11 +150,18 @@ nlohmann::ordered_json status_json(const Status& status) {
           {"attached_since", eve_timestamp(WallTime{status.report.since_ns})},
           {"agent", status.report.agent},
           {"agent_pid", status.agent_pid},
+          {"agent_restarts", status.report.agent_counters.restarts},
+          {"agent_confined", confined_json(status.report.agent_counters)},
           {"budgets",
            {{"flow_slots", status.report.slots},
             {"flow_table_bytes", status.table_bytes},
             {"packets", store_json(status.report.agent_counters)}}},
           {"degraded", status.degraded}};
+}
+
+std::string restarts_text(std::uint64_t restarts) {
+  return fmt::format(", started again {}",
+                     restarts == 1 ? "once" : fmt::format("{} times", restarts));
 }
 
 std::string status_text(const Status& status, std::size_t width) {
@@ -140,7 +171,9 @@ std::string status_text(const Status& status, std::size_t width) {
                                  status.egress ? "watched" : "not watched",
                                  wrapped(printable(status.reason), kTextColumn, width),
                                  moment_text(WallTime{status.report.since_ns}));
-  text += status.report.agent ? fmt::format("  agent    process {}\n", status.agent_pid)
+  const std::uint64_t restarts = status.report.agent_counters.restarts;
+  text += status.report.agent ? fmt::format("  agent    process {}{}\n", status.agent_pid,
+                                            restarts == 0 ? "" : restarts_text(restarts))
                               : std::string("  agent    not running\n");
   text += fmt::format("  budget   {} flow slots, {}\n", status.report.slots,
                       size_text(status.table_bytes));

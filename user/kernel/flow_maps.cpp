@@ -5,17 +5,9 @@
 #include <linux/bpf.h>
 
 #include <cerrno>
-#include <ctime>
 
 namespace nids {
 namespace {
-
-MonoTime monotonic_now() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return {static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
-          static_cast<std::uint64_t>(now.tv_nsec)};
-}
 
 // return bpf_jiffies64();
 Fd load_jiffies_program() {
