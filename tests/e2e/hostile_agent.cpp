@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // An agent that does what code of an attacker would do there, right after it was confined: it says
 // on standard error what the kernel answered, a line an attempt. tests/e2e/test_confinement.py runs
-// it on a terminal. Arguments: an interface, a file that is to stay untouched.
+// it on a terminal. Arguments: an interface, a file that is to stay untouched; without any it
+// prints the system calls that remain.
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <sched.h>
@@ -23,6 +24,7 @@
 #include <functional>
 #include <string>
 
+#include "agent/confinement.hpp"
 #include "agent/supervisor.hpp"
 
 namespace nids {
@@ -174,4 +176,9 @@ int run(const char* interface, const std::string& untouched) {
 }  // namespace
 }  // namespace nids
 
-int main(int argc, char** argv) { return argc == 3 ? nids::run(argv[1], argv[2]) : 2; }
+int main(int argc, char** argv) {
+  if (argc == 3) return nids::run(argv[1], argv[2]);
+  for (const std::string_view name : nids::allowed_system_calls())
+    std::puts(std::string(name).c_str());
+  return 0;
+}

@@ -83,6 +83,12 @@ class Confinement(lab.LabCase):
         session.process.send_signal(signal.SIGINT)
         self.assertEqual(session.process.wait(15), 0, session.read())
 
+    def test_the_threat_model_lists_the_system_calls_that_remain(self):
+        remaining = lab.run(hostile_binary()).stdout.split()
+        paragraph = next(one for one in THREAT_MODEL.read_text().split("\n\n")
+                         if one.startswith("`accept`, "))
+        self.assertEqual(re.findall(r"`(\w+)`", paragraph), remaining)
+
     def test_the_agent_has_no_terminal_no_environment_and_no_foreign_file(self):
         secret = self.lab.path("secret")
         secret.write_text("root's")
