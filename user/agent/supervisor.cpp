@@ -120,6 +120,7 @@ Result<void> Supervisor::attach_all() {
       return placed.error();
     }
     if (placed->is_adopted) adopted_.insert(link.ifindex);
+    claims_[link.ifindex] = std::move(placed->claim);
     claim(placed->attachment, true);
     if (auto pinned = pins.pin(placed->attachment, reader_group()); !pinned)
       callbacks_.warning(pinned.error().message() + "; only root can read the counters");
@@ -180,6 +181,7 @@ Result<void> Supervisor::await_agent() {
 void Supervisor::become_agent(Fd link, int parent) {
   link_ = Fd{};
   stay_ = Fd{};  // the parent's to hold, and to let go
+  claims_.clear();
   links_.reset();
   spare_.release();
   signals_->close();
@@ -339,6 +341,7 @@ void Supervisor::check_filters() {
 void Supervisor::drop(std::size_t index) {
   claim(attachments_[index], false);  // moved away, it is free for the agent of its new home
   Pins(request_.paths.bpffs).unpin(attachments_[index].ifindex);
+  claims_.erase(attachments_[index].ifindex);
   dropped_.push_back(std::move(attachments_[index]));
   attachments_.erase(attachments_.begin() + static_cast<std::ptrdiff_t>(index));
 }
@@ -355,10 +358,11 @@ void Supervisor::claim(const Attachment& attachment, bool is_ours) const {
   agent->degraded = 0;
 }
 
-bool Supervisor::release(const Attachment& attachment) const {
+bool Supervisor::release(const Attachment& attachment) {
   auto removed = detach(attachment);
   if (!removed) callbacks_.error(removed.error().message());
   Pins(request_.paths.bpffs).unpin(attachment.ifindex);
+  claims_.erase(attachment.ifindex);
   return static_cast<bool>(removed);
 }
 

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -79,7 +80,7 @@ class Supervisor {
   // Under the lock.
   void drop(std::size_t index);
   void claim(const Attachment& attachment, bool is_ours) const;
-  bool release(const Attachment& attachment) const;
+  bool release(const Attachment& attachment);
   void undo_attach();
   bool remove_programs(Ending ending);
   std::string control_socket() const;
@@ -97,7 +98,8 @@ class Supervisor {
   Fd link_;              // to the agent; none once it speaks no more
   Fd control_listener_;  // until the agent has it
   int agent_pid_ = 0;
-  Fd stay_;  // our bpffs is in the run directory
+  Fd stay_;                   // our bpffs is in the run directory
+  std::map<int, Fd> claims_;  // of the interfaces, by ifindex
   bool eve_is_open_ = false;
   std::string packets_directory_;  // empty: none are kept
   bool is_doubtful_ = false;
