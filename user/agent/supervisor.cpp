@@ -68,7 +68,7 @@ Result<AttachOutcome> Supervisor::run() {
                         .readings = {}};
   for (const auto* group : {&attachments_, &dropped_})
     for (const Attachment& attachment : *group)
-      if (auto reading = attachment.maps.read())
+      if (auto reading = attachment.maps.read_with_rings())
         outcome.readings.emplace_back(attachment.ifname, std::move(*reading));
       else
         callbacks_.error(reading.error().message());

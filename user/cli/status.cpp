@@ -89,7 +89,7 @@ Status status_of(const Reading& reading, const Surroundings& surroundings) {
   degraded((flags & NIDS_DEGRADED_INDEX) != 0,
            "packets are kept without an index; the log says why");
   degraded((flags & NIDS_DEGRADED_IPFIX) != 0, "the IPFIX collector can't be reached");
-  degraded(!is_balanced(status.report), "the ledger does not balance");
+  degraded(!is_balanced(status.report).value_or(true), "the ledger does not balance");
   return status;
 }
 
