@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <spdlog/fmt/fmt.h>
 
+#include <chrono>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "agent/link_notices.hpp"
+#include "agent/ring_loss.hpp"
 #include "cli/command.hpp"
 #include "cli/ends_text.hpp"
 #include "cli/readings.hpp"
@@ -46,6 +48,11 @@ Surroundings surroundings_of(std::span<const Reading> readings) {
   return surroundings;
 }
 
+std::uint64_t monotonic_ns() {
+  return static_cast<std::uint64_t>(
+      std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count());
+}
+
 Status status_of(const Reading& reading, const Surroundings& surroundings) {
   const nids_info& info = reading.kernel.info;
   Status status{.report = report_of(reading), .reason = {}};
@@ -82,6 +89,8 @@ Status status_of(const Reading& reading, const Surroundings& surroundings) {
   degraded(!reading.agent, "no agent runs: packets are counted, not analysed");
   degraded(!reading.agent_pid,
            "whether the agent runs can't be told: it is in another PID namespace");
+  degraded(is_ring_loss_recent(reading.kernel.counters, reading.kernel.agent, monotonic_ns()),
+           "the ring was full and lost records, in the last minute or since the agent looked last");
   degraded((flags & NIDS_DEGRADED_EVE) != 0, "alerts can't be written to the EVE log");
   degraded((flags & NIDS_DEGRADED_EVE_FILE) != 0,
            "the EVE log can't be rotated or opened anew; the old file stays in use");
