@@ -41,6 +41,15 @@ inline nids_sum waiting_of(const nids_agent_counters& counters) {
           left(counters.retained.bytes, counters.written.bytes)};
 }
 
+inline nids_sum plus(nids_sum a, const nids_sum& b) { return a += b; }
+
+// Records of the ring that nobody could or can take.
+inline nids_sum ring_lost(const nids_counters& counters) {
+  nids_sum lost = counters.copy_failed;
+  for (const nids_sum& reason : counters.ring_lost) lost += reason;
+  return lost;
+}
+
 inline nids_sum one_packet(std::uint64_t bytes) { return {1, bytes}; }
 
 }  // namespace nids

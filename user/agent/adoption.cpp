@@ -10,13 +10,15 @@
 
 #include "agent/class_table.hpp"
 #include "agent/process.hpp"
+#include "kernel/interface_claim.hpp"
 #include "kernel/tc.hpp"
 
 namespace nids {
 namespace {
 
 constexpr auto kReaderMayTake = std::chrono::seconds(7);  // longer than it goes on without a parent
-constexpr auto kLookForReaderEvery = std::chrono::milliseconds(20);
+constexpr auto kOtherAgentMayTake = std::chrono::seconds(10);  // to attach, or to end
+constexpr auto kLookEvery = std::chrono::milliseconds(20);
 
 // The link types of interfaces that one meets; the kernel has no names for people.
 std::string link_type_name(const LinkFacts& link) {
@@ -129,9 +131,9 @@ Result<Attachment> attach_new(const LinkFacts& link, const AttachOptions& option
 }
 
 // Two agents on one ring would each have a part of the records.
-Result<void> check_is_free(const Attachment& attachment) {
+Result<void> check_no_agent(const Attachment& attachment) {
   const std::string action = "attach to " + attachment.ifname;
-  auto counters = attachment.maps.agent();
+  const auto counters = attachment.maps.agent();
   if (!counters) return {};  // of no version that had agents
   const auto agent = pid_here(agent_process(*counters));
   if (!agent)
@@ -142,23 +144,80 @@ Result<void> check_is_free(const Attachment& attachment) {
                            "seen from here",
                  .hint = "end it there; where it is gone: nids-xdp detach " + attachment.ifname +
                          ", then attach again"};
-  if (*agent != 0)
-    return Error{.action = action,
-                 .reason = "nids-xdp already watches it, process " + std::to_string(*agent),
-                 .hint = "to end that one: nids-xdp detach " + attachment.ifname};
-  // The reader of a parent that was killed takes what is left, and ends.
+  if (*agent == 0) return {};
+  return Error{.action = action,
+               .reason = "nids-xdp already watches it, process " + std::to_string(*agent),
+               .hint = "to end that one: nids-xdp detach " + attachment.ifname};
+}
+
+// The reader of a parent that was killed takes what is left, and ends.
+Result<void> await_reader_end(const Attachment& attachment) {
   const auto deadline = std::chrono::steady_clock::now() + kReaderMayTake;
   for (;;) {
+    const auto counters = attachment.maps.agent();
+    if (!counters) return {};
     const auto reader = pid_here(reader_process(*counters));
     if (!reader || *reader == 0) return {};
     if (std::chrono::steady_clock::now() > deadline)
-      return Error{.action = action,
+      return Error{.action = "attach to " + attachment.ifname,
                    .reason = "process " + std::to_string(*reader) +
                              " of an earlier agent still reads its records, and does not end",
                    .hint = "kill -9 " + std::to_string(*reader) + ", then attach again"};
-    std::this_thread::sleep_for(kLookForReaderEvery);
-    if (auto now = attachment.maps.agent()) counters = std::move(now);
+    std::this_thread::sleep_for(kLookEvery);
   }
+}
+
+// Agents with other root directories do not share our lock, so the interface itself is claimed.
+// While another process has it, it attaches, watches or ends: the programs say which.
+Result<Fd> claim(const LinkFacts& link, const Supervisor::Callbacks& callbacks) {
+  const auto deadline = std::chrono::steady_clock::now() + kOtherAgentMayTake;
+  for (;;) {
+    auto claimed = claim_interface(link.ifindex);
+    if (claimed) return claimed;
+    if (claimed.error().error_number != EBUSY) {
+      callbacks.warning("cannot claim " + link.name + ": " + claimed.error().message() +
+                        "\n  an agent with another NIDS_XDP_ROOT could watch it too");
+      return Fd{};
+    }
+    if (const auto found = find_attachment(link.ifindex, link.name); found && *found)
+      if (auto free = check_no_agent(**found); !free) return free.error();
+    if (std::chrono::steady_clock::now() > deadline)
+      return Error{.action = "attach to " + link.name,
+                   .reason = "another nids-xdp attaches to it or ends, and does not finish",
+                   .hint = "try again once it has ended"};
+    std::this_thread::sleep_for(kLookEvery);
+  }
+}
+
+Result<PlacedPrograms> place_new(const LinkFacts& link, const AttachOptions& options,
+                                 const Supervisor::Callbacks& callbacks) {
+  auto attachment = attach_new(link, options, callbacks);
+  if (!attachment) return attachment.error();
+  return PlacedPrograms{.attachment = std::move(*attachment), .is_adopted = false, .claim = Fd{}};
+}
+
+// Of an interface that is claimed.
+Result<PlacedPrograms> place_claimed(const LinkFacts& link, const AttachRequest& request,
+                                     const AttachOptions& options,
+                                     const Supervisor::Callbacks& callbacks) {
+  auto found = find_attachment(link.ifindex, link.name);
+  if (!found) return found.error();
+  if (!*found) return place_new(link, options, callbacks);
+
+  Attachment& there = **found;
+  if (auto free = check_no_agent(there); !free) return free.error();
+  if (auto ended = await_reader_end(there); !ended) return ended.error();
+  if (const auto why = misfit(there, request)) {
+    callbacks.warning("replacing the programs that an earlier agent left on " + link.name + ": " +
+                      *why);
+    if (auto removed = detach(there); !removed) return removed.error();
+    return place_new(link, options, callbacks);
+  }
+  callbacks.info("taking over the programs that an earlier agent left on " + link.name +
+                 "; their counters go on");
+  if (auto written = write_classes(there, options.setup); !written) return written.error();
+  there.maps.uncount_record_to_be_taken_again();
+  return PlacedPrograms{.attachment = std::move(there), .is_adopted = true, .claim = Fd{}};
 }
 
 }  // namespace
@@ -184,27 +243,11 @@ Result<std::vector<LinkFacts>> links_to_watch(const std::vector<std::string>& na
 Result<PlacedPrograms> place_programs(const LinkFacts& link, const AttachRequest& request,
                                       const AttachOptions& options,
                                       const Supervisor::Callbacks& callbacks) {
-  const auto anew = [&]() -> Result<PlacedPrograms> {
-    auto attachment = attach_new(link, options, callbacks);
-    if (!attachment) return attachment.error();
-    return PlacedPrograms{.attachment = std::move(*attachment), .is_adopted = false};
-  };
-  auto found = find_attachment(link.ifindex, link.name);
-  if (!found) return found.error();
-  if (!*found) return anew();
-
-  Attachment& there = **found;
-  if (auto free = check_is_free(there); !free) return free.error();
-  if (const auto why = misfit(there, request)) {
-    callbacks.warning("replacing the programs that an earlier agent left on " + link.name + ": " +
-                      *why);
-    if (auto removed = detach(there); !removed) return removed.error();
-    return anew();
-  }
-  callbacks.info("taking over the programs that an earlier agent left on " + link.name +
-                 "; their counters go on");
-  if (auto written = write_classes(there, options.setup); !written) return written.error();
-  return PlacedPrograms{.attachment = std::move(there), .is_adopted = true};
+  auto claimed = claim(link, callbacks);
+  if (!claimed) return claimed.error();
+  auto placed = place_claimed(link, request, options, callbacks);
+  if (placed) placed->claim = std::move(*claimed);
+  return placed;
 }
 
 }  // namespace nids

@@ -17,9 +17,11 @@ namespace nids {
 struct PlacedPrograms {
   Attachment attachment;
   bool is_adopted = false;
+  Fd claim;  // of the interface; none where this kernel knows no claims
 };
 
-// Under the lock. Waits for the reader of an agent that was killed to end; programs that can't be
+// Under the lock. Claims the interface first, so that no other agent does the same, whatever its
+// directories. Waits for the reader of an agent that was killed to end; programs that can't be
 // taken over are replaced, and the user is told why.
 [[nodiscard]] Result<PlacedPrograms> place_programs(const LinkFacts& link,
                                                     const AttachRequest& request,

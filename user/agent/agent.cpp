@@ -9,6 +9,7 @@
 #include <chrono>
 #include <ctime>
 
+#include "agent/ring_loss.hpp"
 #include "kernel/ring.hpp"
 #include "source/live_tables.hpp"
 
@@ -59,6 +60,11 @@ class FlowScans {
 };
 
 ClockOffset read_clock_offset() { return {clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC)}; }
+
+void look_for_loss(const Watched& one) {
+  note_ring_loss({&one.tables.counters[0], one.tables.info.cpus},
+                 static_cast<std::uint64_t>(clock_ns(CLOCK_MONOTONIC)), *one.counters.get());
+}
 
 // Readable where one of them is.
 Result<Fd> epoll_of(const RingReader& rings, const ParentLink& parent, const Control* control) {
@@ -133,6 +139,7 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
       each(&Pipeline::flush);
       parent.look_at_collector(pipeline);
       beat();
+      for (const Watched& one : interfaces) look_for_loss(one);
     }
     if (!has_more) scans.when_due(clock);
     if (control) control->poll();

@@ -55,7 +55,7 @@ Result<AttachOutcome> Supervisor::run() {
                         .readings = {}};
   for (const auto* group : {&attachments_, &dropped_})
     for (const Attachment& attachment : *group)
-      if (auto reading = attachment.maps.read())
+      if (auto reading = attachment.maps.read_with_rings())
         outcome.readings.emplace_back(attachment.ifname, std::move(*reading));
       else
         callbacks_.error(reading.error().message());
@@ -107,6 +107,7 @@ Result<void> Supervisor::attach_all() {
       return placed.error();
     }
     if (placed->is_adopted) adopted_.insert(link.ifindex);
+    claims_[link.ifindex] = std::move(placed->claim);
     claim(placed->attachment, true);
     if (auto pinned = pins.pin(placed->attachment, reader_group()); !pinned)
       callbacks_.warning(pinned.error().message() + "; only root can read the counters");
@@ -119,6 +120,7 @@ Result<void> Supervisor::attach_all() {
 // In the agent, which has no use for it.
 void Supervisor::leave_parent() {
   stay_ = Fd{};
+  claims_.clear();
   links_.reset();
   spare_.release();
   signals_->close();
@@ -257,6 +259,7 @@ void Supervisor::check_filters() {
 void Supervisor::drop(std::size_t index) {
   claim(attachments_[index], false);  // moved away, it is free for the agent of its new home
   Pins(request_.paths.bpffs).unpin(attachments_[index].ifindex);
+  claims_.erase(attachments_[index].ifindex);
   dropped_.push_back(std::move(attachments_[index]));
   attachments_.erase(attachments_.begin() + static_cast<std::ptrdiff_t>(index));
 }
@@ -273,10 +276,11 @@ void Supervisor::claim(const Attachment& attachment, bool is_ours) const {
   agent->degraded = 0;
 }
 
-bool Supervisor::release(const Attachment& attachment) const {
+bool Supervisor::release(const Attachment& attachment) {
   auto removed = detach(attachment);
   if (!removed) callbacks_.error(removed.error().message());
   Pins(request_.paths.bpffs).unpin(attachment.ifindex);
+  claims_.erase(attachment.ifindex);
   return static_cast<bool>(removed);
 }
 

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -55,7 +56,7 @@ class Supervisor {
   // Under the lock.
   void drop(std::size_t index);
   void claim(const Attachment& attachment, bool is_ours) const;
-  bool release(const Attachment& attachment) const;
+  bool release(const Attachment& attachment);
   void undo_attach();
   bool remove_programs();
 
@@ -66,7 +67,8 @@ class Supervisor {
   std::optional<LinkMonitor> links_;
   std::optional<Signals> signals_;  // blocked until the programs are gone
   SpareDescriptors spare_;
-  Fd stay_;  // our bpffs is in the run directory
+  Fd stay_;                   // our bpffs is in the run directory
+  std::map<int, Fd> claims_;  // of the interfaces, by ifindex
   AgentProcess agent_;
   std::chrono::steady_clock::time_point end_{};  // where a duration was given
   bool is_doubtful_ = false;

@@ -205,10 +205,11 @@ Exit report_outcome(const AttachOutcome& outcome, const AttachRequest& request, 
                        .counters = reading.counters,
                        .agent_counters = reading.agent,
                        .classes = reading.classes,
+                       .pending = reading.pending,
                        .is_final = is_final,
                        .keeps_packets = request.config.retain.enabled};
     out << summary_text(report);
-    is_doubtful = is_doubtful || has_losses(report) || !is_balanced(report);
+    is_doubtful = is_doubtful || has_losses(report) || !is_balanced(report).value_or(true);
   }
   out.flush();
   if (!outcome.is_done) return kFailed;

@@ -28,7 +28,7 @@ std::string name_of(const nids_info& info) {
 }
 
 Result<Reading> read_one(const Maps& maps) {
-  auto kernel = maps.read();
+  auto kernel = maps.read_with_rings();
   if (!kernel) return kernel.error();
   const auto pid = pid_here(agent_process(kernel->agent));
   return Reading{.kernel = std::move(*kernel),
@@ -117,7 +117,8 @@ StatsReport report_of(const Reading& reading) {
                      .agent_counters = kernel.agent,
                      .classes = kernel.classes,
                      .slots = std::uint64_t{kernel.info.cpus} *
-                              (kernel.info.sets4_per_cpu + kernel.info.sets6_per_cpu) * NIDS_WAYS};
+                              (kernel.info.sets4_per_cpu + kernel.info.sets6_per_cpu) * NIDS_WAYS,
+                     .pending = kernel.pending};
   if (!reading.attachment) return report;
   report.interface = reading.attachment->ifname;
   // The slots can be added up only while no packet comes: else the sum is of no one moment, and

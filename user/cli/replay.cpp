@@ -25,6 +25,7 @@ StatsReport report_of(const ReplayOutcome& outcome, const std::string& file, boo
           .classes = outcome.classes,
           .slots = outcome.slots,
           .scan_agrees = outcome.scan_agrees,
+          .pending = nids_sum{},  // each record is taken as it comes
           .is_final = true,
           .keeps_packets = keeps_packets};
 }
@@ -100,8 +101,8 @@ Exit run_replay(const ReplayArguments& arguments, Io& io) {
     out << summary_text(report);
   if (outcome->damage) fail(*outcome->damage, io);
   if (outcome->not_taken != 0) fail(not_taken(outcome->not_taken), io);
-  const bool is_doubtful =
-      outcome->damage || outcome->not_taken != 0 || !is_balanced(report) || has_losses(report);
+  const bool is_doubtful = outcome->damage || outcome->not_taken != 0 ||
+                           !is_balanced(report).value_or(true) || has_losses(report);
   return is_doubtful ? kDegraded : kOk;
 }
 

@@ -5,6 +5,7 @@
 
 #include "cli/totals.hpp"
 #include "decode/printable.hpp"
+#include "kernel/maps.hpp"
 
 namespace nids {
 namespace {
@@ -134,21 +135,29 @@ std::string lost_text(const StatsReport& report) {
   return "lost    " + (list.empty() ? "nothing" : list) + "\n";
 }
 
+std::string balance_text(const StatsReport& report) {
+  const auto is_so = is_balanced(report);
+  return !is_so   ? "balance not known: the ring could not be read while it stood still"
+         : *is_so ? "balanced"
+                  : "DOES NOT BALANCE";
+}
+
 std::string ledger_text(const StatsReport& report) {
   const nids_counters& c = report.counters;
   return amount("seen", seen_sum(c)) + amount("= live in flow table", c.live) +
          amount("+ exported", c.exported) + amount("+ unaccounted", c.unaccounted) +
-         amount("+ no flow by nature", c.no_flow) +
-         (is_balanced(report) ? "  balanced\n" : "  DOES NOT BALANCE\n");
+         amount("+ no flow by nature", c.no_flow) + "  " + balance_text(report) + "\n";
 }
 
 }  // namespace
 
-bool is_balanced(const StatsReport& report) {
+std::optional<bool> is_balanced(const StatsReport& report) {
   const nids_counters& c = report.counters;
   const nids_sum seen = seen_sum(c);
   const nids_sum found = plus(plus(c.live, c.exported), plus(c.unaccounted, c.no_flow));
-  return seen.packets == found.packets && seen.bytes == found.bytes && report.scan_agrees;
+  if (seen.packets != found.packets || seen.bytes != found.bytes || !report.scan_agrees)
+    return false;
+  return are_records_accounted(c, report.agent_counters, report.pending);
 }
 
 bool has_losses(const StatsReport& report) {
@@ -179,7 +188,7 @@ std::string summary_text(const StatsReport& report) {
   const std::string findings = findings_list(report.counters);
   return fmt::format("{}\nseen    {}, {}; ledger {}\n", printable(report.interface),
                      counted(seen.packets, "packet"), counted(seen.bytes, "byte"),
-                     is_balanced(report) ? "balanced" : "DOES NOT BALANCE") +
+                     balance_text(report)) +
          classes_text(report) + (findings.empty() ? "" : "findings\n  " + findings + "\n") +
          kept_text(report) + lost_text(report);
 }

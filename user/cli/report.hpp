@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,13 +22,17 @@ struct StatsReport {
   nids_agent_counters agent_counters{};
   std::vector<nids_class> classes;
   std::uint64_t slots = 0;
-  bool scan_agrees = true;    // the slots, added up, are counters.live
+  bool scan_agrees = true;  // the slots, added up, are counters.live
+  // What the rings held at the moment of the counters; nothing where that can't be told.
+  std::optional<nids_sum> pending{};
   bool is_final = false;      // no agent takes what is in the ring any more
   bool keeps_packets = true;  // retention is on, as far as is known
 };
 
-// Whether seen = live + exported + unaccounted + no_flow, in packets and in bytes.
-bool is_balanced(const StatsReport& report);
+// Whether seen = live + exported + unaccounted + no_flow, and what was offered to the rings =
+// consumed + lost + pending, each in packets or records and in bytes. Nothing where what is pending
+// can't be told, and nothing else is wrong.
+std::optional<bool> is_balanced(const StatsReport& report);
 // Whether anything was lost by overload or error, or left in the ring at the end: exit code 4.
 bool has_losses(const StatsReport& report);
 

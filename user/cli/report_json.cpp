@@ -121,6 +121,11 @@ Json alerts_json(const nids_agent_counters& a) {
           {"eve_files_removed", a.eve_files_removed}};
 }
 
+Json balanced_json(const StatsReport& report) {
+  const auto is_so = is_balanced(report);
+  return is_so ? Json(*is_so) : Json();
+}
+
 Json ledger_json(const StatsReport& report) {
   const nids_counters& c = report.counters;
   const nids_sum seen = seen_sum(c);
@@ -134,7 +139,7 @@ Json ledger_json(const StatsReport& report) {
           {"exported_bytes", c.exported.bytes},
           {"unaccounted_bytes", c.unaccounted.bytes},
           {"no_flow_bytes", c.no_flow.bytes},
-          {"balanced", is_balanced(report)}};
+          {"balanced", balanced_json(report)}};
 }
 
 }  // namespace

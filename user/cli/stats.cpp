@@ -28,7 +28,7 @@ Exit print_once(const StatsArguments& arguments, Io& io) {
   bool is_balanced_all = true;
   for (const Reading& reading : *readings) {
     reports.push_back(report_of(reading));
-    is_balanced_all = is_balanced_all && is_balanced(reports.back());
+    is_balanced_all = is_balanced_all && is_balanced(reports.back()).value_or(true);
   }
   if (arguments.json) {
     auto json = nlohmann::ordered_json::array();

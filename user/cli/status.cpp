@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <spdlog/fmt/fmt.h>
 
+#include <chrono>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "agent/link_notices.hpp"
+#include "agent/ring_loss.hpp"
 #include "cli/command.hpp"
 #include "cli/ends_text.hpp"
 #include "cli/readings.hpp"
@@ -101,6 +103,8 @@ Status status_of(const Reading& reading, const Surroundings& surroundings) {
   }
   degraded(!reading.agent_pid,
            "whether the agent runs can't be told: it is in another PID namespace");
+  degraded(is_ring_loss_recent(reading.kernel.counters, reading.kernel.agent, monotonic_now().ns),
+           "the ring was full and lost records, in the last minute or since the agent looked last");
   degraded((flags & NIDS_DEGRADED_EVE) != 0, "alerts can't be written to the EVE log");
   degraded((flags & NIDS_DEGRADED_EVE_FILE) != 0,
            "the EVE log can't be rotated or opened again; the old file stays in use");
@@ -108,7 +112,7 @@ Status status_of(const Reading& reading, const Surroundings& surroundings) {
   degraded((flags & NIDS_DEGRADED_INDEX) != 0,
            "packets are kept without an index; the log says why");
   degraded((flags & NIDS_DEGRADED_IPFIX) != 0, "the IPFIX collector can't be reached");
-  degraded(!is_balanced(status.report), "the ledger does not balance");
+  degraded(!is_balanced(status.report).value_or(true), "the ledger does not balance");
   return status;
 }
 

@@ -6,19 +6,12 @@
 #include <string>
 
 #include "cli/report.hpp"
+#include "nids/sum.hpp"
 
 namespace nids {
 
-inline nids_sum plus(nids_sum a, nids_sum b) { return {a.packets + b.packets, a.bytes + b.bytes}; }
-
 inline nids_sum seen_sum(const nids_counters& c) {
   return plus(c.seen[NIDS_INGRESS], c.seen[NIDS_EGRESS]);
-}
-
-inline nids_sum ring_lost(const nids_counters& c) {
-  nids_sum lost = c.copy_failed;
-  for (const nids_sum& kind : c.ring_lost) lost = plus(lost, kind);
-  return lost;
 }
 
 // Packets that should have come up and found no room; exported flows stay in their slots.
@@ -39,8 +32,10 @@ inline std::uint64_t not_kept_by_policy(const StatsReport& report) {
          report.counters.not_sampled.packets;
 }
 
-// What is in the ring now. The agent's count is read after the program's, so it may be ahead.
+// What is in the ring now: counted there, or else what the other counts leave. The agent's count is
+// read after the program's, so it may be ahead.
 inline nids_sum ring_pending(const StatsReport& report) {
+  if (report.pending) return *report.pending;
   const nids_sum gone = plus(ring_lost(report.counters), report.agent_counters.consumed);
   const nids_sum offered = report.counters.ring_offered;
   return {offered.packets > gone.packets ? offered.packets - gone.packets : 0,

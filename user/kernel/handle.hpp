@@ -71,6 +71,25 @@ class MappedArray {
   std::unique_ptr<T, Unmap> values_;
 };
 
+// Part of a map, mapped to be read only.
+class MappedPages {
+ public:
+  // Null where it can't be mapped; errno says why.
+  MappedPages(int fd, std::size_t offset, std::size_t bytes) : bytes_(nullptr, Unmap{bytes}) {
+    void* address = mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fd, static_cast<off_t>(offset));
+    if (address != MAP_FAILED) bytes_.reset(static_cast<const std::byte*>(address));
+  }
+  const std::byte* get() const noexcept { return bytes_.get(); }
+  explicit operator bool() const noexcept { return bytes_ != nullptr; }
+
+ private:
+  struct Unmap {
+    std::size_t bytes = 0;
+    void operator()(const std::byte* p) const noexcept { munmap(const_cast<std::byte*>(p), bytes); }
+  };
+  std::unique_ptr<const std::byte, Unmap> bytes_;
+};
+
 // One value of type T in a memory-mapped map.
 template <class T>
 class Mapped {

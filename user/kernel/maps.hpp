@@ -22,7 +22,15 @@ struct KernelReading {
   nids_counters counters{};  // added up over all CPUs, each CPU's block consistent in itself
   nids_agent_counters agent{};
   std::vector<nids_class> classes;  // NIDS_CLASS_MAX of them
+  // What the rings held at the moment of the counters; nothing where that can't be told.
+  std::optional<nids_sum> pending{};
 };
+
+// Whether each record that was offered to the rings was taken, was lost or is still there, in
+// records and in bytes. Nothing where what is there can't be told.
+std::optional<bool> are_records_accounted(const nids_counters& counters,
+                                          const nids_agent_counters& agent,
+                                          const std::optional<nids_sum>& pending);
 
 class Maps {
  public:
@@ -42,6 +50,12 @@ class Maps {
   [[nodiscard]] Result<nids_agent_counters> agent() const;
   [[nodiscard]] Result<void> request_detach() const;
   [[nodiscard]] Result<KernelReading> read() const;
+  // The same with `pending`, where this process may open the rings, and they stand still for as
+  // long as a reading takes: it tries for a tenth of a second.
+  [[nodiscard]] Result<KernelReading> read_with_rings() const;
+  // Of an agent that was killed after it had counted a record and before it let go of it: the next
+  // agent takes that record again. Only while no agent reads.
+  void uncount_record_to_be_taken_again() const;
   // Packets and bytes in the slots, added up by scanning; nothing where the table can't be
   // mapped, as for readers without privileges.
   std::optional<nids_sum> live_by_scan() const;

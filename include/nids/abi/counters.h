@@ -122,8 +122,10 @@ struct nids_agent_counters {
 	__u64 restarts;	    /* of an agent that ended by itself, or no longer answered */
 	__u64 confinement;  /* NIDS_CONFINED_*, of the agent */
 	__u64 lines_lost;   /* alerts and messages that nobody read from the terminal */
+	__u64 ring_lost_noted; /* records that the rings had lost when the agent last looked */
+	__u64 ring_lost_ns;    /* CLOCK_MONOTONIC, when it last found more; 0: never */
 };
-NIDS_ABI_SIZE(struct nids_agent_counters, 416);
+NIDS_ABI_SIZE(struct nids_agent_counters, 432);
 
 #define NIDS_CONFINED_CALLS 0x1 /* seccomp: few system calls remain */
 #define NIDS_CONFINED_FILES 0x2 /* Landlock: files of the packet directory only */
