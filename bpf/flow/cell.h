@@ -82,15 +82,20 @@ static __always_inline int remember_opener(struct nids_flow_cell *cell, __u64 ha
 static __always_inline int correct_cell(struct nids_flow_cell *cell, __u64 hash, __u8 class_id,
 					__u8 opener_flag)
 {
-	__u64 opener = *(const volatile __u64 *)&cell->opener;
 	const __u64 flag = (__u64)NIDS_FLOW_OPENER_HI << CELL_FLAGS_SHIFT;
-	__u64 corrected =
-	    (opener & ~(flag | 0xff)) | (__u64)opener_flag << CELL_FLAGS_SHIFT | class_id;
 
-	if ((opener ^ cell_tag(hash)) & CELL_OPENER_TAG || corrected == opener)
-		return 0;
-	*(volatile __u64 *)&cell->opener = corrected;
-	return 1;
+	/* The agent may set a flag of the same word meanwhile, which must stay. */
+	for (int tries = 0; tries < 3; tries++) {
+		__u64 opener = *(const volatile __u64 *)&cell->opener;
+		__u64 corrected = (opener & ~(flag | 0xff)) |
+				  (__u64)opener_flag << CELL_FLAGS_SHIFT | class_id;
+
+		if ((opener ^ cell_tag(hash)) & CELL_OPENER_TAG || corrected == opener)
+			return 0;
+		if (__sync_val_compare_and_swap(&cell->opener, opener, corrected) == opener)
+			return 1;
+	}
+	return 0;
 }
 
 #define HISTORY_LOW_BITS 0x111111111111ull /* the lowest of each event */

@@ -5,6 +5,7 @@ no line is ever half there, and the exit code says that something was lost."""
 import contextlib
 import json
 import os
+import signal
 
 import lab
 from lab import wait_for
@@ -91,7 +92,9 @@ class Eve(SinkCase):
         wait_for("the alerts", lambda: len(alerts()) == COUNT)
         for line in alerts():
             json.loads(line)
-        self.assertEqual(watch.stop(), 0, watch.err)
+        watch.process.send_signal(signal.SIGINT)  # which writes the flows' lines
+        wait_for("its end", lambda: alerts() and watch.process.poll() is not None)
+        self.assertEqual(watch.wait(), 0, watch.err)
 
     def test_eve_follows_a_file_that_exists(self):
         self.lab.eve_path.parent.mkdir(parents=True)

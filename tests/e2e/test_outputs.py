@@ -173,6 +173,51 @@ class Agents(OutputCase):
         self.assertEqual(watch.stop(), 4, watch.err)
 
 
+class Collectors(OutputCase):
+    ADDRESS = "10.99.0.2"
+
+    def test_a_collector_whose_network_comes_up_later(self):
+        """The agent may connect no socket: it is given another one."""
+        self.lab.far.ip("address", "add", f"{self.ADDRESS}/32", "dev", "v1")
+        collector = self.lab.far.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(collector.close)
+        collector.bind((self.ADDRESS, 4739))
+        collector.settimeout(15)
+        self.config.write_text(f'[ipfix]\ncollector = "{self.ADDRESS}:4739"\n')
+        watch = self.attach("--interim", "1s")
+        self.lab.far.send_frames("v1", [netis()])
+        self.lab.wait_degraded("collector")
+        self.lab.near.ip("route", "add", self.ADDRESS, "via", lab.FAR_IP, "dev", "v0")
+        message = collector.recv(65536)
+        self.assertEqual(message[:2], b"\x00\x0a", "IPFIX")
+        wait_for("a collector that answers", lambda: not any(
+            "collector" in why for why in self.lab.status()[0]["degraded"]))
+        self.assertEqual(watch.stop(), 4, watch.err)
+
+
+class Together(OutputCase):
+    def test_all_that_can_hang_hangs(self):
+        """A terminal, the disk of alerts, a collector and clients."""
+        disk = Disks.frozen_disk(self)
+        self.config.write_text('[alert]\nsuppress = "0s"\n[ipfix]\ncollector = "10.99.0.2:4739"\n')
+        terminal = Terminals.attach_to_terminal(self, "--eve", disk / "eve.json")
+        lab.run("fsfreeze", "-f", disk)
+        path, = map(str, self.lab.root.rglob("agent-*.sock"))
+        clients = [socket.socket(socket.AF_UNIX) for _ in range(8)]
+        for client in clients:
+            self.addCleanup(client.close)
+            client.connect(path)
+        self.send_alerts()
+        stats = self.lab.wait_counted(ingress=COUNT)
+        self.assertEqual(stats["ring"]["lost"], 0)
+        self.assertEqual(stats["alerts"]["eve_lost"], 0)
+        self.assert_balanced(stats)
+        lab.run("fsfreeze", "-u", disk)
+        self.assertEqual(len(self.lab.wait_alerts(COUNT, disk / "eve.json")), COUNT)
+        terminal.process.send_signal(signal.SIGTERM)
+        self.assertEqual(terminal.process.wait(20), 4)
+
+
 class Clients(OutputCase):
     def test_clients_that_say_and_read_nothing(self):
         watch = self.attach()

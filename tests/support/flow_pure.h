@@ -19,6 +19,7 @@ enum nids_sender test_flow6_key(const struct nids_packet* packet, struct nids_fl
 __u64 test_history_with(__u64 history, __u32 events, __u8 sender);
 int test_remember_opener(struct nids_flow_cell* cell, __u64 hash, __u8 class_id, __u8 flags);
 int test_recall_opener(const struct nids_flow_cell* cell, __u64 hash, __u8* class_id, __u8* flags);
+int test_correct_cell(struct nids_flow_cell* cell, __u64 hash, __u8 class_id, __u8 opener_flag);
 void test_append_history(struct nids_flow_cell* cell, __u64 hash, __u32 events, __u8 sender);
 __u64 test_recall_history(const struct nids_flow_cell* cell, __u64 hash);
 

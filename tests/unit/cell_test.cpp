@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// The cell of a flow, which kernel and agent both write.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "firstpass/twin.h"
+#include "nids/abi/flow.h"
+#include "support/flow_pure.h"
+
+namespace nids {
+namespace {
+
+constexpr std::uint64_t kHash = 0x123456789abcdef0;
+
+std::uint8_t flags_of(const nids_flow_cell& cell) {
+  std::uint8_t class_id = 0, flags = 0;
+  test_recall_opener(&cell, kHash, &class_id, &flags);
+  return flags;
+}
+
+TEST(Cell, ACorrectionOfTheOpenerKeepsWhatTheAgentSetMeanwhile) {
+  nids_flow_cell cells[2]{};
+  nids_flow_cell& cell = cells[0];
+  // Of both cells only one is the flow's.
+  for (nids_flow_cell& one : cells) test_remember_opener(&one, kHash, 3, 0);
+  std::atomic<bool> is_over = false;
+  std::thread kernel([&] {
+    for (unsigned i = 0; !is_over; ++i)
+      for (nids_flow_cell& one : cells)
+        test_correct_cell(&one, kHash, static_cast<std::uint8_t>(3 + (i & 1)),
+                          i & 1 ? NIDS_FLOW_OPENER_HI : 0);
+  });
+  int lost = 0;
+  for (int i = 0; i < 200'000; ++i) {
+    const std::uint8_t word = NIDS_INTEREST_CAPTURE;
+    nids_twin_raise(cells, 1, kHash, word);
+    for (int looks = 0; looks < 5; ++looks)
+      lost += ((flags_of(cells[0]) | flags_of(cells[1])) & NIDS_FLOW_CAPTURE) == 0;
+    nids_twin_raise(cells, 1, kHash, NIDS_INTEREST_INSPECT);
+  }
+  is_over = true;
+  kernel.join();
+  EXPECT_EQ(lost, 0);
+  EXPECT_EQ(flags_of(cell) & NIDS_FLOW_CAPTURE, 0);
+}
+
+}  // namespace
+}  // namespace nids
