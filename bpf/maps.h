@@ -101,7 +101,8 @@ struct {
 	__type(value, struct nids_finding_budget[NIDS_FINDING_COUNT]);
 } nids_budgets SEC(".maps");
 
-/* 288 KiB: 4 bytes a finding and bucket of senders. One value, since an array would spend 8. */
+/* 304 KiB: 4 bytes a bucket of senders and finding, and of first packets. One value, since an array
+ * would spend 8. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
