@@ -64,6 +64,7 @@ struct first_pass_verdict {
 	__u8 goes_up;
 	__u8 reason;	  /* enum nids_reason, where it goes up */
 	__u8 is_bypassed; /* not even samples of findings are sent */
+	__u8 is_first;	  /* of its flow, as far as any CPU knows */
 };
 
 static __always_inline struct port_pair ports_of(const struct flow_packet *f)
@@ -370,8 +371,8 @@ judge_without_slot(const struct first_pass_tables *t, const struct flow_packet *
 {
 	struct flow_class class;
 	struct wish w;
+	int is_first = choose_class(t, f, cell, &class);
 
-	choose_class(t, f, cell, &class);
 	w = wish_without_slot(t, class.flags, class.class_id);
 	if (class.other_class)
 		w = wish_of_both(w, wish_without_slot(t, class.flags, class.other_class));
@@ -386,6 +387,7 @@ judge_without_slot(const struct first_pass_tables *t, const struct flow_packet *
 	    .goes_up = w.reason != NIDS_REASON_COUNT,
 	    .reason = w.reason,
 	    .is_bypassed = w.is_bypassed,
+	    .is_first = is_first,
 	};
 }
 
@@ -404,7 +406,8 @@ judge_in_slot(const struct first_pass_tables *t, const struct flow_packet *f,
 {
 	struct first_pass_verdict v = {.generation = state->generation,
 				       .class_id = state->class_id,
-				       .other_class = is_plain ? 0 : state->other_class};
+				       .other_class = is_plain ? 0 : state->other_class,
+				       .is_first = opens_flow};
 
 	v.from_opener = (state->flags & NIDS_FLOW_OPENER_HI) == f->sender;
 	if (is_counted_only(state))

@@ -101,7 +101,9 @@ struct {
 	__type(value, struct nids_finding_budget[NIDS_FINDING_COUNT]);
 } nids_budgets SEC(".maps");
 
-/* 288 KiB: 4 bytes for each finding and bucket. One value, because an array entry takes 8 bytes. */
+/* 304 KiB: 4 bytes for each bucket of senders and finding, and of first packets. One value, because
+ * an array entry takes 8 bytes.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

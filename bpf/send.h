@@ -40,6 +40,7 @@ static __always_inline int send(void *ctx, struct pass *pass, int is_xdp)
 	r.ring = ring_map(r.ring_index);
 	if (!r.ring) /* never: all are made before the program is loaded */
 		return 0;
+	r.is_withheld = is_withheld(pass, r.counters, r.ring);
 	if (has_detail(&pass->packet)) {
 		read_detail(ctx, pass, is_xdp);
 		ring_packet(&r, 1);

@@ -16,6 +16,7 @@ const volatile __u32 nids_sets4_per_cpu = 1;	      /* powers of two */
 const volatile __u32 nids_sets6_per_cpu = 1;
 const volatile __u32 nids_cells_bits = 3; /* of the number of a cell */
 const volatile __u32 nids_ring_count = 1;
+const volatile __u32 nids_ring_bytes = 1 << 18; /* of each; a power of two */
 const volatile __u32 nids_tick_ns = 1000000;
 const volatile __u32 nids_idle_ticks = 60000;
 const volatile __u32 nids_second_ticks = 1000;

@@ -87,8 +87,8 @@ static __always_inline int correct_cell(struct nids_flow_cell *cell, __u64 hash,
 	/* The agent may set a flag of the same word meanwhile, which must stay. */
 	for (int tries = 0; tries < 3; tries++) {
 		__u64 opener = *(const volatile __u64 *)&cell->opener;
-		__u64 corrected = (opener & ~(flag | 0xff)) |
-				  (__u64)opener_flag << CELL_FLAGS_SHIFT | class_id;
+		__u64 corrected =
+		    (opener & ~(flag | 0xff)) | (__u64)opener_flag << CELL_FLAGS_SHIFT | class_id;
 
 		if ((opener ^ cell_tag(hash)) & CELL_OPENER_TAG || corrected == opener)
 			return 0;

@@ -63,10 +63,11 @@ static __always_inline __u64 key_ports_and_tail(const struct flow_packet *f)
 	return f->key[words_before_state(f->words) - 1];
 }
 
-/* Ticks wrap, so that only differences mean anything. */
-static __always_inline int is_before(__u32 ticks, __u32 other)
+/* How long a slot has been idle, longer by NIDS_TICKS_AHEAD: below that it was written after `now`.
+ */
+static __always_inline __u32 slot_idle_ticks(const struct nids_flow_state *state, __u32 now_ticks)
 {
-	return (__s32)(ticks - other) < 0;
+	return now_ticks - state->last_ticks + NIDS_TICKS_AHEAD;
 }
 
 /* The tunnel in a slot of the table of IPv6 and tunnelled flows. */
@@ -113,9 +114,7 @@ static __always_inline __u64 slot_hash(const flow_word *key, const __u32 words,
 static __always_inline __u64 slot_age(const struct nids_flow_state *state, __u32 way,
 				      __u32 now_ticks)
 {
-	__u32 age = now_ticks - state->last_ticks + (1u << 31);
-
-	return (__u64)age << 3 | (NIDS_WAYS - 1 - way);
+	return (__u64)slot_idle_ticks(state, now_ticks) << 3 | (NIDS_WAYS - 1 - way);
 }
 
 /* Without a branch: which of two slots is older can't be foretold. */
@@ -196,7 +195,7 @@ static __always_inline int begins_anew(const struct nids_flow_state *state,
 	/* No host accepts a SYN with FIN or RST. If it began a flow, each would export a record. */
 	if (f->l4_proto == PROTO_TCP && (f->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)) != TCP_SYN)
 		return 0;
-	if (is_before(state->last_ticks + *idle_ticks, now_ticks))
+	if (slot_idle_ticks(state, now_ticks) > *idle_ticks + NIDS_TICKS_AHEAD)
 		return 1;
 	return f->l4_proto == PROTO_TCP &&
 	       (state->tcp_flags[0] | state->tcp_flags[1]) & (TCP_FIN | TCP_RST);

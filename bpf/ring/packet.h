@@ -18,8 +18,33 @@ struct ring_packet {
 	__u32 ring_index;
 	__u32 cap_len;
 	__u32 set;
+	int is_withheld;
 	int is_xdp; /* a constant where it is set, so one branch is compiled */
 };
+
+/* Whether the first packet of a flow leaves the last quarter of the ring to others. Any later one,
+ * and so the answer to a handshake, does not; nor does a sample, which has limits of its own.
+ */
+static __always_inline int is_withheld(const struct pass *pass, struct nids_counters *c, void *ring)
+{
+	__u32 zero = 0, now_ticks = pass_now_ticks(), *last;
+	struct nids_sample_buckets *buckets;
+
+	if (!pass->verdict.is_first || pass->verdict.reason == NIDS_REASON_FINDING ||
+	    !is_ring_short(ring))
+		return 0;
+	buckets = bpf_map_lookup_elem(&nids_samples, &zero);
+	if (!buckets)
+		return 0;
+	last = first_packet_time(buckets, sender_hash(&pass->packet, nids_hash_keys),
+				 pass->verdict.class_id, nids_ring_bytes);
+	if (is_repetition(*last, now_ticks, nids_second_ticks)) {
+		c->first_packets_withheld += pass->frame.wire_packets;
+		return 1;
+	}
+	*last = now_ticks ? now_ticks : 1;
+	return 0;
+}
 
 /* Proves 0 < len <= room to the verifier, which has lost it on the way here. One
  * compare of len - 1: clang makes it of two anyway, and a kernel before 6.11 does
@@ -73,7 +98,7 @@ static __always_inline void submit_packet(const struct ring_packet *r, const int
 	const __u32 detail_len = has_detail ? sizeof(pass->detail) : 0;
 	const __u32 size = sizeof(struct nids_packet_event) + detail_len + snap;
 	struct nids_packet_event *record =
-	    ring_reserve(r->ring, r->counters, pass->verdict.reason & 7, size);
+	    ring_reserve(r->ring, r->counters, pass->verdict.reason & 7, size, r->is_withheld);
 
 	if (!record) {
 		stats_lost(r->counters, pass->verdict.class_id, pass->frame.wire_packets,

@@ -42,8 +42,7 @@ static __always_inline __u64 ring_flags(void *ring, __u32 index, const struct ni
 	__u64 now;
 
 	if (offered / RING_ASK_BYTES == (offered - size) / RING_ASK_BYTES ||
-	    bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) <
-		bpf_ringbuf_query(ring, BPF_RB_RING_SIZE) / RING_WAKE_SHARE)
+	    bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) < nids_ring_bytes / RING_WAKE_SHARE)
 		return BPF_RB_NO_WAKEUP;
 	last = bpf_map_lookup_elem(&nids_wakeups, &index);
 	now = bpf_ktime_get_ns() >> RING_WAKE_SHIFT;
@@ -53,10 +52,20 @@ static __always_inline __u64 ring_flags(void *ring, __u32 index, const struct ni
 	return BPF_RB_FORCE_WAKEUP;
 }
 
-static __always_inline void *ring_reserve(void *ring, struct nids_counters *c,
-					  enum nids_reason reason, const __u64 size)
+/* The last quarter of a ring is for packets of flows that go on. Records of flows leave it to them,
+ * because an eviction storm would fill it; and so do first packets, all but one a second from each
+ * bucket of senders and class (is_withheld() in ring/packet.h), because forged ones would.
+ */
+static __always_inline int is_ring_short(void *ring)
 {
-	void *record = bpf_ringbuf_reserve(ring, size, 0);
+	return bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) >= nids_ring_bytes / 4 * 3;
+}
+
+/* Null where there is no room, or none for this record: `is_refused`. Either way it is lost. */
+static __always_inline void *ring_reserve(void *ring, struct nids_counters *c,
+					  enum nids_reason reason, const __u64 size, int is_refused)
+{
+	void *record = is_refused ? 0 : bpf_ringbuf_reserve(ring, size, 0);
 
 	add_sum(&c->ring_offered, 1, size);
 	if (!record)
@@ -95,7 +104,7 @@ static __always_inline int ring_flow(struct nids_counters *c, struct coarse_cloc
 
 	if (!ring)
 		return 0;
-	record = ring_reserve(ring, c, NIDS_REASON_FLOW_EXPORT, size);
+	record = ring_reserve(ring, c, NIDS_REASON_FLOW_EXPORT, size, is_ring_short(ring));
 	if (!record)
 		return 0;
 	__builtin_memset(record, 0, size);

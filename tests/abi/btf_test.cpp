@@ -160,7 +160,7 @@ TEST_F(Abi, EachCounterLiesAtTheSameOffsetOnBothSides) {
                                                   NIDS_FIELD(fragments_replaced),
                                                   NIDS_FIELD(gso_headers_unknown),
                                                   NIDS_FIELD(started),
-                                                  NIDS_FIELD(reserved)}));
+                                                  NIDS_FIELD(first_packets_withheld)}));
 #undef NIDS_FIELD
 #define NIDS_FIELD(field) NIDS_AT(nids_class, field)
   EXPECT_EQ(offsets_of("nids_class"),

@@ -101,10 +101,11 @@ class Namespaces:
         wait_for("both in the ring", lambda: self.lab.stats()["ring"]["pending"] == 2)
         self.kill_agent(watch)
         self.assertRegex(watch.err, r"agent ended by itself.*[Kk]ill.*starts again")
-        self.lab.wait_alerts(3)
+        self.lab.wait_alerts(2)  # the new one knows of no suppression
         stats = self.send(netis(43000))
         self.assert_balanced(stats)
-        self.lab.wait_alerts(4)
+        self.assertEqual(stats["alerts"]["total"], 2)
+        self.assertEqual(stats["alerts"]["suppressed"], 2)
         self.assertEqual(self.lab.status()[0]["agent_restarts"], 1)
         self.assertEqual(watch.stop(), 4, "for a time nobody looked")
         self.assertRegex(watch.out, r"(?m)^lost +nothing$")

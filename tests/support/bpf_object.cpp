@@ -145,6 +145,7 @@ Result<void> BpfObject::set(const BpfSetup& setup) {
   set_constant("nids_sets6_per_cpu", info_.sets6_per_cpu);
   set_constant("nids_cells_bits", static_cast<std::uint32_t>(std::bit_width(info_.cells) - 1));
   set_constant("nids_ring_count", info_.rings);
+  set_constant("nids_ring_bytes", info_.ring_bytes);
   set_constant("nids_tick_ns", info_.tick_ns);
   set_constant("nids_idle_ticks", setup.is_timeless ? kNoIdleTicks : kTicksOf60s);
   set_constant("nids_second_ticks", setup.is_timeless ? kNoSecondTicks : kTicksOf1s);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "firstpass/first_pass.hpp"
@@ -195,6 +196,44 @@ TEST_F(FlowReaderTest, EachCpuHasASlotOfItsOwn) {
 TEST_F(FlowReaderTest, EmptyTablesTellNothing) {
   EXPECT_EQ(scan(), 0u);
   EXPECT_TRUE(parts_.empty());
+}
+
+TEST_F(FlowReaderTest, WhatIsAfterAnUnusedSlotIsTold) {
+  const auto key = key_of(40'000);
+  count(open(key), 5);
+  auto& set = sets4_[set_of(key)];
+  set.way[5] = std::exchange(set.way[0], {});
+  scan();
+  EXPECT_EQ(told(), 5u);
+}
+
+TEST_F(FlowReaderTest, APieceAtATimeTellsTheSameWhileRecordsWaitInTheRing) {
+  for (const std::size_t slots : {1u, 3u, 64u, 127u, 128u, 1'000u}) {
+    SCOPED_TRACE(slots);
+    std::ranges::fill(sets4_, nids_flow4_set{});
+    std::ranges::fill(sets6_, nids_flow6_set{});
+    restart();
+    parts_.clear();
+    counted_ = 0;
+    const auto key = key_of(40'000), other = key_of(40'001, 6);
+    std::vector<ExportedFlow> ring;  // never empty
+    std::size_t scans = 0;
+    for (std::uint32_t round = 1; round < 2'000; ++round) {
+      for (const auto& [flow, cpu] : {std::pair{key, 0u}, {other, 1u}}) {
+        if (slot(flow, cpu).generation != 0) ring.push_back(taken(flow, NIDS_EXPORT_EVICTED, cpu));
+        count(open(flow, cpu), round);
+      }
+      scans += reader_->scan_some({.now_ticks = ticks_, .tick_ns = kTick_ns, .now = now_}, slots,
+                                  sink());
+      for (; ring.size() > 5; ring.erase(ring.begin())) exported(ring.front());
+    }
+    const std::size_t all = 2 * kCpus * kSets * NIDS_WAYS;
+    EXPECT_EQ(scans, 1'999 / ((all + slots - 1) / slots));
+    for (const ExportedFlow& one : ring) exported(one);
+    EXPECT_EQ(scan(), 0u);
+    EXPECT_EQ(told(), counted_);
+    EXPECT_EQ(told_bytes(), counted_ * 100);
+  }
 }
 
 TEST_F(FlowReaderTest, TimesAreHowLongAgoItWasAlsoWhereTicksWrap) {

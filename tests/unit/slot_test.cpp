@@ -70,7 +70,20 @@ class Slot : public testing::Test {
     state.bytes[0] += more * 54;
   }
 
-  nids_flow_state& slot(std::size_t way = 0) { return set4_.way[way].state; }
+  // Of the oldest flow. Which way it has, its hash says.
+  nids_flow_state& slot() {
+    nids_flow4* oldest = nullptr;
+    for (nids_flow4& one : set4_.way)
+      if (one.state.generation != 0 &&
+          (!oldest || one.state.created_ticks < oldest->state.created_ticks))
+        oldest = &one;
+    if (!oldest) ADD_FAILURE() << "no slot is in use";
+    return oldest ? oldest->state : set4_.way[0].state;
+  }
+  std::ptrdiff_t slots_in_use() const {
+    return std::ranges::count_if(set4_.way,
+                                 [](const auto& one) { return one.state.generation != 0; });
+  }
   nids_counters& counters() { return twin_->counters; }
 
   ClassTables tables_{
@@ -158,6 +171,39 @@ TEST_F(Slot, TicksMayWrapAndTheOneIdleLongestStillGoes) {
   expect_balance(counters());
 }
 
+TEST_F(Slot, TheOneIdleForAnyTimeUpTo49DaysGoesFirst) {
+  for (const std::uint64_t days : {1u, 24u, 25u, 30u, 48u}) {
+    SCOPED_TRACE(days);
+    set4_ = {};
+    for (std::uint16_t port = 1; port <= NIDS_WAYS; ++port) udp(port);
+    ticks_ += days * 24 * 60 * kMinute_ticks;
+    for (nids_flow4& one : set4_.way)
+      if (one.key.lo_port != 3 && one.key.hi_port != 3)
+        one.state.last_ticks = static_cast<std::uint32_t>(ticks_);
+    records_.clear();
+    udp(100);
+    ASSERT_EQ(records_.flows.size(), 1u);
+    EXPECT_EQ(records_.flows[0].flow.key.hi_port + records_.flows[0].flow.key.lo_port, 3 + 9);
+  }
+}
+
+TEST_F(Slot, SilenceOf30DaysBeginsTheFlowAgain) {
+  udp(1);
+  ticks_ += 30ull * 24 * 60 * kMinute_ticks;
+  udp(1);
+  ASSERT_EQ(records_.flows.size(), 1u);
+  EXPECT_EQ(records_.flows[0].cause, NIDS_EXPORT_ENDED);
+}
+
+TEST_F(Slot, PacketOfAnHourBeforeIsOfNow) {
+  ticks_ = 100 * kMinute_ticks;
+  udp(1);
+  ticks_ -= 60 * kMinute_ticks;
+  udp(1);
+  EXPECT_TRUE(records_.flows.empty());
+  EXPECT_EQ(slot().packets[0], 2u);
+}
+
 TEST_F(Slot, SilenceIsMeasuredAcrossTheWrap) {
   ticks_ = 0xffffffff - 10;
   udp(1);
@@ -174,14 +220,15 @@ TEST_F(Slot, SilenceIsMeasuredAcrossTheWrap) {
 
 TEST_F(Slot, GenerationWrapsToOneAndNeverToNothing) {
   for (std::uint16_t port = 1; port <= NIDS_WAYS; ++port) udp(port), ++ticks_;
-  slot().generation = NIDS_GENERATION_MAX;
-  slot().command = NIDS_GENERATION_MAX << NIDS_COMMAND_BITS | NIDS_INTEREST_CAPTURE;
+  nids_flow_state& first = slot();
+  first.generation = NIDS_GENERATION_MAX;
+  first.command = NIDS_GENERATION_MAX << NIDS_COMMAND_BITS | NIDS_INTEREST_CAPTURE;
   udp(1);
   ASSERT_EQ(records_.packets.size(), 1u) << "the last generation's command is obeyed";
   EXPECT_EQ(records_.packets[0].head.slot.generation, NIDS_GENERATION_MAX);
 
   for (std::uint16_t port = 101; port <= 100 + NIDS_WAYS; ++port) ++ticks_, udp(port);
-  EXPECT_EQ(slot().generation, 1u);
+  EXPECT_EQ(first.generation, 1u);
   EXPECT_EQ(records_.packets.size(), 1u) << "and does not hold for the flow that came later";
   expect_balance(counters());
 }
@@ -225,7 +272,7 @@ TEST_F(Slot, FlowWhoseKeyIsAllZeroIsAFlow) {
   send(zero());
   EXPECT_EQ(counters().flows_created, 1u);
   EXPECT_EQ(slot().packets[0], 2u);
-  EXPECT_EQ(slot(1).generation, 0u);
+  EXPECT_EQ(slots_in_use(), 1);
   nids_flow_key key{};
   const nids_flow_tunnel none{};
   key.ip_version = 4;

@@ -3,12 +3,12 @@
 
 #include <sys/epoll.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
 #include <ctime>
 
+#include "agent/flow_scans.hpp"
 #include "agent/ring_loss.hpp"
 #include "kernel/ring.hpp"
 #include "source/live_tables.hpp"
@@ -28,36 +28,6 @@ std::int64_t clock_ns(clockid_t clock) {
   clock_gettime(clock, &now);
   return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
-
-// When to look at the flow tables: once a second, but large ones take no more than a small share of
-// this thread.
-class FlowScans {
- public:
-  FlowScans(Pipeline& pipeline, const TickSample& ticks) : pipeline_(pipeline), ticks_(ticks) {}
-
-  // When the rings are empty: all that was in them before has been taken.
-  void when_due(ClockOffset offset) {
-    const auto start = std::chrono::steady_clock::now();
-    if (start < next_) return;
-    pipeline_.scan(clock_at(offset));
-    const auto end = std::chrono::steady_clock::now();
-    next_ =
-        start + std::max<std::chrono::steady_clock::duration>(kScanEvery, kShare * (end - start));
-  }
-
-  TickClock clock_at(ClockOffset offset) const {
-    const MonoTime now{static_cast<std::uint64_t>(clock_ns(CLOCK_MONOTONIC))};
-    return {.now_ticks = ticks_.ticks_at(now), .tick_ns = ticks_.tick_ns, .now = offset.wall(now)};
-  }
-
- private:
-  static constexpr auto kScanEvery = std::chrono::seconds(1);
-  static constexpr int kShare = 20;  // a twentieth
-
-  Pipeline& pipeline_;
-  TickSample ticks_;
-  std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now() + kScanEvery;
-};
 
 ClockOffset read_clock_offset() { return {clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC)}; }
 
@@ -87,7 +57,12 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
   RingReader rings;
   ClockOffset clock = read_clock_offset();
   for (const Watched& one : interfaces) pipeline.watch(tables_of(one.tables), *one.counters.get());
-  FlowScans scans(pipeline, ticks);
+  const auto tick_clock = [&] {
+    const MonoTime now{static_cast<std::uint64_t>(clock_ns(CLOCK_MONOTONIC))};
+    return TickClock{
+        .now_ticks = ticks.ticks_at(now), .tick_ns = ticks.tick_ns, .now = clock.wall(now)};
+  };
+  FlowScans scans([&](std::size_t slots) { return pipeline.scan_some(tick_clock(), slots); });
   const auto each = [&](void (Pipeline::*what)(nids_agent_counters&)) {
     for (const Watched& one : interfaces) (pipeline.*what)(*one.counters.get());
   };
@@ -141,14 +116,14 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
       beat();
       for (const Watched& one : interfaces) look_for_loss(one);
     }
-    if (!has_more) scans.when_due(clock);
+    scans.go_on(has_more);
     if (control) control->poll();
     const bool is_answering = control && control->is_answering();
-    wait_ms = has_more ? 0 : is_answering ? kAnswerEvery_ms : kLookEvery_ms;
+    wait_ms = has_more || scans.is_under_way() ? 0 : is_answering ? kAnswerEvery_ms : kLookEvery_ms;
   }
   pipeline.wait_for_eve(std::chrono::steady_clock::now() + kEveMayTake,
                         [&] { parent.look_at_eve(pipeline); });
-  pipeline.end_flows(scans.clock_at(clock));
+  pipeline.end_flows(tick_clock());
   each(&Pipeline::finish);
   return {};
 }

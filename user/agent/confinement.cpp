@@ -240,8 +240,8 @@ Result<std::uint64_t> confine(const ConfinementRequest& request) {
   return NIDS_CONFINED_CALLS | (*files ? std::uint64_t{NIDS_CONFINED_FILES} : 0);
 }
 
-Result<void> confine_command(std::vector<int> directories, bool may_run_programs) {
-  const auto confined = confine({.directories = directories, .may_run_programs = may_run_programs});
+Result<void> confine_command(const ConfinementRequest& request) {
+  const auto confined = confine(request);
   if (!confined) return confined.error();
   return {};
 }

@@ -5,9 +5,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string_view>
-#include <vector>
 
 #include "nids/result.hpp"
 
@@ -27,8 +27,8 @@ struct ConfinementRequest {
 [[nodiscard]] Result<std::uint64_t> confine(const ConfinementRequest& request);
 
 // The same for a command that reads hostile files, where it is not asked what holds.
-[[nodiscard]] Result<void> confine_command(std::vector<int> directories = {},
-                                           bool may_run_programs = false);
+[[nodiscard]] Result<void> confine_command(const ConfinementRequest& request);
+using Confine = std::function<Result<void>(const ConfinementRequest&)>;
 
 // The system calls that remain, in alphabetical order; docs/threat-model.md lists them.
 std::span<const std::string_view> allowed_system_calls();

@@ -2,6 +2,7 @@
 #include "agent/pipeline.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "agent/class_table.hpp"
@@ -254,14 +255,39 @@ void Pipeline::watch(const FlowTables& tables, nids_agent_counters& counters) {
 }
 
 void Pipeline::scan(const TickClock& clock) {
+  scan_.reset();
+  for (auto& [ifindex, table] : tables_) table.reader.start_again();
+  while (!scan_some(clock, std::numeric_limits<std::size_t>::max())) {
+  }
+}
+
+bool Pipeline::scan_some(const TickClock& clock, std::size_t slots) {
   now_ = clock.now;
+  Scan& scan = scan_under_way(now_);
+  if (scan.table != tables_.end()) {
+    Table& table = scan.table->second;
+    if (table.reader.scan_some(clock, slots, [&](const FlowPart& part) { flows_.add(part); })) {
+      table.counters.slots_waiting = table.reader.waiting();
+      ++scan.table;
+    }
+  }
+  if (scan.table != tables_.end()) return false;
+  end_scan(scan.began);
+  scan_.reset();
+  return true;
+}
+
+Pipeline::Scan& Pipeline::scan_under_way(WallTime now) {
+  if (scan_) return *scan_;
   for (auto& [ifindex, table] : tables_) table.counters.flows_tracked = flows_.size();
-  for (auto& [ifindex, table] : tables_)
-    table.counters.slots_waiting =
-        table.reader.scan(clock, [&](const FlowPart& part) { flows_.add(part); });
-  if (interim_ > std::chrono::seconds(0)) flows_.tell_long_ones(clock.now, interim_);
-  flows_.expire(clock.now);
-  hold_.expire(clock.now);
+  return scan_.emplace(Scan{tables_.begin(), now});
+}
+
+// A slot that was read early in the scan may have grown since, so silence is measured at its start.
+void Pipeline::end_scan(WallTime began) {
+  if (interim_ > std::chrono::seconds(0)) flows_.tell_long_ones(now_, interim_);
+  flows_.expire(began);
+  hold_.expire(now_);
   flush_export();
 }
 

@@ -66,8 +66,11 @@ class Pipeline {
   void watch(const FlowTables& tables, nids_agent_counters& counters);
 
   // Reads the slots of all interfaces, and tells the flows that are over. Call it when all that
-  // the rings held at some moment since the last call has been taken.
+  // the rings held at some moment since the last call has been taken: see FlowReader::scan().
   void scan(const TickClock& clock);
+  // The same a piece at a time: looks at so many slots more. Returns whether the last of all
+  // interfaces was among them; only then flows are over.
+  bool scan_some(const TickClock& clock, std::size_t slots);
 
   // Tells all flows, and lets go of what is held: what was told was the last.
   void end_flows(const TickClock& clock);
@@ -112,6 +115,13 @@ class Pipeline {
     FlowReader reader;
     nids_agent_counters& counters;
   };
+  // A scan under way: what was counted before it began is known when it ends.
+  struct Scan {
+    std::map<std::uint32_t, Table>::iterator table;  // the first that is not read to its end
+    WallTime began;
+  };
+  Scan& scan_under_way(WallTime now);
+  void end_scan(WallTime began);
   void tell(const Flow& flow, FlowReason reason);
   void flush_export();
   void warn();
@@ -135,12 +145,13 @@ class Pipeline {
   std::vector<std::string> class_names_;  // by class index
   FlowTable flows_;
   std::map<std::uint32_t, Table> tables_;  // by ifindex
-  std::chrono::seconds interim_;           // between two records of a flow that goes on; 0: none
+  std::optional<Scan> scan_;
+  std::chrono::seconds interim_;  // between two records of a flow that goes on; 0: none
   bool eve_has_flows_, eve_is_stuck_ = false;
   std::function<void()> after_eve_line_;
   Follower follower_;
   UdpExporter::Counts exported_;  // counted so far
-  WallTime now_;                  // of the last scan
+  WallTime now_;                  // of the last look at slots
   std::vector<std::unique_ptr<Analyser>> analysers_;
   Suppression suppression_;
   Selection selection_;

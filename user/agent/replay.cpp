@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <span>
 
 #include "agent/class_table.hpp"
-#include "agent/confinement.hpp"
 #include "agent/outputs.hpp"
 #include "agent/privileges.hpp"
 #include "decode/printable.hpp"
@@ -181,9 +181,10 @@ Result<ReplayOutcome> replay(ReplayRequest request) {
         request, [&](auto record) { pipeline->record(record, ClockOffset{}, outcome.agent); });
     if (!opened) return opened.error();
     source = std::move(*opened);
-    if (auto dropped = drop_root(); !dropped) return dropped;
-    return confine_command(directory ? std::vector{directory.get()} : std::vector<int>{},
-                           request.by_kernel);
+    if (auto dropped = drop_root(); !dropped || !request.confine) return dropped;
+    const int retain = directory.get();
+    return request.confine({.directories = std::span(&retain, directory ? 1 : 0),
+                            .may_run_programs = request.by_kernel});
   };
   auto file = CaptureFile::open(request.file, prepare);
   if (!file) return file.error();

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/confinement.hpp"
 #include "agent/pipeline.hpp"
 #include "config/config.hpp"
 #include "nids/abi/config.h"
@@ -30,6 +31,7 @@ struct ReplayRequest {
   std::function<Result<PacketFilter>(pcap*)> filter;
   Selection selection;
   bool by_kernel = false;  // needs privileges, which are given up before the file is read
+  Confine confine{};       // called after that; null: the process stays as it is, as tests need
 };
 
 struct ReplayOutcome {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/confinement.hpp"
 #include "agent/paths.hpp"
 #include "config/config.hpp"
 #include "kernel/attachment.hpp"
@@ -27,6 +28,7 @@ struct Io {
   bool colour = false;
   bool is_quiet = false;
   Paths paths;
+  Confine confine{};  // null: the process stays as it is, as tests need
 };
 
 // What of that which comes up is analysed and kept.

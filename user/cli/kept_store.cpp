@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <csignal>
 #include <ctime>
+#include <span>
 
-#include "agent/confinement.hpp"
 #include "agent/privileges.hpp"
 #include "cli/wall_clock.hpp"
 #include "cli/when.hpp"
@@ -67,7 +67,7 @@ std::optional<KeptStore> open_kept_store(const std::optional<std::string>& retai
   }
   const auto open_index = [&]() -> Result<Index> {
     if (auto become = become_owner(fd.get()); !become) return become.error();
-    if (auto confined = confine_command({fd.get()}); !confined) return confined.error();
+    if (auto confined = confine_to(fd.get(), io); !confined) return confined.error();
     if (auto there = check_index(fd.get(), *directory); !there) return there.error();
     return Index::open(fd.get(), *directory, Index::Access::kRead);
   };
@@ -78,6 +78,11 @@ std::optional<KeptStore> open_kept_store(const std::optional<std::string>& retai
   }
   const std::uint64_t inode = index_inode(fd.get());
   return KeptStore{*directory, std::move(fd), std::move(*index), inode};
+}
+
+Result<void> confine_to(int directory_fd, const Io& io) {
+  if (!io.confine) return {};
+  return io.confine({.directories = std::span(&directory_fd, 1)});
 }
 
 Result<void> follow_index(KeptStore& store) {

@@ -32,6 +32,9 @@ struct KeptStore {
 std::optional<KeptStore> open_kept_store(const std::optional<std::string>& retain,
                                          const std::optional<std::string>& config, Io&);
 
+// Before anything in it is read: from now on the process opens files of this directory only.
+[[nodiscard]] Result<void> confine_to(int directory_fd, const Io& io);
+
 // Opens the index that was made anew since, if there is one.
 Result<void> follow_index(KeptStore& store);
 

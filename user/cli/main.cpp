@@ -308,7 +308,8 @@ int run(int argc, char** argv) {
         .width = is_terminal ? terminal_width() : 0,
         .colour = is_terminal && (!no_color || !*no_color),
         .is_quiet = false,
-        .paths = default_paths()};
+        .paths = default_paths(),
+        .confine = confine_command};
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {

@@ -9,7 +9,6 @@
 #include <ostream>
 
 #include "agent/class_table.hpp"
-#include "agent/confinement.hpp"
 #include "agent/privileges.hpp"
 #include "agent/replay.hpp"
 #include "cli/command.hpp"
@@ -156,9 +155,9 @@ Exit run_pcap_summary(const std::string& path, const std::optional<std::string>&
   const auto config = effective_config(config_file, io);
   if (!config) return kFailed;
   Comments comments(path);  // opened before the right to may be gone, read after
-  auto file = CaptureFile::open(path, []() -> Result<void> {
-    if (auto dropped = drop_root(); !dropped) return dropped;
-    return confine_command();
+  auto file = CaptureFile::open(path, [&]() -> Result<void> {
+    if (auto dropped = drop_root(); !dropped || !io.confine) return dropped;
+    return io.confine({});
   });
   if (!file) return fail(file.error(), io);
 

@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <ostream>
 
-#include "agent/confinement.hpp"
 #include "agent/privileges.hpp"
 #include "cli/command.hpp"
 #include "cli/kept_store.hpp"
@@ -28,7 +27,7 @@ Exit run_pcap_reindex(const std::optional<std::string>& retain,
                  .hint = "stop it first; it repairs the index by itself when it starts"},
                 io);
   if (auto become = become_owner(fd.get()); !become) return fail(become.error(), io);
-  if (auto confined = confine_command({fd.get()}); !confined) return fail(confined.error(), io);
+  if (auto confined = confine_to(fd.get(), io); !confined) return fail(confined.error(), io);
   const auto made = rebuild_index(fd.get(), *directory);
   if (!made) return fail(made.error(), io);
   if (!io.is_quiet) {

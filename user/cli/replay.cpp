@@ -65,7 +65,8 @@ Exit run_replay(const ReplayArguments& arguments, Io& io) {
                         .retain = wants_packets ? arguments.retain : std::nullopt,
                         .filter = {},
                         .selection = std::move(*selection),
-                        .by_kernel = arguments.kernel};
+                        .by_kernel = arguments.kernel,
+                        .confine = io.confine};
   if (!arguments.json)
     request.on_alert = [&](const Alert& alert) {
       out << alert_line(alert, {.colour = io.colour, .with_date = true, .width = io.width}) << '\n';

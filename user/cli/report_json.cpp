@@ -89,7 +89,8 @@ Json ring_json(const StatsReport& report) {
           {"pending_bytes", pending.bytes},
           {"invalid", report.agent_counters.invalid_records},
           {"lost_by_reason", lost_by_reason_json(report.counters)},
-          {"copy_failed", report.counters.copy_failed.packets}};
+          {"copy_failed", report.counters.copy_failed.packets},
+          {"first_packets_withheld", report.counters.first_packets_withheld}};
 }
 
 Json retained_json(const StatsReport& report) {

@@ -100,6 +100,7 @@ Result<void> fill_settings(nids_bpf& bpf, const nids_info& info, const ProgramSe
   settings.nids_sets6_per_cpu = info.sets6_per_cpu;
   settings.nids_cells_bits = static_cast<std::uint32_t>(std::bit_width(info.cells) - 1);
   settings.nids_ring_count = info.rings;
+  settings.nids_ring_bytes = info.ring_bytes;
   settings.nids_tick_ns = info.tick_ns;
   settings.nids_idle_ticks = static_cast<std::uint32_t>(NIDS_IDLE_NS / info.tick_ns);
   settings.nids_second_ticks = static_cast<std::uint32_t>(kSecond_ns / info.tick_ns);

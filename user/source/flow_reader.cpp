@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source/flow_reader.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <new>
 
 #include "firstpass/twin.h"
@@ -63,8 +65,9 @@ FlowReader::FlowReader(const FlowTables& tables, bool again)
 
 // As it is between two packets of its CPU: `started` is raised before all else, `finished` after.
 template <class Slot>
-bool FlowReader::copy(const Slot& shared, std::uint32_t cpu, Slot& slot) const {
-  const nids_counters& block = tables_.counters[cpu];
+bool FlowReader::copy(const Table<Slot>& table, std::size_t index, Slot& slot) const {
+  const Slot& shared = table.slots[index];
+  const nids_counters& block = tables_.counters[index / table.slots_per_cpu()];
   for (int i = 0; i < kTries; ++i) {
     const std::uint64_t finished = __atomic_load_n(&block.finished, __ATOMIC_ACQUIRE);
     std::uint64_t words[sizeof(Slot) / 8];
@@ -174,8 +177,8 @@ void FlowReader::exported(const ExportedFlow& flow, const Sink& sink) {
 
 // Returns whether the slot has to wait.
 template <class Slot>
-bool FlowReader::look(Table<Slot>& table, std::uint32_t cpu, std::size_t index,
-                      const TickClock& clock, const Sink& sink) {
+bool FlowReader::look(Table<Slot>& table, std::size_t index, const TickClock& clock,
+                      const Sink& sink) {
   const Slot& shared = table.slots[index];
   const Told& told = table.told[index];
   const std::uint32_t generation = load(shared.state.generation);
@@ -183,7 +186,7 @@ bool FlowReader::look(Table<Slot>& table, std::uint32_t cpu, std::size_t index,
       load(shared.state.packets[1]) == told.packets[1])
     return false;
   Slot slot;
-  if (!copy(shared, cpu, slot)) return true;
+  if (!copy(table, index, slot)) return true;
   const nids_flow_state& state = slot.state;
   const FlowIdentity flow = identity_of(slot);
   const std::uint64_t hash = hash_of(flow);
@@ -210,21 +213,31 @@ bool FlowReader::look(Table<Slot>& table, std::uint32_t cpu, std::size_t index,
 }
 
 template <class Slot>
-std::uint64_t FlowReader::scan(Table<Slot>& table, const TickClock& clock, const Sink& sink) {
-  std::uint64_t waiting = 0;
-  for (std::uint32_t cpu = 0; cpu < tables_.cpus; ++cpu)
-    for (std::uint32_t set = 0; set < table.sets_per_cpu; ++set)
-      for (std::uint32_t way = 0; way < NIDS_WAYS; ++way) {
-        const std::size_t index = table.index(cpu, set, way);
-        // Slots fill in order and are never freed: nothing stands behind a free one.
-        if (load(table.slots[index].state.generation) == 0) break;
-        waiting += look(table, cpu, index, clock, sink);
-      }
-  return waiting;
+void FlowReader::look_at(Table<Slot>& table, std::size_t from, std::size_t to,
+                         const TickClock& clock, const Sink& sink) {
+  // A new flow begins anywhere in its set, so that what is after an unused slot may be in use.
+  for (std::size_t index = from; index < to; ++index)
+    if (load(table.slots[index].state.generation) != 0)
+      waiting_so_far_ += look(table, index, clock, sink);
+}
+
+bool FlowReader::scan_some(const TickClock& clock, std::size_t slots, const Sink& sink) {
+  const std::size_t ipv4 = tables_.cpus * ipv4_.slots_per_cpu();
+  const std::size_t all = ipv4 + tables_.cpus * ipv6_.slots_per_cpu();
+  const std::size_t from = next_, to = from + std::min(slots, all - from);
+  look_at(ipv4_, std::min(from, ipv4), std::min(to, ipv4), clock, sink);
+  look_at(ipv6_, std::max(from, ipv4) - ipv4, std::max(to, ipv4) - ipv4, clock, sink);
+  next_ = to;
+  if (to != all) return false;
+  waiting_ = waiting_so_far_;
+  start_again();
+  return true;
 }
 
 std::uint64_t FlowReader::scan(const TickClock& clock, const Sink& sink) {
-  return scan(ipv4_, clock, sink) + scan(ipv6_, clock, sink);
+  start_again();
+  scan_some(clock, std::numeric_limits<std::size_t>::max(), sink);
+  return waiting_;
 }
 
 template <class Slot>

@@ -43,9 +43,8 @@ struct TickClock {
   // Ticks wrap: what they tell is how long ago it was. A slot that was written after `now` is of
   // now, and not of a whole wrap ago.
   WallTime wall(std::uint32_t ticks) const {
-    constexpr std::uint32_t kAhead_ticks = 1u << 16;
     const std::uint32_t ago_ticks = now_ticks - ticks;
-    const bool is_ahead = ago_ticks > 0u - kAhead_ticks;
+    const bool is_ahead = ago_ticks > 0u - NIDS_TICKS_AHEAD;
     const std::uint64_t ago_ns = is_ahead ? 0 : std::uint64_t{ago_ticks} * tick_ns;
     return {now.ns > ago_ns ? now.ns - ago_ns : 0};
   }
@@ -61,10 +60,16 @@ class FlowReader {
   // A record of the ring, in its order.
   void exported(const ExportedFlow& flow, const Sink& sink);
 
-  // Every slot that has grown. Call it when all records that the ring held at some moment since
-  // the last call have been given to exported(): a slot that has changed hands waits for the
-  // record of the flow before. Returns how many slots wait.
+  // Every slot that has grown. Right whatever the rings still hold: a slot that has changed hands
+  // since it was told waits for the record of the flow before. Call it when all records that the
+  // rings held at some moment since the last call have been given to exported(), so that no slot
+  // waits twice for one record. Returns how many wait.
   std::uint64_t scan(const TickClock& clock, const Sink& sink);
+  // The same a piece at a time: looks at so many slots more, from where the last call ended.
+  // Returns whether the last slot was among them; the next call then begins with the first.
+  bool scan_some(const TickClock& clock, std::size_t slots, const Sink& sink);
+  void start_again() { next_ = waiting_so_far_ = 0; }
+  std::uint64_t waiting() const { return waiting_; }  // in the last scan that came to its end
 
   // To the next agent: what the slots of this flow hold has been told. Called after scan().
   void mark_reported(const FlowIdentity& flow);
@@ -93,18 +98,19 @@ class FlowReader {
     void set_told(std::size_t index, std::uint32_t fingerprint, const nids_flow_state& state);
     // What counts from now on begins at 0, and is of this generation; 0: of another flow.
     void restart(std::size_t index, std::uint32_t generation);
+    std::size_t slots_per_cpu() const { return std::size_t{sets_per_cpu} * NIDS_WAYS; }
     std::size_t index(std::uint32_t cpu, std::uint32_t set, std::uint32_t way) const {
       return (std::size_t{cpu} * sets_per_cpu + set) * NIDS_WAYS + way;
     }
   };
 
   template <class Slot>
-  bool copy(const Slot& shared, std::uint32_t cpu, Slot& slot) const;
+  bool copy(const Table<Slot>& table, std::size_t index, Slot& slot) const;
   template <class Slot>
-  bool look(Table<Slot>& table, std::uint32_t cpu, std::size_t index, const TickClock& clock,
-            const Sink& sink);
+  bool look(Table<Slot>& table, std::size_t index, const TickClock& clock, const Sink& sink);
   template <class Slot>
-  std::uint64_t scan(Table<Slot>& table, const TickClock& clock, const Sink& sink);
+  void look_at(Table<Slot>& table, std::size_t from, std::size_t to, const TickClock& clock,
+               const Sink& sink);
   template <class Slot>
   std::optional<std::size_t> find(const Table<Slot>& table, const ExportedFlow& flow) const;
   template <class Slot>
@@ -118,6 +124,9 @@ class FlowReader {
   bool again_;
   Table<nids_flow4> ipv4_;
   Table<nids_flow6> ipv6_;
+  // Of the scan under way: slots of both tables in a row, those of IPv4 first.
+  std::size_t next_ = 0;
+  std::uint64_t waiting_so_far_ = 0, waiting_ = 0;
 };
 
 }  // namespace nids

@@ -27,7 +27,8 @@ struct nids_finding_budget {
 };
 NIDS_ABI_SIZE(struct nids_finding_budget, 8);
 
-/* The time of the last sample of each finding in each bucket of senders. A keyed hash of the source
+/* The time of the last sample of each finding in each bucket of senders; behind them that of the
+ * last first packet of a flow that took the last quarter of a ring. A keyed hash of the source
  * address (IPv6: of its /64) chooses the bucket, so that a sender does not use up the samples of
  * the others. All CPUs share it. 0: never.
  */
@@ -35,9 +36,9 @@ NIDS_ABI_SIZE(struct nids_finding_budget, 8);
 #define NIDS_SAMPLE_BUCKETS	(1u << NIDS_SAMPLE_BUCKET_BITS)
 
 struct nids_sample_buckets {
-	__u32 last_ticks[NIDS_FINDING_COUNT * NIDS_SAMPLE_BUCKETS];
+	__u32 last_ticks[(NIDS_FINDING_COUNT + 1) * NIDS_SAMPLE_BUCKETS];
 };
-NIDS_ABI_SIZE(struct nids_sample_buckets, 294912);
+NIDS_ABI_SIZE(struct nids_sample_buckets, 311296);
 
 enum nids_direction { NIDS_INGRESS = 0, NIDS_EGRESS = 1 };
 
@@ -75,7 +76,7 @@ struct nids_counters {
 	__u64 fragments_replaced;  /* datagrams forgotten for others, by hash, before their time */
 	__u64 gso_headers_unknown; /* wire packets counted without the headers that they repeat */
 	__u64 started;
-	__u64 reserved; /* fills whole cache lines */
+	__u64 first_packets_withheld; /* of ring_lost: left the last quarter to other packets */
 };
 NIDS_ABI_SIZE(struct nids_counters, 3264);
 

@@ -144,6 +144,12 @@ NIDS_ABI_SIZE(struct nids_flow6, 128);
 /* A connection silent for so long is over: Zeek's and RFC 4787's order of magnitude for UDP. */
 #define NIDS_IDLE_NS 60000000000ull
 
+/* Ticks wrap, so that only differences mean anything, and no difference tells what is ahead from
+ * what is long ago. So much may a slot be ahead, since packets of a replay go back in time, in
+ * jiffies of 1 kHz an hour and 10 minutes; what seems more is long ago, up to 48 days.
+ */
+#define NIDS_TICKS_AHEAD (1u << 22)
+
 #define NIDS_WAYS 8 /* slots a set: measured, 8 ways at a quarter load hardly ever evict */
 
 struct nids_flow4_set {

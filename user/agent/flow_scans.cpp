@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/flow_scans.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace nids {
+
+FlowScans::FlowScans(Look look, Now now)
+    : look_(std::move(look)), now_(std::move(now)), next_(now_() + kEvery) {}
+
+void FlowScans::go_on(bool has_more) {
+  const Time start = now_();
+  const bool may_wait = has_more || !is_under_way_;
+  if (may_wait && start < next_) return;
+  if (!is_under_way_) {
+    began_ = start;
+    unpaid_ = {};
+  }
+  is_under_way_ = !look_(kSlots);
+  const Time end = now_();
+  // While records wait each look is paid for before the next one; else the whole scan is.
+  if (has_more)
+    next_ = start + kShare * (end - start);
+  else
+    unpaid_ += end - start;
+  if (!is_under_way_) next_ = std::max({next_, began_ + kEvery, end + kShare * unpaid_});
+}
+
+}  // namespace nids

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// When to look at how many slots of the flow tables: once a second at all of them, a bounded number
+// between two drains of the rings, and in all a small share of the agent's thread. Reads no table.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+
+namespace nids {
+
+class FlowScans {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+  using Now = std::function<Time()>;
+  // Looks at so many slots more; returns whether the last of all was among them.
+  using Look = std::function<bool(std::size_t slots)>;
+
+  explicit FlowScans(Look look, Now now = std::chrono::steady_clock::now);
+
+  // After each drain of the rings, which may have left records there: `has_more`.
+  void go_on(bool has_more);
+  // Whether a scan has begun and not ended: with the rings empty it goes on at once.
+  bool is_under_way() const { return is_under_way_; }
+
+  static constexpr std::size_t kSlots = 2048;  // 2 ms at most, where all of them have changed
+  static constexpr auto kEvery = std::chrono::seconds(1);
+  static constexpr int kShare = 20;  // a twentieth
+
+ private:
+  Look look_;
+  Now now_;
+  bool is_under_way_ = false;
+  Time began_, next_;
+  Time::duration unpaid_{};  // looks that no time without any has followed yet
+};
+
+}  // namespace nids
