@@ -21,7 +21,7 @@
 namespace nids {
 namespace {
 
-constexpr std::array<std::string_view, 87> kAllowed{"accept",
+constexpr std::array<std::string_view, 88> kAllowed{"accept",
                                                     "accept4",
                                                     "access",
                                                     "brk",
@@ -58,6 +58,7 @@ constexpr std::array<std::string_view, 87> kAllowed{"accept",
                                                     "getpid",
                                                     "getppid",
                                                     "getrandom",
+                                                    "getsockname",
                                                     "getsockopt",
                                                     "gettid",
                                                     "gettimeofday",
