@@ -43,7 +43,7 @@ __noinline int nids_parse_xdp(struct xdp_md *ctx)
 
 	if (!pass)
 		return 0;
-	pass->hook = hook_of_xdp(ctx, nids_packet_time);
+	pass->hook = hook_of_xdp(exact_xdp_len(ctx), nids_packet_time);
 	pass->frame.direction = NIDS_INGRESS;
 	return parse_whole(ctx, pass, 1);
 }

@@ -4,8 +4,8 @@
  * comes from.
  *
  * Every return from a function costs some 10 ns on CPUs that are guarded against return
- * speculation: so one helper is called, for the frame's length, and no function. And
- * every instruction counts, some 250 of them.
+ * speculation: so no helper is called and no function. And every instruction counts, some 250 of
+ * them.
  */
 #ifndef NIDS_PLAIN_H
 #define NIDS_PLAIN_H
@@ -173,7 +173,9 @@ static __always_inline enum outcome plain_xdp(struct xdp_md *ctx, struct nids_co
 					      const int in_packet_time)
 {
 	const __u32 lead = in_packet_time ? NIDS_CLOCK_LEAD : 0;
-	struct hook hook = hook_of_xdp(ctx, in_packet_time);
+	/* A packet that is longer than its buffer is not read in place: its IP length says so. */
+	__u32 len = in_packet_time ? bpf_xdp_get_buff_len(ctx) : likely_xdp_len(ctx);
+	struct hook hook = hook_of_xdp(len, in_packet_time);
 	struct plain l = {
 	    .is_xdp = 1,
 	    .counters = counters,

@@ -127,10 +127,31 @@ static __always_inline struct cursor plain_cursor(const void *data, const void *
 	return (struct cursor){.base = data, .end = end, .wire_len = h->wire_len, .reading = PLAIN};
 }
 
-static __always_inline struct hook hook_of_xdp(struct xdp_md *ctx, int in_packet_time)
+static __always_inline __u32 xdp_buffer_len(const struct xdp_md *ctx)
+{
+	return (long)ctx->data_end - (long)ctx->data;
+}
+
+/* The length of the frame wherever no frame is split, and of its first buffer elsewhere. */
+static __always_inline __u32 likely_xdp_len(struct xdp_md *ctx)
+{
+	return nids_frames_split ? bpf_xdp_get_buff_len(ctx) : xdp_buffer_len(ctx);
+}
+
+/* The length of any frame, and whether they are split is learnt from it. */
+static __always_inline __u32 exact_xdp_len(struct xdp_md *ctx)
+{
+	__u32 len = bpf_xdp_get_buff_len(ctx);
+
+	if (len != xdp_buffer_len(ctx) && !nids_frames_split)
+		nids_frames_split = 1;
+	return len;
+}
+
+/* `len` is that of the frame, with what a replay has before it. */
+static __always_inline struct hook hook_of_xdp(__u32 len, int in_packet_time)
 {
 	const struct nids_clock *clock = in_packet_time ? pass_clock() : 0;
-	__u32 len = bpf_xdp_get_buff_len(ctx);
 
 	if (!clock)
 		return (struct hook){.buffer_len = len, .wire_len = len, .is_ethernet = 1};

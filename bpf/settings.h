@@ -24,6 +24,13 @@ const volatile __u32 nids_sample_window_ticks = 60000;
 const volatile __u8 nids_packet_time = 0; /* 1: a replay's copy, see clock.h */
 const volatile __u64 nids_hash_keys[NIDS_HASH_KEYS] = {};
 
+/* Not read-only: whether a frame may reach XDP in more than one buffer. To ask for the length of
+ * such a frame takes a helper, a third of what a packet of a known flow costs; else its buffer says
+ * it. The agent writes it, by the MTU; and the program itself where a frame shows it, since some
+ * drivers split headers from payloads.
+ */
+volatile __u32 nids_frames_split SEC(".data.frames") = 0;
+
 /* What the values of the flow tables hold, which their maps, sized at load, do not say: for who
  * reads this object's BTF. Null.
  */

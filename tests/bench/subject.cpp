@@ -66,6 +66,7 @@ Result<Subject> Subject::load(const SubjectSize& size) {
   bpf.rodata->nids_sets6_per_cpu = sets;
   bpf.rodata->nids_cells_bits = static_cast<std::uint32_t>(std::bit_width(size.slots_per_cpu) - 1);
   std::ranges::copy(hash_keys_of(kHashSeed), bpf.rodata->nids_hash_keys);
+  bpf.rodata->nids_ring_bytes = size.ring_bytes;
   bpf.rodata->nids_snap_bytes = size.snap_bytes;
   bpf_program__set_autoload(bpf.progs.nids_egress, false);
   bpf_program__set_autoload(bpf.progs.nids_ingress_tc, false);

@@ -37,6 +37,54 @@ TEST_F(FirstPassProgram, HeadersBeyondTheFirstBufferAreReadByHelper) {
   expect_ledger();
 }
 
+TEST_F(FirstPassProgram, PacketLongerThanItsBufferIsCountedWholeWhetherOrNotThatWasExpected) {
+  const std::vector<Bytes> frames{
+      PacketBuilder{}.eth().ipv4().tcp({.dst_port = 22}).payload_bytes(3000).bytes(),
+      PacketBuilder{}.eth().vlan(7).ipv4().udp({.dst_port = 9}).payload_bytes(3000).bytes(),
+      PacketBuilder{}.eth().ipv6().tcp({.dst_port = 22}).payload_bytes(3000).bytes(),
+      PacketBuilder{}.eth().ipv4({.protocol = 89}).payload_bytes(3000).bytes()};
+  if (!program().ingress(frames[0], 100)) GTEST_SKIP() << "this kernel fills buffers itself";
+  program().clear_tables();
+  drained();
+  std::uint64_t bytes = 0, packets = 0;
+  for (const Bytes& frame : frames)
+    for (const std::uint32_t linear : {14u, 60u, 100u, 1'500u, 2'900u})
+      for (const bool is_expected : {false, true}) {
+        program().set_frames_split(is_expected);
+        EXPECT_TRUE(program().ingress(frame, linear));
+        EXPECT_TRUE(program().frames_are_split()) << "it has seen one";
+        bytes += frame.size();
+        ++packets;
+      }
+  EXPECT_EQ(program().counters().seen[NIDS_INGRESS].packets, packets);
+  EXPECT_EQ(program().counters().seen[NIDS_INGRESS].bytes, bytes);
+  EXPECT_EQ(program().counters().parse[NIDS_PARSE_OK], packets);
+  EXPECT_EQ(program().counters().flows_created, frames.size());
+  for (const PacketRecord& record : drained().packets)
+    EXPECT_TRUE(record.bytes == frames[0] || record.bytes == frames[2]);
+  EXPECT_EQ(records_.packets.size(), 20u);
+  expect_ledger();
+}
+
+TEST_F(FirstPassProgram, FrameInOneBufferIsNotTakenForASplitOne) {
+  program().set_frames_split(false);
+  for (const std::size_t payload : {0u, 10u, 1'000u})
+    for (const std::uint16_t port : {std::uint16_t{22}, std::uint16_t{9}})
+      ingress(PacketBuilder{}.eth().ipv4().tcp({.dst_port = port}).payload_bytes(payload));
+  ingress(Bytes(100));
+  EXPECT_FALSE(program().frames_are_split());
+}
+
+TEST_F(FirstPassProgram, PaddingInTheSecondBufferIsCountedWhereFramesAreSplit) {
+  const Bytes frame = PacketBuilder{}.eth().ipv4().tcp({.dst_port = 9}).padded_to(3'000).bytes();
+  if (!program().ingress(frame, 100)) GTEST_SKIP() << "this kernel fills buffers itself";
+  program().clear_tables();
+  program().set_frames_split(true);
+  EXPECT_TRUE(program().ingress(frame, 100));
+  EXPECT_EQ(program().counters().seen[NIDS_INGRESS].bytes, 3'000u);
+  expect_ledger();
+}
+
 TEST_F(FirstPassProgram, VlanTagBesideTheFrameIsPutBack) {
   const auto tagged = [](PacketBuilder builder) {
     return builder.ipv4().tcp({.dst_port = 22}).payload("x").bytes();

@@ -165,6 +165,17 @@ Result<std::uint32_t> BpfRun::tc(nids_direction direction, std::span<const std::
   return test_run(program, frame, &context);
 }
 
+void BpfRun::set_frames_split(bool are_split) const {
+  const std::uint32_t first = 0, value = are_split;
+  EXPECT_EQ(bpf_map_update_elem(object_->map(".data.frames"), &first, &value, BPF_ANY), 0);
+}
+
+bool BpfRun::frames_are_split() const {
+  std::uint32_t first = 0, value = 0;
+  EXPECT_EQ(bpf_map_lookup_elem(object_->map(".data.frames"), &first, &value), 0);
+  return value != 0;
+}
+
 nids_counters BpfRun::counters() const {
   nids_counters total{};
   for (std::uint32_t i = 0; i < info().cpus; ++i) add_counters(total, counters_[i]);

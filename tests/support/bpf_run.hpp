@@ -64,6 +64,10 @@ class BpfRun {
   void drain(RingRecords& records);                    // of all rings
   void drain(std::size_t ring, RingRecords& records);  // of one
   void clear_tables();  // flows, cells, budgets and counters; the rings keep what they have
+  // Whether frames are taken to come in more than one buffer, as the agent says or the program
+  // sees.
+  void set_frames_split(bool are_split) const;
+  bool frames_are_split() const;
   void set_clock(const nids_clock& clock) const { *clock_.get() = clock; }  // of packet time
 
   Maps maps() const { return std::move(*Maps::of_object(object_->get())); }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "firstpass/first_pass.hpp"
@@ -277,6 +278,29 @@ TEST_F(Slot, FlowWhoseKeyIsAllZeroIsAFlow) {
   const nids_flow_tunnel none{};
   key.ip_version = 4;
   EXPECT_EQ(nids_twin_command(twin_.get(), &key, &none, 0, NIDS_INTEREST_COUNT), 1u);
+}
+
+TEST_F(Slot, FlowsBeginInAnyWayOfTheirSetAndAreFoundThere) {
+  std::set<std::ptrdiff_t> ways;
+  for (std::uint16_t port = 1; port <= 100; ++port) {
+    set4_ = {};
+    udp(port);
+    udp(port);
+    ASSERT_EQ(slots_in_use(), 1);
+    EXPECT_EQ(slot().packets[0] + slot().packets[1], 2u);
+    ways.insert(
+        std::ranges::find(set4_.way, 1u, [](const auto& one) { return one.state.generation; }) -
+        set4_.way);
+  }
+  EXPECT_EQ(ways.size(), std::size_t{NIDS_WAYS});
+}
+
+TEST_F(Slot, ASetIsFilledBeforeAnyFlowIsReplaced) {
+  for (int round = 0; round < 2; ++round)
+    for (std::uint16_t port = 1; port <= NIDS_WAYS; ++port, ++ticks_) udp(port);
+  EXPECT_EQ(slots_in_use(), NIDS_WAYS);
+  EXPECT_EQ(counters().flows_created, std::uint64_t{NIDS_WAYS});
+  EXPECT_TRUE(records_.flows.empty());
 }
 
 TEST_F(Slot, Ipv4AndIpv6HaveTablesOfTheirOwn) {

@@ -12,6 +12,7 @@
 #include "agent/privileges.hpp"
 #include "agent/process.hpp"
 #include "kernel/pins.hpp"
+#include "kernel/split_frames.hpp"
 #include "kernel/tc.hpp"
 
 namespace nids {
@@ -109,6 +110,7 @@ Result<void> Supervisor::attach_all() {
     if (placed->is_adopted) adopted_.insert(link.ifindex);
     claims_[link.ifindex] = std::move(placed->claim);
     claim(placed->attachment, true);
+    tell_mtu(placed->attachment, link.mtu);
     if (auto pinned = pins.pin(placed->attachment, reader_group()); !pinned)
       callbacks_.warning(pinned.error().message() + "; only root can read the counters");
     attachments_.push_back(std::move(placed->attachment));
@@ -195,6 +197,7 @@ void Supervisor::check_links() {
         callbacks_.info("interface " + attachment.ifname + " is now called " + change.link.name);
         attachment.ifname = change.link.name;
       }
+      tell_mtu(attachment, change.link.mtu);
       auto found = find_attachment(attachment.ifindex, attachment.ifname);
       const bool is_removed = found && (!*found || (*found)->ingress_id != attachment.ingress_id);
       if (is_removed && ingress_is_lost(i)) break;
