@@ -206,19 +206,21 @@ static __always_inline void correct_opener(const struct first_pass_tables *t,
 		t->counters->classes[class_index(state->class_id)].flows += 1;
 }
 
-static __always_inline void note_events(const struct first_pass_tables *t,
-					const struct flow_packet *f, struct nids_flow_cell *cell,
-					struct nids_flow_state *state)
+/* Returns the events of the packet that are the first of their kind from its sender. */
+static __always_inline __u32 note_events(const struct first_pass_tables *t,
+					 const struct flow_packet *f, struct nids_flow_cell *cell,
+					 struct nids_flow_state *state)
 {
 	__u32 shift = (f->sender & 1) * NIDS_EVENTS_PER_SENDER;
 	__u32 first = events_of(f) << shift & ~state->events;
 
 	if (!first)
-		return;
+		return 0;
 	state->events |= first;
 	if (cell)
 		append_history(cell, f->hash, first >> shift, f->sender);
 	correct_opener(t, f, cell, state, first >> shift);
+	return first >> shift;
 }
 
 static __always_inline int has_command(const struct nids_flow_state *state)
@@ -311,22 +313,35 @@ static __always_inline int is_of_interest(const struct first_pass_tables *t, __u
 	       (interest == NIDS_INTEREST_IDENTIFY && t->features & NIDS_FEATURE_IDENTIFY);
 }
 
-/* Returns whether the packet is a SYN or SYN-ACK of a flow with two classes. The agent needs these
- * to decide, so they are always sent to user space.
+/* Returns whether the packet tells the agent who opened a flow of interest: a SYN, a SYN-ACK, or
+ * the first datagram with a payload of either side. It is always sent to user space, because forged
+ * packets before it may have used up the depth, or made the agent refuse the flow.
  */
 static __always_inline int is_handshake(const struct first_pass_tables *t,
 					const struct flow_packet *f, __u8 class_id,
-					__u8 other_class)
+					__u8 other_class, __u32 first_events)
 {
-	return other_class && f->l4_proto == PROTO_TCP && f->tcp_flags & TCP_SYN &&
-	       (is_of_interest(t, class_id) || is_of_interest(t, other_class));
+	int is_telling =
+	    f->l4_proto == PROTO_TCP ? f->tcp_flags & TCP_SYN : first_events & NIDS_EVENT_DATA;
+
+	return is_telling && (is_of_interest(t, class_id) || is_of_interest(t, other_class));
+}
+
+/* The agent's command `count` is cancelled: the handshake that led to it may have been forged. */
+static __always_inline void cancel_refusal(struct nids_flow_state *state)
+{
+	__u32 command = *(const volatile __u32 *)&state->command;
+
+	if (has_command(state) && (command & NIDS_COMMAND_INTEREST) == NIDS_INTEREST_COUNT)
+		__sync_fetch_and_or(&state->command, NIDS_COMMAND_NONE);
 }
 
 /* `is_plain` is a constant. If it is set, the flow has one class. */
 static __always_inline void choose_interest(const struct first_pass_tables *t,
 					    const struct flow_packet *f,
 					    struct nids_flow_state *state, __u64 bytes_before,
-					    const int is_plain, struct first_pass_verdict *v)
+					    __u32 first_events, const int is_plain,
+					    struct first_pass_verdict *v)
 {
 	struct wish w;
 
@@ -335,11 +350,8 @@ static __always_inline void choose_interest(const struct first_pass_tables *t,
 	w = wish_of(t, f, state, bytes_before, state->class_id);
 	if (!is_plain && state->other_class)
 		w = wish_of_both(w, wish_of(t, f, state, bytes_before, state->other_class));
-	if (!is_plain && is_handshake(t, f, state->class_id, state->other_class)) {
-		/* Cancels the command `count`: the handshake that led to it may have been forged.
-		 */
-		if (has_command(state))
-			__sync_fetch_and_or(&state->command, NIDS_COMMAND_NONE);
+	if (!is_plain && is_handshake(t, f, state->class_id, state->other_class, first_events)) {
+		cancel_refusal(state);
 		if (w.reason == NIDS_REASON_COUNT)
 			w.reason = NIDS_REASON_HANDSHAKE;
 	}
@@ -376,7 +388,8 @@ judge_without_slot(const struct first_pass_tables *t, const struct flow_packet *
 	w = wish_without_slot(t, class.flags, class.class_id);
 	if (class.other_class)
 		w = wish_of_both(w, wish_without_slot(t, class.flags, class.other_class));
-	if (w.reason == NIDS_REASON_COUNT && is_handshake(t, f, class.class_id, class.other_class))
+	if (w.reason == NIDS_REASON_COUNT &&
+	    is_handshake(t, f, class.class_id, class.other_class, 0))
 		w.reason = NIDS_REASON_HANDSHAKE;
 	add_sum(&t->counters->unaccounted, f->wire_packets, f->wire_len);
 	stats_class(t->counters, class.class_id, f->wire_packets, f->wire_len, 0);
@@ -402,7 +415,8 @@ static __always_inline int is_counted_only(const struct nids_flow_state *state)
 /* Decides what happens to a packet by the state of its flow. */
 static __always_inline struct first_pass_verdict
 judge_in_slot(const struct first_pass_tables *t, const struct flow_packet *f,
-	      struct nids_flow_state *state, __u64 bytes_before, int opens_flow, const int is_plain)
+	      struct nids_flow_state *state, __u64 bytes_before, __u32 first_events, int opens_flow,
+	      const int is_plain)
 {
 	struct first_pass_verdict v = {.generation = state->generation,
 				       .class_id = state->class_id,
@@ -414,7 +428,7 @@ judge_in_slot(const struct first_pass_tables *t, const struct flow_packet *f,
 		return v;
 	stats_class(t->counters, v.class_id, f->wire_packets, f->wire_len,
 		    opens_flow && v.from_opener);
-	choose_interest(t, f, state, bytes_before, is_plain, &v);
+	choose_interest(t, f, state, bytes_before, first_events, is_plain, &v);
 	return v;
 }
 
@@ -485,8 +499,9 @@ static __always_inline struct first_pass_verdict account_flow(const struct first
 	}
 	__u64 bytes_before = count_in_flow(t, f, place.state);
 
-	note_events(t, f, cell, place.state);
-	return judge_in_slot(t, f, place.state, bytes_before, is_new, 0);
+	__u32 first_events = note_events(t, f, cell, place.state);
+
+	return judge_in_slot(t, f, place.state, bytes_before, first_events, is_new, 0);
 }
 
 struct finding_tables {

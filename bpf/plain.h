@@ -66,7 +66,7 @@ static __always_inline enum outcome pass_flow(struct plain *l, struct flow_packe
 	tables.classes = bpf_map_lookup_elem(&nids_classes, &zero);
 	if (!tables.classes)
 		return PASS_DONE;
-	verdict = judge_in_slot(&tables, f, state, bytes_before, 0, 1);
+	verdict = judge_in_slot(&tables, f, state, bytes_before, 0, 0, 1);
 	if (!verdict.goes_up)
 		return PASS_DONE;
 	pass = keep_in_pass(l, f);

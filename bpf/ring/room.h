@@ -22,7 +22,9 @@
 static __always_inline __u32 snap_of(__u8 reason, const struct nids_packet *p, __u32 snap_bytes,
 				     __u32 sample_bytes)
 {
-	if (reason == NIDS_REASON_CAPTURE || reason == NIDS_REASON_INSPECT)
+	/* Of a handshake the agent reads the numbers, which may lie behind long headers. */
+	if (reason == NIDS_REASON_CAPTURE || reason == NIDS_REASON_INSPECT ||
+	    reason == NIDS_REASON_HANDSHAKE)
 		return snap_bytes;
 	if (reason == NIDS_REASON_HEADERS && p->payload_offset)
 		return p->payload_offset < snap_bytes ? p->payload_offset : snap_bytes;

@@ -36,6 +36,8 @@ LISTED = (
            "VXLAN on another port: nothing in the packet says that it is VXLAN"),
     Listed("other-wrapping", lambda facts: facts.get("wrapping") in ("geneve", "mpls", "pppoe"),
            "Geneve, MPLS and PPPoE: nids-xdp counts them and does not look into them"),
+    Listed("headers-in-fragments", lambda facts: facts.get("headers_in_fragments", False),
+           "IPv6 whose first fragment ends before the transport header: a finding without ports"),
     Listed("forged-service-datagram", lambda facts: facts.get("is_service_named_client", False),
            "a UDP exchange after a forged datagram from the service's port to a client's system port "
            "without a class: the service looks like the client"),

@@ -118,7 +118,7 @@ class Host:
         configuration.write_text(CONFIGURATION)
         self.eve_path = self.lab.path("alerts.json")
         watch = self.lab.attach("v0", *MODES[mode], "--config", configuration, "--eve", self.eve_path,
-                                "--retain", "off", wait=False)
+                                wait=False)
         # On a busy machine the kernel's check of the programs takes a while.
         for patience in reversed(range(ATTACH_WAITS)):
             try:

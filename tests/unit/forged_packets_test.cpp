@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <memory>
 #include <random>
@@ -10,7 +11,9 @@
 #include <vector>
 
 #include "agent/class_table.hpp"
+#include "agent/outputs.hpp"
 #include "agent/pipeline.hpp"
+#include "support/kept_directory.hpp"
 #include "support/track.hpp"
 #include "support/twin_run.hpp"
 
@@ -35,8 +38,14 @@ class ForgedPackets : public testing::Test {
     counters_ = {};
     Sinks sinks;
     sinks.on_alert = [this](const Alert& alert) { alerts_.push_back(alert); };
+    if (config_.retain.enabled) sinks.store.emplace(store());
     sinks.steer = [this](std::uint32_t, const FlowIdentity& flow, nids_slot_address slot,
                          std::uint8_t word) {
+      if (hold_commands_) {
+        held_commands_.push_back(
+            [=, this] { first_pass_->command(flow.key, flow.tunnel, slot.set, word); });
+        return 1u;
+      }
       return first_pass_->command(flow.key, flow.tunnel, slot.set, word);
     };
     pipeline_ = std::make_unique<Pipeline>(config_, std::map<std::uint32_t, std::string>{},
@@ -45,6 +54,14 @@ class ForgedPackets : public testing::Test {
         FirstPass::Setup{.slots = 64, .slots_ipv6 = 64, .features = features_},
         abi_classes(config_), *abi_ports(config_),
         [this](auto record) { pipeline_->record(record, ClockOffset{}, counters_); });
+  }
+
+  // The agent steers the kernel only if packets are stored.
+  Store store() {
+    auto fd = open_packet_directory(kept_.path, {.name = "", .uid = geteuid(), .gid = getegid()});
+    auto opened = Store::open(fd->get(), kept_.path, {{0, {.name = "eth0", .link_type = 1}}},
+                              store_limits(config_, Store::WhenBehind::kLose));
+    return std::move(*opened);
   }
 
   void send(const PacketBuilder& builder) {
@@ -56,6 +73,11 @@ class ForgedPackets : public testing::Test {
                          .time_ns = now_ns_ += kMillisecond_ns,
                          .is_ethernet = 1});
     expect_balance(first_pass_->counters());
+  }
+
+  void give_held_commands() {
+    hold_commands_ = false;
+    for (const auto& command : held_commands_) command();
   }
 
   struct Ports {
@@ -107,6 +129,7 @@ class ForgedPackets : public testing::Test {
     return found == alerts_.end() ? nullptr : &*found;
   }
 
+  KeptDirectory kept_{"forged"};
   Config config_ = default_config();
   std::uint32_t features_ = abi_features(config_) | NIDS_FEATURE_COMMANDS;
   std::vector<Alert> alerts_;
@@ -114,6 +137,8 @@ class ForgedPackets : public testing::Test {
   std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<FirstPass> first_pass_;
   std::uint64_t now_ns_ = kSecond_ns;
+  bool hold_commands_ = false;  // as a slow agent does
+  std::vector<std::function<void()>> held_commands_;
 };
 
 TEST_F(ForgedPackets, AnHonestConnectionIsOneAlert) {
@@ -153,6 +178,104 @@ TEST_F(ForgedPackets, AWholeHandshakeOfTheOtherDirectionHidesNothing) {
   EXPECT_TRUE(alerts_.empty());
   connect({});
   EXPECT_NE(alert_of("ssh", {}), nullptr);
+}
+
+TEST_F(ForgedPackets, ARefusalThatAForgedHandshakeCausedEndsAtTheSyn) {
+  config_.retain.enabled = true;
+  restart();
+  send(from_server({}, {.seq = 7, .flags = kTcpSyn}));
+  send(from_client({}, {.seq = 9, .ack = 8, .flags = kSynAck}));
+  const auto commands = counters_.commands;
+  EXPECT_GT(commands, 0u) << "the kernel was told to count";
+  connect({});
+  EXPECT_NE(alert_of("ssh", {}), nullptr);
+  const auto before = counters_.consumed.packets;
+  for (int i = 0; i < 5; ++i)
+    send(from_client({}, {.seq = 1001, .ack = 2001, .flags = kTcpAck}).payload("more"));
+  EXPECT_EQ(counters_.consumed.packets, before + 5) << "the refusal was taken back";
+}
+
+// The command may come after the SYN: then the alert takes it back.
+TEST_F(ForgedPackets, ARefusalThatComesTooLateIsTakenBack) {
+  config_.retain.enabled = true;
+  restart();
+  hold_commands_ = true;
+  send(from_server({}, {.seq = 7, .flags = kTcpSyn}));
+  send(from_client({}, {.seq = 9, .ack = 8, .flags = kSynAck}));
+  send(from_client({}, {.seq = 1000, .flags = kTcpSyn}));
+  give_held_commands();
+  send(from_server({}, {.seq = 2000, .ack = 1001, .flags = kSynAck}));
+  const auto before = counters_.consumed.packets;
+  for (int i = 0; i < 5; ++i)
+    send(from_client({}, {.seq = 1001, .ack = 2001, .flags = kTcpAck}).payload("more"));
+  EXPECT_EQ(counters_.consumed.packets, before + 5);
+}
+
+TEST_F(ForgedPackets, AUsedUpDepthHidesNoConnection) {
+  for (const bool is_of_client : {true, false})
+    for (int i = 0; i < 60; ++i)
+      send(
+          (is_of_client ? from_client({}, {.flags = kTcpAck}) : from_server({}, {.flags = kTcpAck}))
+              .payload_bytes(1400));
+  alerts_.clear();
+  pipeline_->end_flows({});  // an agent that knows nothing of it
+  connect({});
+  EXPECT_NE(alert_of("ssh", {}), nullptr);
+}
+
+// Errors count as what the client has sent, but are no answer of it.
+TEST_F(ForgedPackets, ADepthUsedUpByErrorsHidesNoExchange) {
+  const Ports ports{.client = 40'000, .server = 53'413};
+  const auto answer = datagram(false, ports).payload_bytes(1400);
+  for (int i = 0; i < 60; ++i) {
+    send(answer);
+    send(PacketBuilder{}
+             .eth()
+             .ipv4({.src = kClient, .dst = kServer})
+             .icmp({.type = 3, .code = 3})
+             .payload_bytes(4)
+             .ipv4({.src = kServer, .dst = kClient})
+             .udp({.src_port = ports.server, .dst_port = ports.client})
+             .payload_bytes(1400));
+  }
+  EXPECT_TRUE(alerts_.empty());
+  exchange(ports);
+  EXPECT_NE(alert_of("netis", ports), nullptr);
+}
+
+TEST_F(ForgedPackets, DatagramsThatUseUpWhatIsIdentifiedHideNoExchange) {
+  for (ProtocolClass& one : config_.classes)
+    if (one.name == "netis") one.interest = NIDS_INTEREST_IDENTIFY;
+  restart();
+  const Ports ports{.client = 40'000, .server = 53'413};
+  for (int i = 0; i < 10; ++i) send(datagram(false, ports));
+  EXPECT_TRUE(alerts_.empty());
+  exchange(ports);
+  EXPECT_NE(alert_of("netis", ports), nullptr);
+}
+
+TEST_F(ForgedPackets, AnAgentThatForgotADatagramFlagsTheExchange) {
+  const Ports ports{.client = 40'000, .server = 53'413};
+  send(datagram(false, ports));
+  pipeline_->end_flows({});
+  send(datagram(true, ports));
+  EXPECT_NE(alert_of("netis", ports), nullptr);
+}
+
+TEST_F(ForgedPackets, ASynAckAloneNamesTheClientAfterAForgedHandshake) {
+  send(from_server({}, {.seq = 7, .flags = kTcpSyn}));
+  send(from_client({}, {.seq = 9, .ack = 8, .flags = kSynAck}));
+  // The SYN of the client is in a fragment that ends before its flags.
+  send(from_server({}, {.seq = 2000, .ack = 1001, .flags = kSynAck}));
+  EXPECT_NE(alert_of("ssh", {}), nullptr);
+}
+
+TEST(Handshake, WithoutNumbersASynNamesItsSenderAndNothingProvesIt) {
+  Handshake seen;
+  seen.add(NIDS_FROM_LO, kTcpSyn, std::nullopt);
+  EXPECT_TRUE(seen.names(NIDS_FROM_LO));
+  seen.add(NIDS_FROM_HI, kSynAck, Handshake::Numbers{.sequence = 5, .acknowledgement = 1});
+  EXPECT_FALSE(seen.proves(NIDS_FROM_LO));
 }
 
 TEST_F(ForgedPackets, AConnectionThatWasThereBeforeIsFlaggedAfterAForgedSynAck) {

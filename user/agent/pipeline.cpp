@@ -89,8 +89,6 @@ void Pipeline::packet(Packet& packet, nids_agent_counters& counters) {
   if (!has_flow) stranger = FlowTable::stranger(packet);
   Flow& flow = has_flow ? flows_.track(packet) : stranger;
   counters.flows_tracked = flows_.size();
-  // Added, not set: the counters are one interface's, and older than this process.
-  counters.flows_evicted += flows_.evictions() - std::exchange(flow_evictions_, flows_.evictions());
 
   if (!is_selected(packet)) {
     counters.not_analysed += one_packet(packet.bytes.size());
@@ -348,6 +346,8 @@ void Pipeline::tell(const Flow& flow, FlowReason reason) {
 }
 
 void Pipeline::flush(nids_agent_counters& counters) {
+  // Added, not set: the counters are one interface's, and older than this process.
+  counters.flows_evicted += flows_.evictions() - std::exchange(flow_evictions_, flows_.evictions());
   if (sinks_.lines_lost) {
     const std::uint64_t lost = sinks_.lines_lost();
     counters.lines_lost += lost - std::exchange(lines_lost_, lost);

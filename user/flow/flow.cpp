@@ -154,9 +154,9 @@ void Flow::came_up(nids_sender sender) {
   senders_up = static_cast<std::uint8_t>(senders_up | 1u << sender);
 }
 
-void Flow::learn_handshake(nids_sender sender, std::uint8_t flags, std::uint32_t sequence,
-                           std::uint32_t acknowledgement) {
-  make_rare().handshake.add(sender, flags, sequence, acknowledgement);
+void Flow::learn_handshake(nids_sender sender, std::uint8_t flags,
+                           const std::optional<Handshake::Numbers>& numbers) {
+  make_rare().handshake.add(sender, flags, numbers);
 }
 
 // The side that most facts name is the opener: a SYN, a SYN-ACK to it, and a proof, which counts
@@ -178,7 +178,7 @@ void Flow::decide_opener() {
     set_opener(votes[NIDS_FROM_HI] > votes[NIDS_FROM_LO] ? NIDS_FROM_HI : NIDS_FROM_LO);
 }
 
-bool Flow::both_have_sent() const { return ((rare_ ? rare_->came_up : 0) | senders) == 3; }
+unsigned Flow::known_senders() const { return (rare_ ? rare_->came_up : 0u) | senders; }
 
 bool Flow::is_proved(nids_sender opener) const {
   const Handshake seen = handshake();
@@ -189,12 +189,14 @@ bool Flow::may_be_opener(nids_sender sender) const {
   const nids_sender other = other_side(sender);
   // Without a handshake both sides may be the opener once both have sent. If both directions have
   // the same class, it is reported once.
-  const bool is_possible = both_have_sent() && class_if(sender) != class_if(other);
-  if (key.l4_proto != IPPROTO_TCP) return sender == opener() || is_possible;
+  const bool is_possible = known_senders() == 3 && class_if(sender) != class_if(other);
+  // The kernel may remember a datagram of an opener of which this agent knows nothing.
+  if (key.l4_proto != IPPROTO_TCP)
+    return sender == opener() || is_possible || known_senders() == 1u << sender;
   const Handshake seen = handshake();
-  if (seen.has_syn(sender) || seen.proves(sender)) return true;
+  if (seen.names(sender) || seen.proves(sender)) return true;
   if (seen.proves(other)) return false;
-  if (seen.names(sender) || (sender == opener() && !seen.names(other))) return true;
+  if (sender == opener() && !seen.names(other)) return true;
   // The beginning was not seen, or it may have been forged. A system port without a class is the
   // server's.
   const std::uint16_t own_port = sender == NIDS_FROM_HI ? key.hi_port : key.lo_port;

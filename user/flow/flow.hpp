@@ -94,9 +94,9 @@ struct alignas(64) Flow {
 
   // Notes that a packet of `sender` reached the agent. Not for ICMP errors about the flow.
   void came_up(nids_sender sender);
-  // Notes the flags and numbers of a TCP packet whose header was captured.
-  void learn_handshake(nids_sender sender, std::uint8_t flags, std::uint32_t sequence,
-                       std::uint32_t acknowledgement);
+  // Notes the flags of a TCP packet, and its numbers where they were captured.
+  void learn_handshake(nids_sender sender, std::uint8_t flags,
+                       const std::optional<Handshake::Numbers>& numbers);
   // Corrects opener(). Called after each of the calls above.
   void decide_opener();
   // Whether `sender` may have opened it. False if a handshake proves the other side, or if nothing
@@ -152,7 +152,7 @@ struct alignas(64) Flow {
   void set_opener(nids_sender sender);
   Handshake handshake() const { return rare_ ? rare_->handshake : Handshake{}; }
   std::uint8_t other_class() const { return rare_ ? rare_->other_class : std::uint8_t{0}; }
-  bool both_have_sent() const;
+  unsigned known_senders() const;  // a bit each, by enum nids_sender
   const Long* find_long() const { return rare_ ? rare_->longer.get() : nullptr; }
   Rare& make_rare();
   Long& make_long();

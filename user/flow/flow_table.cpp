@@ -82,16 +82,16 @@ ClassesByOpener classes_of(bool opener_is_hi, std::uint8_t class_id, std::uint8_
   return {class_id, other_class};
 }
 
-// Does nothing unless it is a TCP packet whose header was captured.
 void learn_handshake(Flow& flow, const Packet& packet) {
+  if (packet.headers.l4_proto != IPPROTO_TCP) return;
   const std::size_t at = packet.headers.l4_offset;
-  std::uint32_t numbers[2];  // after the ports, RFC 9293 section 3.1
-  if (packet.headers.l4_proto != IPPROTO_TCP || at == 0 ||
-      at + 4 + sizeof(numbers) > packet.bytes.size())
-    return;
-  std::memcpy(numbers, packet.bytes.data() + at + 4, sizeof(numbers));
-  flow.learn_handshake(packet.sender, packet.headers.tcp_flags, ntohl(numbers[0]),
-                       ntohl(numbers[1]));
+  std::uint32_t words[2];  // after the ports, RFC 9293 section 3.1
+  std::optional<Handshake::Numbers> numbers;
+  if (at != 0 && at + 4 + sizeof(words) <= packet.bytes.size()) {
+    std::memcpy(words, packet.bytes.data() + at + 4, sizeof(words));
+    numbers = {.sequence = ntohl(words[0]), .acknowledgement = ntohl(words[1])};
+  }
+  flow.learn_handshake(packet.sender, packet.headers.tcp_flags, numbers);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "nids/abi/flow.h"
 
@@ -12,9 +13,12 @@ namespace nids {
 
 class Handshake {
  public:
-  // Adds a packet of `sender`. The flags and numbers are those of its header.
-  void add(nids_sender sender, std::uint8_t tcp_flags, std::uint32_t sequence,
-           std::uint32_t acknowledgement);
+  struct Numbers {
+    std::uint32_t sequence = 0, acknowledgement = 0;
+  };
+  // Adds a packet of `sender`, by its header. Without numbers, which may not have been captured, it
+  // names an opener and proves nothing.
+  void add(nids_sender sender, std::uint8_t tcp_flags, const std::optional<Numbers>& numbers);
 
   bool has_syn(nids_sender opener) const { return (syn_ >> opener & 1) != 0; }
   // Whether `opener` sent a SYN or was sent a SYN-ACK.
@@ -22,7 +26,7 @@ class Handshake {
   bool proves(nids_sender opener) const { return (proved_ >> opener & 1) != 0; }
 
  private:
-  std::uint32_t syn_sequence_[2]{};  // of the last SYN of each, by enum nids_sender
+  std::optional<std::uint32_t> syn_sequence_[2];  // of the last SYN of each, by enum nids_sender
   // A bit each, by enum nids_sender.
   std::uint8_t syn_ = 0, named_ = 0, proved_ = 0;
 };

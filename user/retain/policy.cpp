@@ -114,14 +114,13 @@ CapturePolicy::Verdict CapturePolicy::judge(const Packet& packet, Flow& flow,
   const std::uint64_t seen = before + packet.wire_len;
   const KeptAmount amount = amount_of(flow);
   const bool is_endless = comes_without_end(packet.reason);
+  const bool was_refused = std::exchange(flow.is_refused, is_refused(flow));
   if (amount.kind == Kind::kNothing && flow.severity == 0 && !is_evidence && !is_endless) {
     // On two CPUs up to twice the depth comes up.
     const bool is_beyond = packet.reason == NIDS_REASON_INSPECT && before >= inspected_bytes(flow);
-    const bool was_refused = flow.is_refused;
-    flow.is_refused = is_refused(flow);
     // The first pass cancels the command at each SYN and SYN-ACK, so it is sent again.
-    const bool is_news = flow.is_refused != was_refused || packet.reason == NIDS_REASON_HANDSHAKE;
-    return {is_beyond ? Fate::kLeave : Fate::kHold, flow.is_refused && is_news};
+    const bool is_news = !was_refused || packet.reason == NIDS_REASON_HANDSHAKE;
+    return {is_beyond ? Fate::kLeave : Fate::kHold, flow.is_refused ? is_news : was_refused};
   }
   // An agent before may have had it captured, for an alert that this one knows nothing of.
   const std::uint64_t depth =
@@ -131,8 +130,8 @@ CapturePolicy::Verdict CapturePolicy::judge(const Packet& packet, Flow& flow,
   const bool is_untold = flow.kept_as != 0 && !is_endless && is_much;
   const bool is_late = before >= depth && is_much;
   const bool is_kept = before < depth || is_evidence || packet.reason == NIDS_REASON_FINDING;
-  return {is_kept ? Fate::kKeep : Fate::kLeave,
-          is_untold || (is_endless && (reaches_depth || is_late))};
+  return {is_kept ? Fate::kKeep : Fate::kLeave, is_untold || (was_refused && !flow.is_refused) ||
+                                                    (is_endless && (reaches_depth || is_late))};
 }
 
 std::uint8_t CapturePolicy::word_on(const Flow& flow) const {

@@ -100,8 +100,8 @@ NIDS_ABI_SIZE(struct nids_extended_key, 80);
 
 /* What one CPU saw of a flow. The kernel writes all of it but `command`. The agent writes that by
  * one aligned store. The kernel obeys it only if its generation is the slot's, so that a command
- * never meets a later flow. At a SYN of a flow with two classes the kernel sets NIDS_COMMAND_NONE
- * in it.
+ * never meets a later flow. At a SYN or SYN-ACK of a flow of interest the kernel sets
+ * NIDS_COMMAND_NONE in place of NIDS_INTEREST_COUNT.
  */
 struct nids_flow_state {
 	__u64 bytes[2];	     /* by enum nids_sender; wire bytes */
