@@ -68,7 +68,6 @@ TEST(EveWriter, AReaderThatStoppedHoldsUpNobodyAndEachLineIsCounted) {
   EXPECT_EQ(counters.eve_lost, sent - fit);
   EXPECT_TRUE(writer.degraded());
   writer.finish();  // no deadline was given: it does not wait either
-  // One is in the hands of the thread.
   // The thread may have one in its hands, of which nobody can tell.
   EXPECT_GE(counters.eve_lost, sent - 1);
   EXPECT_LE(counters.eve_lost, sent);

@@ -114,7 +114,8 @@ CapturePolicy::Verdict CapturePolicy::judge(const Packet& packet, Flow& flow,
   const std::uint64_t seen = before + packet.wire_len;
   const KeptAmount amount = amount_of(flow);
   const bool is_endless = comes_without_end(packet.reason);
-  const bool was_refused = std::exchange(flow.is_refused, is_refused(flow));
+  const bool was_refused = flow.is_refused;
+  flow.is_refused = is_refused(flow);
   if (amount.kind == Kind::kNothing && flow.severity == 0 && !is_evidence && !is_endless) {
     // On two CPUs up to twice the depth comes up.
     const bool is_beyond = packet.reason == NIDS_REASON_INSPECT && before >= inspected_bytes(flow);
