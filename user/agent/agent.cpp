@@ -19,6 +19,9 @@ namespace {
 // Records wait for this at most where the kernel forces no wake-up, an alert half of it on average;
 // and clients for each piece of an answer.
 constexpr int kLookEvery_ms = 20, kAnswerEvery_ms = 2;
+// Of each round, what clients may have of it: less while more records wait.
+constexpr auto kAnswers = std::chrono::milliseconds(2);
+constexpr auto kAnswersInAFlood = std::chrono::microseconds(250);
 constexpr auto kEndMayTake = std::chrono::seconds(5);
 constexpr auto kHousekeepingEvery = std::chrono::milliseconds(250);
 
@@ -133,7 +136,7 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
       for (const Watched& one : interfaces) look_for_loss(one);
     }
     if (!has_more) scans.when_due(clock);
-    if (control) control->poll();
+    if (control) control->poll(has_more ? kAnswersInAFlood : kAnswers);
     const bool is_answering = control && control->is_answering();
     wait_ms = has_more ? 0 : is_answering ? kAnswerEvery_ms : kLookEvery_ms;
   }

@@ -289,8 +289,7 @@ void Pipeline::follow(Follower follower) {
   if (!follower_) return flows_.observe({});
   flows_.observe([this](const Flow& flow, FlowTable::Change change) {
     const bool is_start = change == FlowTable::Change::kStart;
-    follower_(flow, is_start ? FlowChangeKind::kStart : FlowChangeKind::kChange,
-              flows_.live_record_of(flow));
+    follower_(flow, is_start ? FlowChangeKind::kStart : FlowChangeKind::kChange);
   });
 }
 
@@ -302,8 +301,7 @@ void Pipeline::tell(const Flow& flow, FlowReason reason) {
   counters.flow_records += 1;
   table->second.reader.mark_reported(flow.identity());
   if (sinks_.exporter) sinks_.exporter->add(record, now_);
-  if (follower_ && reason != FlowReason::kInterim)
-    follower_(flow, FlowChangeKind::kEnd, flows_.live_record_of(flow));
+  if (follower_ && reason != FlowReason::kInterim) follower_(flow, FlowChangeKind::kEnd);
   if (sinks_.eve && eve_has_flows_)
     write_eve(
         eve_flow_line(record, class_name(record.class_id), interface_name(flow.ifindex), now_),

@@ -78,7 +78,7 @@ class Pipeline {
   const std::string& interface_name(std::uint32_t ifindex) const;  // empty: not known
 
   // Who is told of flows as they begin, change and end; null: nobody.
-  using Follower = std::function<void(const Flow&, FlowChangeKind, const FlowRecord&)>;
+  using Follower = std::function<void(const Flow&, FlowChangeKind)>;
   void follow(Follower follower);
 
   // Gives away what is buffered, and tells in `counters` what has become of it; once a second.

@@ -117,8 +117,8 @@ struct nids_agent_counters {
 	__u64 pid_namespace;	  /* inode of that in which its process ids mean something */
 	__u64 reader_pid;	  /* of the process that takes records from the rings */
 	__u64 reader_start_ticks; /* as pid_start_ticks */
-	__u64 ring_lost_noted; /* records that the rings had lost when the agent last looked */
-	__u64 ring_lost_ns;    /* CLOCK_MONOTONIC, when it last found more; 0: never */
+	__u64 ring_lost_noted;	  /* records that the rings had lost when the agent last looked */
+	__u64 ring_lost_ns;	  /* CLOCK_MONOTONIC, when it last found more; 0: never */
 };
 NIDS_ABI_SIZE(struct nids_agent_counters, 400);
 
