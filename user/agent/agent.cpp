@@ -88,6 +88,7 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
                        Pipeline& pipeline, Control* control, ParentLink& parent) {
   RingReader rings;
   ClockOffset clock = read_clock_offset();
+  pipeline.set_clock(clock);
   for (const Watched& one : interfaces) pipeline.watch(tables_of(one.tables), *one.counters.get());
   FlowScans scans(pipeline, ticks);
   const auto each = [&](void (Pipeline::*what)(nids_agent_counters&)) {
@@ -132,6 +133,7 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
     if (const auto now = std::chrono::steady_clock::now(); now >= next_housekeeping) {
       next_housekeeping = now + kHousekeepingEvery;
       clock = read_clock_offset();
+      pipeline.set_clock(clock);
       each(&Pipeline::flush);
       for (const Watched& one : interfaces) look_for_loss(one);
     }

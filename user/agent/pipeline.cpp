@@ -2,6 +2,7 @@
 #include "agent/pipeline.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "agent/class_table.hpp"
@@ -240,6 +241,15 @@ void Pipeline::watch(const FlowTables& tables, nids_agent_counters& counters) {
   const nids_sum unwritten = waiting_of(counters);
   counters.retained -= unwritten;
   counters.not_kept_by_error += unwritten;
+}
+
+void Pipeline::set_clock(ClockOffset clock) {
+  // Smaller ones, as NTP makes all the time, end no flow.
+  constexpr std::int64_t kStep_ns = 1'000'000'000;
+  const std::int64_t step_ns = clock.ns - flow_clock_.value_or(clock).ns;
+  if (flow_clock_ && std::abs(step_ns) < kStep_ns) return;
+  if (step_ns != 0) flows_.shift(step_ns);
+  flow_clock_ = clock;
 }
 
 void Pipeline::scan(const TickClock& clock) {

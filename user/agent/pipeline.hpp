@@ -62,6 +62,10 @@ class Pipeline {
   // what an agent before still held was never kept.
   void watch(const FlowTables& tables, nids_agent_counters& counters);
 
+  // How far the wall clock is from the kernel's, from now on. Where it was set anew, the times of
+  // flows go along: a flow that goes on has not been silent for the step.
+  void set_clock(ClockOffset clock);
+
   // Reads the slots of all interfaces, and tells the flows that are over. Call it when all that
   // the rings held at some moment since the last call has been taken.
   void scan(const TickClock& clock);
@@ -128,8 +132,9 @@ class Pipeline {
   bool eve_has_flows_, eve_is_stuck_ = false;
   std::function<void()> after_eve_line_;
   Follower follower_;
-  UdpExporter::Counts exported_;  // counted so far
-  WallTime now_;                  // of the last scan
+  UdpExporter::Counts exported_;           // counted so far
+  WallTime now_;                           // of the last scan
+  std::optional<ClockOffset> flow_clock_;  // that of the flows' times
   std::vector<std::unique_ptr<Analyser>> analysers_;
   Suppression suppression_;
   Selection selection_;

@@ -48,6 +48,8 @@ class FlowTable {
   // Joins it to its flow, which may have been replaced meanwhile.
   void add(const FlowPart& part);
 
+  // After a step of the wall clock, by which all times of `expire()` and of packets step too.
+  void shift(std::int64_t step_ns);
   // Behind each scan of the tables: tells the flows that are over at `now`.
   void expire(WallTime now);
   // Tells the flows that go on and have not been told for so long.
