@@ -13,6 +13,7 @@
 
 #include "agent/eve_renewal.hpp"
 #include "agent/link.hpp"
+#include "agent/outputs.hpp"
 
 namespace nids {
 namespace {
@@ -69,6 +70,45 @@ TEST_F(Rotation, OldFilesMoveOnAndTheOldestGoes) {
                             {"eve.json.1", "4th long line"},
                             {"eve.json.2", "third long line"}}));
   EXPECT_EQ(removed, 2u);
+}
+
+// The agent can make its file longer without writing anything.
+TEST_F(Rotation, HolesDoNotCount) {
+  EveFiles files{path_, false, {.rotate_bytes = 64 << 10, .keep = 1}};  // some blocks
+  put(".1", "evidence");
+  const Fd fd = std::move(*files.open());
+  append(fd, "short");
+  ASSERT_EQ(ftruncate(fd.get(), 1 << 20), 0);
+  for (int i = 0; i < 3; ++i) {
+    auto renewed = files.rotate();
+    ASSERT_TRUE(renewed) << renewed.error().message();
+    EXPECT_EQ(renewed->removed, 0u);
+  }
+  EXPECT_EQ(there().at("eve.json.1"), "evidence");
+}
+
+TEST_F(Rotation, DirectoryThatOthersMayWriteToIsRefused) {
+  const auto refused = [&](const char* why) {
+    const auto fd = open_eve(path_, false);
+    ASSERT_FALSE(fd);
+    EXPECT_NE(fd.error().message().find(why), std::string::npos) << fd.error().message();
+    EXPECT_TRUE(there().empty());
+  };
+  for (const mode_t mode : {0777, 01777, 0757}) {
+    ASSERT_EQ(chmod(folder_.c_str(), mode), 0);
+    refused("other users may write to its directory");
+  }
+  ASSERT_EQ(chmod(folder_.c_str(), 0755), 0);
+  EXPECT_TRUE(open_eve(path_, false));
+  fs::remove(path_);
+  if (geteuid() != 0) GTEST_SKIP() << "the rest needs root";
+  ASSERT_EQ(chown(folder_.c_str(), 0, 65534), 0);
+  EXPECT_TRUE(open_eve(path_, false));
+  fs::remove(path_);
+  ASSERT_EQ(chmod(folder_.c_str(), 0775), 0);
+  refused("other users may write to its directory");
+  ASSERT_EQ(chown(folder_.c_str(), 65534, 0), 0);
+  refused("its directory belongs to another user");
 }
 
 TEST_F(Rotation, NewFileIsForItsOwnerAndGroupAlone) {

@@ -59,5 +59,19 @@ TEST_F(FlowQueryTest, TheBusiestComeFirstAndWhatWasToldCounts) {
   EXPECT_EQ(packets, (std::vector<std::uint64_t>{35, 30}));
 }
 
+TEST_F(FlowQueryTest, ASearchGoesOnWhileFlowsComeAndGo) {
+  for (std::uint16_t port = 1; port <= 500; ++port) add(port, port);
+  const FlowQuery query{.top = 10, .classes = {}};
+  const std::vector<std::string> names{""};
+  FlowSearch search(table_, query, names);
+  EXPECT_TRUE(search.step());
+  for (std::uint16_t port = 501; port <= 600; ++port) add(port, port);
+  table_.end_all(FlowReason::kShutdown);
+  int steps = 1;
+  while (search.step()) ++steps;
+  EXPECT_GE(steps, 8) << "no step looks at all";
+  EXPECT_EQ(search.take().total, 63u) << "of the first step's 64 places; the first is never used";
+}
+
 }  // namespace
 }  // namespace nids

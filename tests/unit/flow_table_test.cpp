@@ -133,5 +133,26 @@ TEST(FlowTable, FlowIdsFitIntoADouble) {
     EXPECT_LT(track(table, packet_from(2, port, port * kSecond)).id, 1ull << 53);
 }
 
+// Flows that go on and one that is silent, while the wall clock is set by an hour.
+TEST(FlowTable, AStepOfTheClockEndsNoFlowThatGoesOn) {
+  constexpr std::uint64_t kHour = 3600 * kSecond, kBegin = 10 * kHour;
+  for (const std::int64_t step : {std::int64_t{kHour}, -std::int64_t{kHour}}) {
+    int ended = 0;
+    FlowTable table({}, [&](const Flow& flow, FlowReason) {
+      ++ended;
+      EXPECT_GT(flow.last.ns, kBegin + static_cast<std::uint64_t>(step));
+    });
+    track(table, packet_from(2, 1000, kBegin + kSecond));
+    for (int scan = 1; scan <= 5; ++scan) table.expire({kBegin + (1 + scan) * kSecond});
+    table.shift(step);
+    const std::uint64_t now = kBegin + static_cast<std::uint64_t>(step);
+    for (int scan = 6; scan <= 50; ++scan) table.expire({now + (1 + scan) * kSecond});
+    EXPECT_EQ(table.size(), 1u) << step;
+    EXPECT_EQ(ended, 0);
+    for (int scan = 51; scan <= 70; ++scan) table.expire({now + (1 + scan) * kSecond});
+    EXPECT_EQ(table.size(), 0u) << "it is over all the same, after its minute";
+  }
+}
+
 }  // namespace
 }  // namespace nids

@@ -19,6 +19,9 @@ namespace {
 // Records wait for this at most where the kernel forces no wake-up, an alert half of it on average;
 // and clients for each piece of an answer.
 constexpr int kLookEvery_ms = 20, kAnswerEvery_ms = 2;
+// Of each round, what clients may have of it: less while more records wait.
+constexpr auto kAnswers = std::chrono::milliseconds(2);
+constexpr auto kAnswersInAFlood = std::chrono::microseconds(250);
 constexpr auto kEndMayTake = std::chrono::seconds(5);
 constexpr auto kEveMayTake = std::chrono::seconds(4);  // at the end; less than the parent waits
 constexpr auto kHousekeepingEvery = std::chrono::milliseconds(250);
@@ -56,6 +59,7 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
                        Pipeline& pipeline, Control* control, ParentLink& parent) {
   RingReader rings;
   ClockOffset clock = read_clock_offset();
+  pipeline.set_clock(clock);
   for (const Watched& one : interfaces) pipeline.watch(tables_of(one.tables), *one.counters.get());
   const auto tick_clock = [&] {
     const MonoTime now{static_cast<std::uint64_t>(clock_ns(CLOCK_MONOTONIC))};
@@ -111,13 +115,14 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
     if (const auto now = std::chrono::steady_clock::now(); now >= next_housekeeping) {
       next_housekeeping = now + kHousekeepingEvery;
       clock = read_clock_offset();
+      pipeline.set_clock(clock);
       each(&Pipeline::flush);
       parent.look_at_collector(pipeline);
       beat();
       for (const Watched& one : interfaces) look_for_loss(one);
     }
     scans.go_on(has_more);
-    if (control) control->poll();
+    if (control) control->poll(has_more ? kAnswersInAFlood : kAnswers);
     const bool is_answering = control && control->is_answering();
     wait_ms = has_more || scans.is_under_way() ? 0 : is_answering ? kAnswerEvery_ms : kLookEvery_ms;
   }

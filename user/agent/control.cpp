@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <deque>
 #include <list>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -29,8 +30,8 @@ namespace asio = boost::asio;
 using Stream = asio::local::stream_protocol;
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kFlowsAPiece = 500;
-constexpr int kBacklog = 64;  // one is taken each time the agent looks
+constexpr std::size_t kPieceBytes = 64 << 10;  // of an answer, sent at once
+constexpr int kBacklog = 64;                   // one is taken each time the agent looks
 
 std::string line_of(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
@@ -70,25 +71,36 @@ class Control::Server {
       : pipeline_(pipeline), limits_(limits), acceptor_(io_, Stream(), listener.release()) {}
   ~Server() { pipeline_.follow({}); }
 
-  void poll();
+  void poll(std::chrono::nanoseconds budget);
   bool is_answering() const;
   int fd() { return acceptor_.native_handle(); }
 
  private:
   class Client;
 
+  using Clock = std::chrono::steady_clock;
+  // As it was when it came: the flow may be gone since.
+  struct FlowChange {
+    FlowChangeKind kind;
+    std::uint8_t class_id;
+    FlowRecord record;
+  };
+
   void accept();
   void follow_or_not();
+  void give_changes(Clock::time_point end);
+  void work_until(Clock::time_point end);
 
   Pipeline& pipeline_;
   Limits limits_;
   asio::io_context io_;
   Stream::acceptor acceptor_;
-  std::list<std::shared_ptr<Client>> clients_;
+  std::list<std::shared_ptr<Client>> clients_;  // the next to be worked for is first
+  std::deque<FlowChange> changes_;              // for all that follow
   bool is_accepting_ = false, is_following_ = false;
 };
 
-// One question, its answer in pieces, and then changes as they come.
+// One question, its answer bit by bit, and then changes as they come.
 class Control::Server::Client : public std::enable_shared_from_this<Client> {
  public:
   Client(Stream::socket socket, Server& server)
@@ -102,24 +114,35 @@ class Control::Server::Client : public std::enable_shared_from_this<Client> {
     asio::async_read_until(socket_, question_, '\n',
                            [self = shared_from_this()](const auto& error, std::size_t) {
                              if (error) return self->close();
-                             self->answer();
+                             self->take_question();
                            });
   }
   bool is_open() const { return socket_.is_open(); }
-  bool is_following() const { return is_answered_ && query_.follow; }
+  bool is_following() const { return is_open() && is_answered_ && query_.follow; }
+  // Something to do that waits for nobody.
+  bool has_work() const {
+    return is_open() && sending_.empty() && (unchecked_ || search_ || !selection_.flows.empty());
+  }
 
-  void change(const Flow& flow, FlowChangeKind kind, const FlowRecord& record) {
-    const std::string& name = server_.pipeline_.class_name(flow.record_class());
-    if (!is_following() || !query_.wants(flow, name)) return;
-    if (unsent_.size() > server_.limits_.max_unsent_bytes) {
-      ++left_out_;
-      return;
-    }
+  // A part of the answer that takes some dozen microseconds; only where has_work().
+  void work() {
+    if (unchecked_) return check();
+    if (search_) return search();
+    add_flow();
+  }
+
+  void change(const FlowChange& change) {
+    const std::string& name = server_.pipeline_.class_name(change.class_id);
+    if (!is_following() || !query_.wants(change.record.ends, name)) return;
+    if (unsent_.size() > server_.limits_.max_unsent_bytes) return leave_out(1);
     if (left_out_ != 0) unsent_ += line_of({{"left_out", std::exchange(left_out_, 0)}});
     static constexpr const char* kSigns[] = {"+", "~", "-"};
-    unsent_ +=
-        line_of({{"change", kSigns[static_cast<int>(kind)]}, {"flow", json_of(record, name)}});
+    unsent_ += line_of({{"change", kSigns[static_cast<int>(change.kind)]},
+                        {"flow", json_of(change.record, name)}});
     if (sending_.empty()) send();
+  }
+  void leave_out(std::uint64_t changes) {
+    if (is_following()) left_out_ += changes;
   }
 
  private:
@@ -143,42 +166,66 @@ class Control::Server::Client : public std::enable_shared_from_this<Client> {
     return json;
   }
 
-  void answer() {
+  void take_question() {
+    timer_.cancel();  // the answer is ours to give
     const auto bytes = question_.data();
     const std::string line(asio::buffers_begin(bytes), asio::buffers_end(bytes));
-    auto query = FlowQuery::parse(line);
-    if (!query) {
-      unsent_ = line_of({{"error", query.error().message()}});
-      is_answered_ = true;
-      return send();
-    }
-    query_ = std::move(*query);
-    selection_ = select_flows(server_.pipeline_.flows(), query_, server_.pipeline_.class_names());
-    unsent_ = line_of({{"total", selection_.total}});
+    auto question = FlowQuestion::parse(line);
+    if (!question) return refuse(question.error());
+    query_ = std::move(question->query);
+    unchecked_ = std::move(question->filter);
+    if (!unchecked_) begin_search();
+  }
+
+  void refuse(const Error& error) {
+    unsent_ = line_of({{"error", error.message()}});
+    is_answered_ = true;
     send();
   }
 
-  // The next flows of the answer, as they are by now.
-  void add_piece() {
+  void check() {
+    auto checked = unchecked_->step();
+    if (!checked) return;
+    unchecked_.reset();
+    if (!*checked) return refuse(checked->error());
+    query_.filter = std::move(**checked);
+    begin_search();
+  }
+
+  void begin_search() {
+    search_.emplace(server_.pipeline_.flows(), query_, server_.pipeline_.class_names());
+  }
+
+  void search() {
+    if (search_->step()) return;
+    selection_ = search_->take();
+    search_.reset();
+    unsent_ = line_of({{"total", selection_.total}});
+    if (selection_.flows.empty()) end_answer();
+  }
+
+  // The next flow of the answer, as it is by now.
+  void add_flow() {
+    const FlowPlace one = selection_.flows[next_++];
     const FlowTable& table = server_.pipeline_.flows();
-    for (std::size_t i = 0; i < kFlowsAPiece && next_ < selection_.flows.size(); ++i, ++next_) {
-      const FlowPlace& one = selection_.flows[next_];
-      const Flow* flow = table.at(one.place, one.id);
-      if (!flow) continue;  // it ended meanwhile
-      const std::string& name = server_.pipeline_.class_name(flow->class_id);
-      unsent_ += line_of(json_of(table.live_record_of(*flow), name));
-    }
-    if (next_ < selection_.flows.size()) return;
+    if (const Flow* flow = table.at(one.place, one.id))  // else it ended meanwhile
+      unsent_ += line_of(
+          json_of(table.live_record_of(*flow), server_.pipeline_.class_name(flow->class_id)));
+    if (next_ == selection_.flows.size()) return end_answer();
+    if (unsent_.size() >= kPieceBytes) send();
+  }
+
+  void end_answer() {
     selection_.flows = {};
-    next_ = 0;
     is_answered_ = true;
     if (query_.follow) unsent_ += line_of({{"following", true}});
+    send();
   }
 
   void send() {
-    if (unsent_.empty() && !is_answered_) add_piece();
     if (unsent_.empty()) {
       timer_.cancel();
+      if (!is_answered_) return;  // there is work to do first
       return query_.follow ? await_end() : close();
     }
     sending_ = std::exchange(unsent_, {});
@@ -203,6 +250,9 @@ class Control::Server::Client : public std::enable_shared_from_this<Client> {
   Server& server_;
   asio::streambuf question_;
   FlowQuery query_;
+  // What is left to do for the answer, one after the other.
+  std::optional<UncheckedFilter> unchecked_;
+  std::optional<FlowSearch> search_;
   FlowSelection selection_;
   std::size_t next_ = 0;  // of the selection, to be sent
   bool is_answered_ = false, is_awaiting_end_ = false;
@@ -221,27 +271,57 @@ void Control::Server::accept() {
   });
 }
 
-void Control::Server::poll() {
+void Control::Server::poll(std::chrono::nanoseconds budget) {
+  const auto end = Clock::now() + budget;
   if (!std::exchange(is_accepting_, true)) accept();
   io_.poll();
   io_.restart();
   clients_.remove_if([](const auto& one) { return !one->is_open(); });
   follow_or_not();
+  give_changes(Clock::now() + budget / 2);
+  work_until(end);
+}
+
+// At least one, so that all are given in the end.
+void Control::Server::give_changes(Clock::time_point end) {
+  while (!changes_.empty()) {
+    for (const auto& client : clients_) client->change(changes_.front());
+    changes_.pop_front();
+    if (Clock::now() >= end) return;
+  }
+}
+
+// One part for each in turn, so that a costly question holds up no cheap one; at least one.
+void Control::Server::work_until(Clock::time_point end) {
+  for (std::size_t idle = 0; idle < clients_.size();) {
+    Client& client = *clients_.front();
+    clients_.splice(clients_.end(), clients_, clients_.begin());
+    idle = client.has_work() ? 0 : idle + 1;
+    if (!client.has_work()) continue;
+    client.work();
+    if (Clock::now() >= end) return;
+  }
 }
 
 bool Control::Server::is_answering() const {
-  return !std::ranges::all_of(clients_, [](const auto& one) { return one->is_following(); });
+  return !changes_.empty() ||
+         !std::ranges::all_of(clients_, [](const auto& one) { return one->is_following(); });
 }
 
-// The pipeline is asked for changes only while somebody wants them.
+// The pipeline is asked for changes only while somebody wants them. They wait here, since filters
+// are asked in poll() only.
 void Control::Server::follow_or_not() {
   const bool is_wanted = std::any_of(clients_.begin(), clients_.end(),
                                      [](const auto& one) { return one->is_following(); });
   if (is_wanted == is_following_) return;
   is_following_ = is_wanted;
+  changes_.clear();
   if (!is_wanted) return pipeline_.follow({});
-  pipeline_.follow([this](const Flow& flow, FlowChangeKind kind, const FlowRecord& record) {
-    for (const auto& client : clients_) client->change(flow, kind, record);
+  pipeline_.follow([this](const Flow& flow, FlowChangeKind kind) {
+    if (changes_.size() < limits_.max_changes)
+      changes_.push_back({kind, flow.record_class(), pipeline_.flows().live_record_of(flow)});
+    else
+      for (const auto& client : clients_) client->leave_out(1);
   });
 }
 
@@ -250,7 +330,7 @@ Control::Control(Fd listener, Pipeline& pipeline, const Limits& limits)
 
 Control::~Control() = default;
 
-void Control::poll() { server_->poll(); }
+void Control::poll(std::chrono::nanoseconds budget) { server_->poll(budget); }
 bool Control::is_answering() const { return server_->is_answering(); }
 int Control::fd() const { return server_->fd(); }
 

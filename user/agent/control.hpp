@@ -3,6 +3,7 @@
 // time. Changes nothing; who may connect is said by the socket's mode.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -22,7 +23,8 @@ class Control {
  public:
   struct Limits {
     std::size_t max_clients = 8;
-    std::size_t max_question_bytes = 64 << 10;
+    std::size_t max_question_bytes = 16 << 10;
+    std::size_t max_changes = 16'384;        // that wait for filters; beyond it they are left out
     std::size_t max_unsent_bytes = 4 << 20;  // of changes; beyond it they are left out, and counted
     int question_seconds = 2;                // to ask, and to take each piece of the answer
   };
@@ -31,8 +33,8 @@ class Control {
   Control(Fd listener, Pipeline& pipeline, const Limits& limits);
   ~Control();
 
-  // Does what can be done without waiting; call it often.
-  void poll();
+  // Does what can be done without waiting, for about so long and at least a little; call it often.
+  void poll(std::chrono::nanoseconds budget);
   bool is_answering() const;  // the next poll() is waited for
   int fd() const;             // readable when a client comes
 

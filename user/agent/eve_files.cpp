@@ -92,6 +92,21 @@ Result<std::uint32_t> move_away(const Names& names, std::uint32_t keep) {
   return removed;
 }
 
+// Without holes: neither those of a file that was made longer, nor what was set aside and not
+// written. A file system that knows no holes has none.
+std::uint64_t written_bytes(int fd) {
+  constexpr int kMaxParts = 64;  // ours has one, or some after a crash
+  std::uint64_t written = 0;
+  off_t end = 0;
+  for (int i = 0; i < kMaxParts; ++i) {
+    const off_t begin = lseek(fd, end, SEEK_DATA);
+    end = begin < 0 ? begin : lseek(fd, begin, SEEK_HOLE);
+    if (end < begin || end < 0) break;
+    written += static_cast<std::uint64_t>(end - begin);
+  }
+  return written;
+}
+
 std::string directory_of(const std::string& path) {
   const std::string parent = std::filesystem::path(path).parent_path();
   return parent.empty() ? "." : parent;
@@ -138,14 +153,18 @@ Result<EveFiles::Renewed> EveFiles::rotate() {
   return renewed;
 }
 
-// Asked of the file and not of the agent: it could be made to have all old files removed.
+// Asked of the file and not of the agent: it could be made to have all old files removed. Nor by
+// holes, which cost the agent nothing.
 bool EveFiles::is_long_enough(int directory) const {
-  struct stat status {};
+  if (limits_.rotate_bytes == 0) return false;
   const std::string name = std::filesystem::path(path_).filename();
-  return limits_.rotate_bytes != 0 &&
-         fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-         S_ISREG(status.st_mode) && status.st_dev == device_ && status.st_ino == inode_ &&
-         static_cast<std::uint64_t>(status.st_size) >= limits_.rotate_bytes;
+  const Fd file{
+      openat(directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
+  struct stat status {};
+  return file && fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode) &&
+         status.st_dev == device_ && status.st_ino == inode_ &&
+         static_cast<std::uint64_t>(status.st_size) >= limits_.rotate_bytes &&
+         written_bytes(file.get()) >= limits_.rotate_bytes;
 }
 
 }  // namespace nids

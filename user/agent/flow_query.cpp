@@ -33,6 +33,10 @@ std::uint64_t rank_of(const Flow& flow, FlowOrder by) {
                                  : counts.packets[0] + counts.packets[1];
 }
 
+bool is_before(const FlowPlace& a, const FlowPlace& b) {
+  return a.rank != b.rank ? a.rank > b.rank : a.id < b.id;
+}
+
 }  // namespace
 
 std::string FlowQuery::text() const {
@@ -42,10 +46,11 @@ std::string FlowQuery::text() const {
   return line.dump();
 }
 
-Result<FlowQuery> FlowQuery::parse(std::string_view line) {
+Result<FlowQuestion> FlowQuestion::parse(std::string_view line) {
   const Json json = Json::parse(line, nullptr, false);
   if (!json.is_object() || json.value("command", Json()) != "flows") return refused("command");
-  FlowQuery query;
+  FlowQuestion question;
+  FlowQuery& query = question.query;
   if (const Json top = json.value("top", Json(0u)); top.is_number_unsigned())
     query.top = top.get<std::uint64_t>();
   else
@@ -64,46 +69,72 @@ Result<FlowQuery> FlowQuery::parse(std::string_view line) {
     query.classes.push_back(one.get<std::string>());
   }
   if (const Json filter = json.value("filter", Json()); filter.is_string()) {
-    auto parsed = FlowFilter::parse(filter.get<std::string>());
+    auto parsed = UncheckedFilter::parse(filter.get<std::string>());
     if (!parsed) return parsed.error();
-    query.filter = std::move(*parsed);
+    question.filter = std::move(*parsed);
   } else if (!filter.is_null()) {
     return refused("filter");
   }
-  return query;
+  return question;
 }
 
-bool FlowQuery::wants(const Flow& flow, std::string_view class_name) const {
+bool FlowQuery::wants(const Ends& ends, std::string_view class_name) const {
   if (!classes.empty() && std::ranges::find(classes, class_name) == classes.end()) return false;
-  return !filter || filter->matches(flow.ends());
+  return !filter || filter->matches(ends);
+}
+
+FlowSearch::FlowSearch(const FlowTable& table, const FlowQuery& query,
+                       const std::vector<std::string>& class_names)
+    : table_(table),
+      query_(query),
+      class_names_(class_names),
+      // No more than are asked for: all of a million would take 24 MB of the agent.
+      most_(query.top == 0 ? table.limit() : query.top) {
+  selection_.flows.reserve(std::min<std::uint64_t>(most_, table.size()));
+}
+
+// The flows found are a heap whose first is the last of them in the query's order; at the end they
+// are sorted by taking one after the other from it.
+bool FlowSearch::step() {
+  constexpr int kAtOnce = 64;
+  for (int i = 0; i < kAtOnce; ++i) {
+    if (!unsorted_ && next_place_ < table_.end_of_places()) {
+      look_at(next_place_++);
+      continue;
+    }
+    std::vector<FlowPlace>& flows = selection_.flows;
+    if (!unsorted_) unsorted_ = flows.size();
+    if (*unsorted_ < 2) return false;
+    std::pop_heap(flows.begin(), flows.begin() + static_cast<std::ptrdiff_t>(*unsorted_),
+                  is_before);
+    --*unsorted_;
+  }
+  return true;
+}
+
+void FlowSearch::look_at(std::uint32_t place) {
+  const Flow* flow = table_.at(place);
+  if (!flow) return;
+  const std::size_t index = std::min<std::size_t>(flow->record_class(), class_names_.size() - 1);
+  if (!query_.wants(flow->ends(), class_names_[index])) return;
+  ++selection_.total;
+  std::vector<FlowPlace>& flows = selection_.flows;
+  const FlowPlace one{.rank = rank_of(*flow, query_.by), .id = flow->id, .place = place};
+  if (flows.size() >= most_) {
+    if (!is_before(one, flows.front())) return;
+    std::ranges::pop_heap(flows, is_before);
+    flows.pop_back();
+  }
+  flows.push_back(one);
+  std::ranges::push_heap(flows, is_before);
 }
 
 FlowSelection select_flows(const FlowTable& table, const FlowQuery& query,
                            const std::vector<std::string>& class_names) {
-  FlowSelection selection;
-  std::vector<FlowPlace>& flows = selection.flows;
-  // No more than are asked for: all of a million would take 24 MB of the agent.
-  const std::uint64_t most = query.top == 0 ? table.size() : query.top;
-  flows.reserve(std::min<std::uint64_t>(most, table.size()));
-  const auto is_before = [](const FlowPlace& a, const FlowPlace& b) {
-    return a.rank != b.rank ? a.rank > b.rank : a.id < b.id;
-  };
-  table.each([&](std::uint32_t place, const Flow& flow) {
-    const std::size_t index = std::min<std::size_t>(flow.record_class(), class_names.size() - 1);
-    if (!query.wants(flow, class_names[index])) return;
-    ++selection.total;
-    const FlowPlace one{.rank = rank_of(flow, query.by), .id = flow.id, .place = place};
-    if (flows.size() < most) {
-      flows.push_back(one);
-      if (flows.size() == most) std::ranges::make_heap(flows, is_before);
-    } else if (is_before(one, flows.front())) {
-      std::ranges::pop_heap(flows, is_before);
-      flows.back() = one;
-      std::ranges::push_heap(flows, is_before);
-    }
-  });
-  std::ranges::sort(flows, is_before);
-  return selection;
+  FlowSearch search(table, query, class_names);
+  while (search.step()) {
+  }
+  return search.take();
 }
 
 }  // namespace nids

@@ -25,10 +25,17 @@ struct FlowQuery {
 
   // One line of JSON without its end.
   std::string text() const;
-  // Trusts nothing of the line.
-  static Result<FlowQuery> parse(std::string_view line);
 
-  bool wants(const Flow& flow, std::string_view class_name) const;
+  bool wants(const Ends& ends, std::string_view class_name) const;
+};
+
+// A question as it came. Its filter is checked in steps, and is no part of the query before.
+struct FlowQuestion {
+  FlowQuery query;
+  std::optional<UncheckedFilter> filter;
+
+  // Trusts nothing of the line.
+  static Result<FlowQuestion> parse(std::string_view line);
 };
 
 // The place of a flow in its table, and its id: a place is used again.
@@ -43,7 +50,31 @@ struct FlowSelection {
   std::vector<FlowPlace> flows;  // of them the first, in the query's order
 };
 
-// `class_names` by class index.
+// Finds the flows of a query in steps of some dozen microseconds, while the table goes on changing.
+// A flow that begins or ends meanwhile may be found or not.
+class FlowSearch {
+ public:
+  // All are used until it is over. `class_names` by class index.
+  FlowSearch(const FlowTable& table, const FlowQuery& query,
+             const std::vector<std::string>& class_names);
+
+  // Returns whether there is more to do.
+  bool step();
+  FlowSelection take() { return std::move(selection_); }
+
+ private:
+  void look_at(std::uint32_t place);
+
+  const FlowTable& table_;
+  const FlowQuery& query_;
+  const std::vector<std::string>& class_names_;
+  std::uint64_t most_;
+  FlowSelection selection_;
+  std::uint32_t next_place_ = 0;
+  std::optional<std::size_t> unsorted_;  // the rest is in order; nothing: places are left
+};
+
+// All steps at once.
 FlowSelection select_flows(const FlowTable& table, const FlowQuery& query,
                            const std::vector<std::string>& class_names);
 

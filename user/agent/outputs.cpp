@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -63,6 +64,23 @@ Result<Fd> open_directory(const std::string& path) {
   return fd;
 }
 
+// Whoever may write there may put another file, or a link to one, in the place of ours. What can't
+// be looked at, open() says itself.
+Result<void> check_eve_directory(const std::string& path) {
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  const std::string directory = parent.empty() ? "." : parent.string();
+  struct stat status {};
+  if (stat(directory.c_str(), &status) != 0) return {};
+  const bool is_foreign = status.st_uid != 0 && status.st_uid != geteuid();
+  const bool may_group =
+      (status.st_mode & S_IWGRP) != 0 && status.st_gid != 0 && status.st_gid != getegid();
+  if (!is_foreign && !may_group && (status.st_mode & S_IWOTH) == 0) return {};
+  return Error{.action = "write alerts to " + path,
+               .reason = is_foreign ? "its directory belongs to another user"
+                                    : "other users may write to its directory",
+               .hint = "name one that only its owner may write to"};
+}
+
 }  // namespace
 
 Result<Fd> open_standard_output(WhenFull when_full) {
@@ -85,6 +103,7 @@ Result<Fd> open_eve(const std::string& path, bool make_directories) {
     std::error_code ignored;  // open() says why
     std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
   }
+  if (auto safe = check_eve_directory(path); !safe) return safe.error();
   // O_NONBLOCK: a pipe that nobody reads must not hold up the agent.
   Fd fd{open(path.c_str(),
              O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640)};

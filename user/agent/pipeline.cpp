@@ -2,6 +2,7 @@
 #include "agent/pipeline.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <limits>
 #include <utility>
 
@@ -252,6 +253,16 @@ void Pipeline::watch(const FlowTables& tables, nids_agent_counters& counters) {
   counters.not_kept_by_error += unwritten;
 }
 
+void Pipeline::set_clock(ClockOffset clock) {
+  // Smaller ones, as NTP makes all the time, end no flow.
+  constexpr std::int64_t kStep_ns = 1'000'000'000;
+  const std::int64_t step_ns = clock.ns - flow_clock_.value_or(clock).ns;
+  if (flow_clock_ && std::abs(step_ns) < kStep_ns) return;
+  if (step_ns != 0) flows_.shift(step_ns);
+  if (scan_) scan_->began.ns += static_cast<std::uint64_t>(step_ns);
+  flow_clock_ = clock;
+}
+
 void Pipeline::scan(const TickClock& clock) {
   scan_.reset();
   for (auto& [ifindex, table] : tables_) table.reader.start_again();
@@ -324,8 +335,7 @@ void Pipeline::follow(Follower follower) {
   if (!follower_) return flows_.observe({});
   flows_.observe([this](const Flow& flow, FlowTable::Change change) {
     const bool is_start = change == FlowTable::Change::kStart;
-    follower_(flow, is_start ? FlowChangeKind::kStart : FlowChangeKind::kChange,
-              flows_.live_record_of(flow));
+    follower_(flow, is_start ? FlowChangeKind::kStart : FlowChangeKind::kChange);
   });
 }
 
@@ -337,8 +347,7 @@ void Pipeline::tell(const Flow& flow, FlowReason reason) {
   counters.flow_records += 1;
   table->second.reader.mark_reported(flow.identity());
   if (sinks_.exporter) sinks_.exporter->add(record, now_);
-  if (follower_ && reason != FlowReason::kInterim)
-    follower_(flow, FlowChangeKind::kEnd, flows_.live_record_of(flow));
+  if (follower_ && reason != FlowReason::kInterim) follower_(flow, FlowChangeKind::kEnd);
   if (sinks_.eve && eve_has_flows_)
     write_eve(
         eve_flow_line(record, class_name(record.class_id), interface_name(flow.ifindex), now_),

@@ -65,6 +65,10 @@ class Pipeline {
   // what an agent before still held was never kept.
   void watch(const FlowTables& tables, nids_agent_counters& counters);
 
+  // How far the wall clock is from the kernel's, from now on. Where it was set anew, the times of
+  // flows go along: a flow that goes on has not been silent for the step.
+  void set_clock(ClockOffset clock);
+
   // Reads the slots of all interfaces, and tells the flows that are over. Call it when all that
   // the rings held at some moment since the last call has been taken: see FlowReader::scan().
   void scan(const TickClock& clock);
@@ -84,7 +88,7 @@ class Pipeline {
   const std::string& interface_name(std::uint32_t ifindex) const;  // empty: not known
 
   // Who is told of flows as they begin, change and end; null: nobody.
-  using Follower = std::function<void(const Flow&, FlowChangeKind, const FlowRecord&)>;
+  using Follower = std::function<void(const Flow&, FlowChangeKind)>;
   void follow(Follower follower);
 
   // Gives away what is buffered, and tells in `counters` what has become of it; once a second.
@@ -150,8 +154,9 @@ class Pipeline {
   bool eve_has_flows_, eve_is_stuck_ = false;
   std::function<void()> after_eve_line_;
   Follower follower_;
-  UdpExporter::Counts exported_;  // counted so far
-  WallTime now_;                  // of the last look at slots
+  UdpExporter::Counts exported_;           // counted so far
+  WallTime now_;                           // of the last look at slots
+  std::optional<ClockOffset> flow_clock_;  // that of the flows' times
   std::vector<std::unique_ptr<Analyser>> analysers_;
   Suppression suppression_;
   Selection selection_;

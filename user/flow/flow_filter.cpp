@@ -109,11 +109,12 @@ class NumberReader {
 
 }  // namespace
 
-Result<FlowFilter> FlowFilter::of(std::span<const FilterInstruction> instructions) {
-  if (instructions.size() > kMaxInstructions)
+Result<UncheckedFilter> UncheckedFilter::of(std::span<const FilterInstruction> instructions) {
+  constexpr std::size_t kMost = FlowFilter::kMaxInstructions;
+  if (instructions.size() > kMost)
     return refused("the filter has " + std::to_string(instructions.size()) + " instructions, and " +
-                   std::to_string(kMaxInstructions) + " are the most");
-  auto program = std::make_shared<Program>();
+                   std::to_string(kMost) + " are the most");
+  auto program = std::make_shared<FlowFilter::Program>();
   for (const FilterInstruction& one : instructions)
     program->instructions.push_back({one.code, one.jump_true, one.jump_false, one.k});
   const auto knows = [](const FilterInstruction& one) { return is_known(one.code); };
@@ -121,21 +122,28 @@ Result<FlowFilter> FlowFilter::of(std::span<const FilterInstruction> instruction
   if (!std::all_of(instructions.begin(), instructions.end(), knows) ||
       !goes_forward(instructions) || bpf_validate(program->instructions.data(), length) == 0)
     return refused("the filter is no valid program, or loops");
-
-  const FilterFindings findings = look_through(instructions);
-  if (!findings.untold.empty())
-    return refused("flows can't tell " + findings.untold,
-                   "they tell VLAN ids, EtherType, IP version, protocol, addresses and ports");
-  if (!findings.can_match)
-    return refused("no flow could match", "flows are of IPv4 or IPv6, with up to two VLAN tags");
-  return FlowFilter(std::move(program));
+  return UncheckedFilter(instructions, std::move(program));
 }
 
-Result<FlowFilter> FlowFilter::parse(std::string_view text) {
+std::optional<Result<FlowFilter>> UncheckedFilter::step() {
+  if (next_layout_ == kFilterLayouts) {
+    if (!can_match_)
+      return refused("no flow could match", "flows are of IPv4 or IPv6, with up to two VLAN tags");
+    return FlowFilter(program_);
+  }
+  FilterFindings findings;
+  look_through(instructions_, next_layout_++, findings);
+  can_match_ = can_match_ || findings.can_match;
+  if (findings.untold.empty()) return std::nullopt;
+  return refused("flows can't tell " + findings.untold,
+                 "they tell VLAN ids, EtherType, IP version, protocol, addresses and ports");
+}
+
+Result<UncheckedFilter> UncheckedFilter::parse(std::string_view text) {
   NumberReader read(text);
   const auto count = read.next<std::size_t>();
   std::vector<FilterInstruction> instructions;
-  for (std::size_t i = 0; i < count && i < kMaxInstructions && read.is_good(); ++i) {
+  for (std::size_t i = 0; i < count && i < FlowFilter::kMaxInstructions && read.is_good(); ++i) {
     FilterInstruction one;
     read.expect(',');
     one.code = read.next<std::uint16_t>();
@@ -152,6 +160,24 @@ Result<FlowFilter> FlowFilter::parse(std::string_view text) {
   return of(instructions);
 }
 
+namespace {
+
+Result<FlowFilter> checked(Result<UncheckedFilter> filter) {
+  if (!filter) return filter.error();
+  for (;;)
+    if (auto done = filter->step()) return std::move(*done);
+}
+
+}  // namespace
+
+Result<FlowFilter> FlowFilter::of(std::span<const FilterInstruction> instructions) {
+  return checked(UncheckedFilter::of(instructions));
+}
+
+Result<FlowFilter> FlowFilter::parse(std::string_view text) {
+  return checked(UncheckedFilter::parse(text));
+}
+
 std::string FlowFilter::text() const {
   std::string text = std::to_string(program_->instructions.size());
   for (const bpf_insn& one : program_->instructions)
@@ -159,6 +185,8 @@ std::string FlowFilter::text() const {
             std::to_string(one.jf) + ' ' + std::to_string(one.k);
   return text;
 }
+
+std::size_t FlowFilter::instructions() const { return program_->instructions.size(); }
 
 bool FlowFilter::matches(const Ends& ends) const {
   if (ends.ip_version == 0) return false;

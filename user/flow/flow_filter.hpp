@@ -6,9 +6,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "flow/ends.hpp"
 #include "nids/result.hpp"
@@ -25,7 +27,8 @@ struct FilterInstruction {
 
 class FlowFilter {
  public:
-  static constexpr std::size_t kMaxInstructions = 1024;
+  // Some 40 addresses and ports. A match takes the agent a microsecond at most.
+  static constexpr std::size_t kMaxInstructions = 256;
 
   // Refuses what is no valid program or jumps back, what looks at anything that a flow can't tell
   // (and says at what), and what no flow could match. Ethernet is the link type it is meant for.
@@ -34,6 +37,7 @@ class FlowFilter {
   // What text() made: "COUNT,CODE JT JF K,..." as tcpdump -ddd and tc have it. Checked like of().
   static Result<FlowFilter> parse(std::string_view text);
   std::string text() const;
+  std::size_t instructions() const;
 
   // Whether a packet of either direction would match, so `src host` finds the flows in which that
   // host sends, and `not src host` those in which the other end does too. Tags are as in a
@@ -41,9 +45,32 @@ class FlowFilter {
   bool matches(const Ends& ends) const;
 
  private:
+  friend class UncheckedFilter;
   struct Program;
   explicit FlowFilter(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
   std::shared_ptr<const Program> program_;
+};
+
+// A filter whose check is done in steps of some microseconds, for a thread that has other things to
+// do. It can't be asked anything before.
+class UncheckedFilter {
+ public:
+  // Refuse at once what is no valid program or jumps back.
+  static Result<UncheckedFilter> of(std::span<const FilterInstruction> instructions);
+  static Result<UncheckedFilter> parse(std::string_view text);
+
+  // Nothing: there are more steps to do.
+  std::optional<Result<FlowFilter>> step();
+
+ private:
+  UncheckedFilter(std::span<const FilterInstruction> instructions,
+                  std::shared_ptr<const FlowFilter::Program> program)
+      : instructions_(instructions.begin(), instructions.end()), program_(std::move(program)) {}
+
+  std::vector<FilterInstruction> instructions_;
+  std::shared_ptr<const FlowFilter::Program> program_;
+  unsigned next_layout_ = 0;
+  bool can_match_ = false;
 };
 
 }  // namespace nids

@@ -250,26 +250,18 @@ class Walk {
 
 }  // namespace
 
-FilterFindings look_through(std::span<const FilterInstruction> program) {
-  FilterFindings findings;
+void look_through(std::span<const FilterInstruction> program, unsigned layout,
+                  FilterFindings& findings) {
+  const auto l4_proto = static_cast<std::uint8_t>(layout % 256);
+  const std::uint8_t ip_version = layout / 256 % 2 == 0 ? 4 : 6;
+  // libpcap looks behind a fragment header, which is never what a flow is of.
+  if (ip_version == 6 && l4_proto == IPPROTO_FRAGMENT) return;
   std::vector<std::optional<Machine>> reached;
-  for (unsigned tags = 0; tags <= 2; ++tags) {
-    for (const std::uint8_t ip_version : {std::uint8_t{4}, std::uint8_t{6}}) {
-      for (unsigned l4_proto = 0; l4_proto <= 0xff; ++l4_proto) {
-        // libpcap looks behind a fragment header, which is never what a flow is of.
-        if (ip_version == 6 && l4_proto == IPPROTO_FRAGMENT) continue;
-        const FrameLayout layout(tags, ip_version, static_cast<std::uint8_t>(l4_proto));
-        Walk walk(program, layout, reached);
-        walk.go();
-        if (walk.untold() != nullptr) {
-          findings.untold = walk.untold();
-          return findings;
-        }
-        findings.can_match = findings.can_match || walk.can_match();
-      }
-    }
-  }
-  return findings;
+  const FrameLayout frame(layout / 512, ip_version, l4_proto);
+  Walk walk(program, frame, reached);
+  walk.go();
+  if (walk.untold() != nullptr) findings.untold = walk.untold();
+  findings.can_match = findings.can_match || walk.can_match();
 }
 
 }  // namespace nids

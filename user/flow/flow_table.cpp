@@ -356,6 +356,20 @@ bool FlowTable::is_over(const Flow& flow, WallTime now) const {
          silent_ns >= static_cast<std::uint64_t>(std::chrono::nanoseconds(timeout).count());
 }
 
+void FlowTable::shift(std::int64_t step_ns) {
+  const auto shifted = [&](WallTime time) {
+    return WallTime{time.ns + static_cast<std::uint64_t>(step_ns)};
+  };
+  for (const List& list : lists_)
+    for (std::uint32_t place = list.first; place != kNone; place = pool_[place].next) {
+      Flow& flow = pool_[place];
+      flow.start = shifted(flow.start);
+      flow.last = shifted(flow.last);
+      if (flow.told().ns != 0) flow.set_told(shifted(flow.told()));
+    }
+  now_ = shifted(now_);
+}
+
 // After the wall clock: a flow that stayed in the future would not be silent for as long.
 void FlowTable::set_back(WallTime now) {
   for (const List& list : lists_)

@@ -48,6 +48,8 @@ class FlowTable {
   // Joins it to its flow, which may have been replaced meanwhile.
   void add(const FlowPart& part);
 
+  // After a step of the wall clock, by which all times of `expire()` and of packets step too.
+  void shift(std::int64_t step_ns);
   // Behind each scan of the tables: tells the flows that are over at `now`.
   void expire(WallTime now);
   // Tells the flows that go on and have not been told for so long.
@@ -65,6 +67,11 @@ class FlowTable {
     for (const List& list : lists_)
       for (std::uint32_t at = list.first; at != kNone; at = pool_[at].next) visitor(at, pool_[at]);
   }
+  // The same bit by bit: places are below end_of_places(), and null where no flow is.
+  std::uint32_t end_of_places() const { return static_cast<std::uint32_t>(pool_.size()); }
+  const Flow* at(std::uint32_t place) const {
+    return pool_[place].key.ip_version != 0 ? &pool_[place] : nullptr;
+  }
   const Flow* at(std::uint32_t place, std::uint64_t id) const {
     return place != kNone && place < pool_.size() && pool_[place].id == id ? &pool_[place]
                                                                            : nullptr;
@@ -76,6 +83,7 @@ class FlowTable {
   void observe(Observer observer) { observer_ = std::move(observer); }
 
   std::size_t size() const { return pool_.size() - free_.size() - 1; }
+  std::size_t limit() const { return limits_.max_flows; }
   std::uint64_t evictions() const { return evictions_; }
   std::uint16_t community_id_seed() const { return limits_.community_id_seed; }
 

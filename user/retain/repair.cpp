@@ -10,6 +10,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cerrno>
 #include <cstring>
+#include <random>
 #include <type_traits>
 #include <utility>
 
@@ -57,7 +58,25 @@ class FlowNames {
     return {reinterpret_cast<const char*>(&flow), sizeof(flow)};
   }
 
-  boost::unordered_flat_map<std::string, KeptFlow> names_;
+  // Whoever sent the packets chose the flows: keyed as the flow tables are, so that he can't aim.
+  class Hash {
+   public:
+    Hash() {
+      std::random_device random;
+      for (__u64& key : keys_) key = std::uint64_t{random()} << 32 | random();
+    }
+    std::size_t operator()(const std::string& key) const noexcept {
+      FlowIdentity flow;
+      if (key.size() != sizeof(flow)) return 0;  // of no flow
+      std::memcpy(&flow, key.data(), sizeof(flow));
+      return nids_twin_flow_hash(&flow.key, &flow.tunnel, keys_.data());
+    }
+
+   private:
+    std::array<__u64, NIDS_HASH_KEYS> keys_;
+  };
+
+  boost::unordered_flat_map<std::string, KeptFlow, Hash> names_;
 };
 
 // What a segment holds from some offset on, piece by piece, into the index.
