@@ -259,6 +259,10 @@ static __always_inline __u8 reason_for_all(const struct first_pass_tables *t, __
 struct wish {
 	__u8 reason;	/* enum nids_reason; NIDS_REASON_COUNT: not sent to user space */
 	__u8 is_beyond; /* not sent, because its direction has reached the depth */
+	/* Nothing more is sent: for that reason, because the packets to identify it were sent, or
+	 * because the agent refused it.
+	 */
+	__u8 is_spent;
 	__u8 is_bypassed;
 };
 
@@ -272,6 +276,7 @@ static __always_inline struct wish wish_of(const struct first_pass_tables *t,
 	int is_beyond = (word & NIDS_COMMAND_STOP_LO << (f->sender & 1)) != 0;
 	struct wish w = {};
 
+	w.is_spent = interest == NIDS_INTEREST_COUNT; /* by command */
 	if (interest == NIDS_COMMAND_NONE)
 		interest = interest_of(state->flags, wanted);
 	w.is_bypassed = interest == NIDS_INTEREST_BYPASS;
@@ -281,13 +286,14 @@ static __always_inline struct wish wish_of(const struct first_pass_tables *t,
 		is_beyond = is_beyond || bytes_before >= wanted->depth_bytes ||
 			    state->flags & NIDS_FLOW_CONTINUES;
 	} else if (interest == NIDS_INTEREST_IDENTIFY && t->features & NIDS_FEATURE_IDENTIFY) {
-		if (!is_beyond && f->has_payload && state->identified < wanted->identify_packets)
+		w.is_spent = is_beyond || state->identified >= wanted->identify_packets;
+		if (!w.is_spent && f->has_payload)
 			w.reason = NIDS_REASON_IDENTIFY;
 		return w;
 	}
 	if (w.reason != NIDS_REASON_COUNT && is_beyond) {
 		w.reason = NIDS_REASON_COUNT;
-		w.is_beyond = 1;
+		w.is_beyond = w.is_spent = 1;
 	}
 	return w;
 }
@@ -298,6 +304,7 @@ static __always_inline struct wish wish_of_both(struct wish a, struct wish b)
 {
 	return (struct wish){.reason = a.reason < b.reason ? a.reason : b.reason,
 			     .is_beyond = a.is_beyond | b.is_beyond,
+			     .is_spent = a.is_spent | b.is_spent,
 			     .is_bypassed = a.is_bypassed & b.is_bypassed};
 }
 
@@ -313,18 +320,20 @@ static __always_inline int is_of_interest(const struct first_pass_tables *t, __u
 	       (interest == NIDS_INTEREST_IDENTIFY && t->features & NIDS_FEATURE_IDENTIFY);
 }
 
-/* Returns whether the packet tells the agent who opened a flow of interest: a SYN, a SYN-ACK, or
- * the first datagram with a payload of either side. It is always sent to user space, because forged
- * packets before it may have used up the depth, or made the agent refuse the flow.
+/* Returns whether the packet tells the agent who opened a flow of interest. If either side may have
+ * opened it, that is each SYN and SYN-ACK. Of any other flow it is the first of each side, and the
+ * first datagram with a payload.
  */
 static __always_inline int is_handshake(const struct first_pass_tables *t,
 					const struct flow_packet *f, __u8 class_id,
 					__u8 other_class, __u32 first_events)
 {
-	int is_telling =
-	    f->l4_proto == PROTO_TCP ? f->tcp_flags & TCP_SYN : first_events & NIDS_EVENT_DATA;
+	const int is_tcp = f->l4_proto == PROTO_TCP;
+	const __u32 telling = is_tcp ? NIDS_EVENT_SYN | NIDS_EVENT_SYN_ACK : NIDS_EVENT_DATA;
 
-	return is_telling && (is_of_interest(t, class_id) || is_of_interest(t, other_class));
+	if (!(first_events & telling) && !(other_class && is_tcp && f->tcp_flags & TCP_SYN))
+		return 0;
+	return is_of_interest(t, class_id) || is_of_interest(t, other_class);
 }
 
 /* The agent's command `count` is cancelled: the handshake that led to it may have been forged. */
@@ -350,7 +359,9 @@ static __always_inline void choose_interest(const struct first_pass_tables *t,
 	w = wish_of(t, f, state, bytes_before, state->class_id);
 	if (!is_plain && state->other_class)
 		w = wish_of_both(w, wish_of(t, f, state, bytes_before, state->other_class));
-	if (!is_plain && is_handshake(t, f, state->class_id, state->other_class, first_events)) {
+	/* Sent though nothing more of the flow is: forged packets may have caused that. */
+	if (!is_plain && (state->other_class || w.is_spent) &&
+	    is_handshake(t, f, state->class_id, state->other_class, first_events)) {
 		cancel_refusal(state);
 		if (w.reason == NIDS_REASON_COUNT)
 			w.reason = NIDS_REASON_HANDSHAKE;

@@ -245,7 +245,11 @@ TEST_F(ForgedPackets, ADepthUsedUpByErrorsHidesNoExchange) {
 
 TEST_F(ForgedPackets, DatagramsThatUseUpWhatIsIdentifiedHideNoExchange) {
   for (ProtocolClass& one : config_.classes)
-    if (one.name == "netis") one.interest = NIDS_INTEREST_IDENTIFY;
+    if (one.name == "netis") {
+      one.interest = NIDS_INTEREST_IDENTIFY;
+      one.identify_packets = 8;
+    }
+  features_ |= NIDS_FEATURE_IDENTIFY;
   restart();
   const Ports ports{.client = 40'000, .server = 53'413};
   for (int i = 0; i < 10; ++i) send(datagram(false, ports));
