@@ -124,7 +124,7 @@ class FlowsCommand(lab.LabCase):
         self.assertEqual(self.lab.nids("detach", "v0").returncode, 0)
 
     def test_bad_questions(self):
-        for bad in (b"\n", b"{}\n", b"[" * 60000 + b"\n", b"\xff\xfe\n", question(top=-1), question(by=7),
+        for bad in (b"\n", b"{}\n", b"[" * 16000 + b"\n", b"\xff\xfe\n", question(top=-1), question(by=7),
                     question(filter="1,6 0 0"), question(filter="1,0 0 0 0"), question(classes=[1])):
             client = self.ask()
             client.sendall(bad)

@@ -262,6 +262,7 @@ class Control::Server::Client : public std::enable_shared_from_this<Client> {
 
 void Control::Server::accept() {
   acceptor_.async_accept([this](const boost::system::error_code& error, Stream::socket socket) {
+    clients_.remove_if([](const auto& one) { return !one->is_open(); });
     // One client too many is not kept waiting, but told nothing.
     if (!error && clients_.size() < limits_.max_clients) {
       clients_.push_back(std::make_shared<Client>(std::move(socket), *this));
