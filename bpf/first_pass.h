@@ -206,6 +206,14 @@ static __always_inline void correct_opener(const struct first_pass_tables *t,
 		t->counters->classes[class_index(state->class_id)].flows += 1;
 }
 
+/* A flow that is over, or was refused by a RST, is worth no more than one without an answer. */
+static __always_inline __u8 answered_flag(__u16 events)
+{
+	if (!(events & NIDS_EVENTS_OF_LO) || !(events >> NIDS_EVENTS_PER_SENDER))
+		return 0;
+	return events & NIDS_EVENTS_OF_END ? 0 : NIDS_FLOW_ANSWERED;
+}
+
 /* Returns the events of the packet that are the first of their kind from its sender. */
 static __always_inline __u32 note_events(const struct first_pass_tables *t,
 					 const struct flow_packet *f, struct nids_flow_cell *cell,
@@ -217,6 +225,7 @@ static __always_inline __u32 note_events(const struct first_pass_tables *t,
 	if (!first)
 		return 0;
 	state->events |= first;
+	state->flags = (state->flags & ~NIDS_FLOW_ANSWERED) | answered_flag(state->events);
 	if (cell)
 		append_history(cell, f->hash, first >> shift, f->sender);
 	correct_opener(t, f, cell, state, first >> shift);
@@ -490,10 +499,6 @@ static __always_inline struct first_pass_verdict account_flow(const struct first
 							      const struct flow_packet *f)
 {
 	struct nids_flow_cell *cell = flow_cell(t, f->hash);
-
-	/* Read now, its line is on its way while the set is searched: both are far from here. */
-	if (cell)
-		(void)*(const volatile __u64 *)&cell->opener;
 
 	struct slot_place place = find_slot(t->set, f, t->now_ticks);
 	__u8 cause = why_export(t, f, &place);

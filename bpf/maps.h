@@ -127,13 +127,19 @@ struct {
 	__type(value, struct nids_port_classes);
 } nids_ports SEC(".maps");
 
-/* 8 bytes a ring: when the last wake-up was forced, see ring/ring.h. */
+/* 16 bytes a ring: what all CPUs know of it, see ring/ring.h. */
+struct ring_state {
+	__u64 forced;	/* when the last wake-up was, in 2^RING_WAKE_SHIFT ns */
+	__u32 is_short; /* its last quarter is in use, as far as anybody has asked */
+	__u32 reserved;
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, NIDS_RINGS_MAX);
 	__type(key, __u32);
-	__type(value, __u64);
-} nids_wakeups SEC(".maps");
+	__type(value, struct ring_state);
+} nids_ring_states SEC(".maps");
 
 /* 24 bytes, written through mmap before each frame. Only a replay's copy of the
  * program has it.

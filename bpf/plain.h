@@ -53,8 +53,10 @@ static __always_inline enum outcome pass_flow(struct plain *l, struct flow_packe
 	struct pass *pass;
 	__u64 bytes_before;
 
-	if (!state)
+	if (!state) {
+		fetch_cells(f->hash);
 		return f->words == FLOW4_WORDS ? PASS_FLOW4 : PASS_FLOW6;
+	}
 	if (is_counted_only(state)) {
 		count_in_flow(&tables, f, state);
 		return PASS_DONE;

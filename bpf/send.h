@@ -32,15 +32,17 @@ static __always_inline int send(void *ctx, struct pass *pass, int is_xdp)
 	struct ring_packet r = {
 	    .ctx = ctx, .pass = pass, .counters = counters_of_this_cpu(), .is_xdp = is_xdp};
 	int is_flow = pass->packet.flags & NIDS_PACKET_IS_FLOW;
+	__u32 ring_index;
 
 	if (!r.counters)
 		return 0;
 	r.set = is_flow ? set_number(pass) : 0;
-	r.ring_index = ring_of(is_flow ? pass->flow.hash : 0);
-	r.ring = ring_map(r.ring_index);
-	if (!r.ring) /* never: all are made before the program is loaded */
+	ring_index = ring_of(is_flow ? pass->flow.hash : 0);
+	r.ring = ring_map(ring_index);
+	r.ring_state = ring_state_of(ring_index);
+	if (!r.ring || !r.ring_state) /* never: all are made before the program is loaded */
 		return 0;
-	r.is_withheld = is_withheld(pass, r.counters, r.ring);
+	r.is_withheld = is_withheld(pass, r.counters, r.ring, r.ring_state);
 	if (has_detail(&pass->packet)) {
 		read_detail(ctx, pass, is_xdp);
 		ring_packet(&r, 1);

@@ -15,6 +15,8 @@
 #define CELL_FLAGS_SHIFT 8
 #define CELL_HISTORY_TAG 0xffff000000000000ull
 
+#define CELLS_PER_LINE 4
+
 /* The 8 cells of one set of slots are neighbours, where sets are as many as the cells
  * provide for: a new flow and the one that it drives out then share a cache line or two.
  */

@@ -161,11 +161,22 @@ static __always_inline struct nids_flow_state *find_known_slot(void *set,
 	return f->l4_proto || state->generation ? state : 0;
 }
 
-/* Larger means older, by a number below 2^63; of two as old, the one that is probed first. */
+/* Of NIDS_FLOW_ANSWERED: such a flow is taken for younger by 2^16 ticks, in jiffies of 1 kHz a
+ * minute.
+ */
+#define ANSWERED_TICKS_SHIFT 11
+
+/* Larger means older, by a number below 2^63; of two as old, the one that is probed first. Flows in
+ * which one side alone has sent, which any scan and any forger can make, go before those that are
+ * answered, but for those that are idle.
+ */
 static __always_inline __u64 slot_age(const struct nids_flow_state *state, __u32 probe,
 				      __u32 now_ticks)
 {
-	return (__u64)slot_idle_ticks(state, now_ticks) << 3 | (NIDS_WAYS - 1 - probe);
+	__u32 younger_ticks = (state->flags & NIDS_FLOW_ANSWERED) << ANSWERED_TICKS_SHIFT;
+
+	return (__u64)(slot_idle_ticks(state, now_ticks) - younger_ticks) << 3 |
+	       (NIDS_WAYS - 1 - probe);
 }
 
 /* Without a branch: which of two slots is older can't be foretold. */

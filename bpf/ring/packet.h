@@ -15,7 +15,7 @@ struct ring_packet {
 	const struct pass *pass;
 	struct nids_counters *counters;
 	void *ring;
-	__u32 ring_index;
+	struct ring_state *ring_state;
 	__u32 cap_len;
 	__u32 set;
 	int is_withheld;
@@ -25,13 +25,14 @@ struct ring_packet {
 /* Whether the first packet of a flow leaves the last quarter of the ring to others. Any later one,
  * and so the answer to a handshake, does not; nor does a sample, which has limits of its own.
  */
-static __always_inline int is_withheld(const struct pass *pass, struct nids_counters *c, void *ring)
+static __always_inline int is_withheld(const struct pass *pass, struct nids_counters *c, void *ring,
+				       struct ring_state *ring_state)
 {
 	__u32 zero = 0, now_ticks = pass_now_ticks(), *last;
 	struct nids_sample_buckets *buckets;
 
 	if (!pass->verdict.is_first || pass->verdict.reason == NIDS_REASON_FINDING ||
-	    !is_ring_short(ring))
+	    !is_ring_short(ring, ring_state))
 		return 0;
 	buckets = bpf_map_lookup_elem(&nids_samples, &zero);
 	if (!buckets)
@@ -97,8 +98,8 @@ static __always_inline void submit_packet(const struct ring_packet *r, const int
 	const struct pass *pass = r->pass;
 	const __u32 detail_len = has_detail ? sizeof(pass->detail) : 0;
 	const __u32 size = sizeof(struct nids_packet_event) + detail_len + snap;
-	struct nids_packet_event *record =
-	    ring_reserve(r->ring, r->counters, pass->verdict.reason & 7, size, r->is_withheld);
+	struct nids_packet_event *record = ring_reserve(
+	    r->ring, r->ring_state, r->counters, pass->verdict.reason & 7, size, r->is_withheld);
 
 	if (!record) {
 		stats_lost(r->counters, pass->verdict.class_id, pass->frame.wire_packets,
@@ -128,7 +129,7 @@ static __always_inline void submit_packet(const struct ring_packet *r, const int
 		bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
 		return;
 	}
-	bpf_ringbuf_submit(record, ring_flags(r->ring, r->ring_index, r->counters, size));
+	bpf_ringbuf_submit(record, ring_flags(r->ring, r->ring_state, r->counters, size));
 }
 
 /* `has_detail` is a constant. */

@@ -12,6 +12,7 @@
 
 #define RING_WAKE_SHARE 8 /* of the ring, pending */
 #define RING_ASK_BYTES	(16 * 1024)
+#define RING_ASKS	64 /* at least, while a ring fills up */
 #define RING_WAKE_SHIFT 18 /* of nanoseconds: a quarter of a millisecond */
 
 /* One ring a worker, by flow, so that a flow stays in order with one worker. What has
@@ -27,49 +28,80 @@ static __always_inline void *ring_map(__u32 index)
 	return bpf_map_lookup_elem(&nids_rings, &index);
 }
 
-/* A forced wake-up costs 4 us here and ten times that in the agent, so it is had
- * only where the agent's own timer would come late, and at most once in a quarter of
- * a millisecond: much longer, and a small ring that fills meanwhile takes no record
- * any more that could force one. Two CPUs may both force one: harmless. To ask what is
- * pending costs 10 ns and more, the line being the consumer's: a CPU asks once for
- * so many bytes that it offers, of which `size` are those of the record at hand.
- */
-static __always_inline __u64 ring_flags(void *ring, __u32 index, const struct nids_counters *c,
-					const __u32 size)
+static __always_inline struct ring_state *ring_state_of(__u32 index)
 {
-	__u64 offered = c->ring_offered.bytes;
-	__u64 *last;
-	__u64 now;
-
-	if (offered / RING_ASK_BYTES == (offered - size) / RING_ASK_BYTES ||
-	    bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) < nids_ring_bytes / RING_WAKE_SHARE)
-		return BPF_RB_NO_WAKEUP;
-	last = bpf_map_lookup_elem(&nids_wakeups, &index);
-	now = bpf_ktime_get_ns() >> RING_WAKE_SHIFT;
-	if (!last || *last == now)
-		return BPF_RB_NO_WAKEUP;
-	*last = now;
-	return BPF_RB_FORCE_WAKEUP;
+	return bpf_map_lookup_elem(&nids_ring_states, &index);
 }
 
 /* The last quarter of a ring is for packets of flows that go on. Records of flows leave it to them,
  * because an eviction storm would fill it; and so do first packets, all but one a second from each
  * bucket of senders and class (is_withheld() in ring/packet.h), because forged ones would.
  */
-static __always_inline int is_ring_short(void *ring)
+static __always_inline int is_last_quarter(__u64 pending)
 {
-	return bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) >= nids_ring_bytes / 4 * 3;
+	return pending >= nids_ring_bytes / 4 * 3;
+}
+
+/* Whether the ring is in its last quarter. While it is, that is asked each time: nothing else would
+ * tell that it no longer is.
+ */
+static __always_inline int is_ring_short(void *ring, struct ring_state *state)
+{
+	if (!state->is_short)
+		return 0;
+	state->is_short = is_last_quarter(bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA));
+	return state->is_short;
+}
+
+/* To ask what is pending costs 20 ns, the line being the consumer's: a CPU asks once for so many
+ * bytes that it offers, of which `size` are those of the record at hand. A power of two.
+ */
+static __always_inline int is_time_to_ask(const struct nids_counters *c, const __u32 size)
+{
+	__u64 offered = c->ring_offered.bytes;
+	__u32 step = nids_ring_bytes / RING_ASKS;
+
+	return (offered ^ (offered - size)) >= (step < RING_ASK_BYTES ? step : RING_ASK_BYTES);
+}
+
+/* A forced wake-up costs 4 us here and ten times that in the agent, so it is had
+ * only where the agent's own timer would come late, and at most once in a quarter of
+ * a millisecond: much longer, and a small ring that fills meanwhile takes no record
+ * any more that could force one. Two CPUs may both force one: harmless.
+ */
+static __always_inline __u64 ring_flags(void *ring, struct ring_state *state,
+					const struct nids_counters *c, const __u32 size)
+{
+	__u64 pending, now;
+	__u32 is_short;
+
+	if (!is_time_to_ask(c, size))
+		return BPF_RB_NO_WAKEUP;
+	pending = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
+	is_short = is_last_quarter(pending);
+	if (is_short != state->is_short) /* a line that all CPUs read */
+		state->is_short = is_short;
+	if (pending < nids_ring_bytes / RING_WAKE_SHARE)
+		return BPF_RB_NO_WAKEUP;
+	now = bpf_ktime_get_ns() >> RING_WAKE_SHIFT;
+	if (state->forced == now)
+		return BPF_RB_NO_WAKEUP;
+	state->forced = now;
+	return BPF_RB_FORCE_WAKEUP;
 }
 
 /* Null where there is no room, or none for this record: `is_refused`. Either way it is lost. */
-static __always_inline void *ring_reserve(void *ring, struct nids_counters *c,
-					  enum nids_reason reason, const __u64 size, int is_refused)
+static __always_inline void *ring_reserve(void *ring, struct ring_state *state,
+					  struct nids_counters *c, enum nids_reason reason,
+					  const __u64 size, int is_refused)
 {
 	void *record = is_refused ? 0 : bpf_ringbuf_reserve(ring, size, 0);
 
 	add_sum(&c->ring_offered, 1, size);
-	if (!record)
+	if (!record) {
+		state->is_short = 1;
 		add_sum(&c->ring_lost[reason], 1, size);
+	}
 	return record;
 }
 
@@ -90,6 +122,21 @@ static __always_inline struct nids_flow_cell *cell_of(__u64 hash)
 	return bpf_map_lookup_elem(&nids_cells, &index);
 }
 
+/* Far from here, and read early: their lines are on their way while the set is searched. The cells
+ * of the flow's set are in two lines, so the flow that it may replace has its cell in one of them.
+ */
+static __always_inline void fetch_cells(__u64 hash)
+{
+	__u32 index = cell_index(hash, nids_cells_bits), other = index ^ CELLS_PER_LINE;
+	const struct nids_flow_cell *own = bpf_map_lookup_elem(&nids_cells, &index);
+	const struct nids_flow_cell *neighbour = bpf_map_lookup_elem(&nids_cells, &other);
+
+	if (own)
+		(void)*(const volatile __u64 *)&own->opener;
+	if (neighbour)
+		(void)*(const volatile __u64 *)&neighbour->opener;
+}
+
 /* A slot leaves the table. Its own hash says which ring it goes to. */
 static __always_inline int ring_flow(struct nids_counters *c, struct coarse_clock *clock,
 				     flow_word *key, const __u32 words, __u8 cause)
@@ -99,12 +146,14 @@ static __always_inline int ring_flow(struct nids_counters *c, struct coarse_cloc
 	__u64 hash = slot_hash(key, words, nids_hash_keys);
 	const struct nids_flow_cell *cell = cell_of(hash);
 	__u32 index = ring_of(hash);
+	struct ring_state *ring_state = ring_state_of(index);
 	void *ring = ring_map(index);
 	struct nids_flow_event *record;
 
-	if (!ring)
+	if (!ring || !ring_state)
 		return 0;
-	record = ring_reserve(ring, c, NIDS_REASON_FLOW_EXPORT, size, is_ring_short(ring));
+	record = ring_reserve(ring, ring_state, c, NIDS_REASON_FLOW_EXPORT, size,
+			      is_ring_short(ring, ring_state));
 	if (!record)
 		return 0;
 	__builtin_memset(record, 0, size);
@@ -118,7 +167,7 @@ static __always_inline int ring_flow(struct nids_counters *c, struct coarse_cloc
 	    hash >> 32 & ((words == FLOW4_WORDS ? nids_sets4_per_cpu : nids_sets6_per_cpu) - 1);
 	record->cpu = pass_cpu();
 	record->cause = cause;
-	bpf_ringbuf_submit(record, ring_flags(ring, index, c, size));
+	bpf_ringbuf_submit(record, ring_flags(ring, ring_state, c, size));
 	return 1;
 }
 

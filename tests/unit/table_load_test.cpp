@@ -3,7 +3,9 @@
 // and what it reads and what was exported add up to the ledger.
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <string>
 
 #include "firstpass/first_pass.hpp"
@@ -79,6 +81,34 @@ TEST_P(TableLoad, SlotsAndExportsAddUpToTheLedger) {
     EXPECT_EQ(counters.flows_created, flows) << "no flow has two slots";
   } else {
     EXPECT_GT(slots, 2 * kSlots * 8 / 10);
+  }
+}
+
+// What a scan costs in which nothing is new: the agent does one a second, whatever comes.
+TEST(TableScan, CpuTimeOfAnIdleScanOfAMillionSlots) {
+  constexpr std::uint32_t kMillion = 1u << 20;
+  ClassTables tables{{.name = "any"}};
+  FirstPass pass{{.slots = kMillion, .slots_ipv6 = NIDS_WAYS},
+                 tables.classes,
+                 *tables.ports,
+                 [](std::span<const std::byte>) {}};
+  for (const bool is_full : {false, true}) {
+    if (is_full)
+      for (std::uint32_t set = 0; set < kMillion / NIDS_WAYS; ++set)
+        for (auto& slot : pass.twin().sets4[set].way) slot.state.generation = 1;
+    FlowReader reader(tables_of(pass));
+    std::uint64_t parts = 0;
+    const auto scan = [&] { reader.scan({}, [&](const FlowPart&) { ++parts; }); };
+    scan();
+    parts = 0;
+    constexpr int kScans = 5;
+    const std::clock_t start = std::clock();
+    for (int i = 0; i < kScans; ++i) scan();
+    const double ms = 1e3 * static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC / kScans;
+    std::printf("idle scan of %u slots, %s: %.1f ms of CPU\n", kMillion,
+                is_full ? "all in use" : "none in use", ms);
+    EXPECT_EQ(parts, 0u);
+    EXPECT_LT(ms, 1'000.0);
   }
 }
 

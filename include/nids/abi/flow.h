@@ -89,6 +89,8 @@ NIDS_ABI_SIZE(struct nids_extended_key, 80);
 #define NIDS_EVENT_FIN	       0x10 /* F */
 #define NIDS_EVENT_RST	       0x20 /* R */
 #define NIDS_EVENTS_PER_SENDER 6
+#define NIDS_EVENTS_OF_LO      0x3f
+#define NIDS_EVENTS_OF_END     ((NIDS_EVENT_FIN | NIDS_EVENT_RST) * (1 + (1 << NIDS_EVENTS_PER_SENDER)))
 
 /* nids_flow_state.flags */
 #define NIDS_FLOW_OPENER_HI 0x01 /* the connection was opened by the `hi` end */
@@ -96,6 +98,7 @@ NIDS_ABI_SIZE(struct nids_extended_key, 80);
 #define NIDS_FLOW_WATCHED   0x04 /* it has a class, or flows without one are of interest too */
 #define NIDS_FLOW_CAPTURE   0x08 /* the agent wanted all of it before this CPU had a slot */
 #define NIDS_FLOW_HEADERS   0x10 /* the same, of headers */
+#define NIDS_FLOW_ANSWERED  0x20 /* this CPU has seen first events of both sides, and of no end */
 #define NIDS_FLOW_RAISED    (NIDS_FLOW_WATCHED | NIDS_FLOW_CAPTURE | NIDS_FLOW_HEADERS)
 
 /* What one CPU saw of a flow. The kernel writes all of it but `command`. The agent writes that by
