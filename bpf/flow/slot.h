@@ -154,8 +154,9 @@ static __always_inline struct nids_flow_state *find_known_slot(void *set,
 		}
 		if (probe == NIDS_WAYS)
 			return 0;
-		probe = forget(probe, f->hash) & (NIDS_WAYS - 1);
-		state = slot_state(slot_at(set, f->words, start ^ probe), f->words);
+		/* Bounded behind the xor, whose bounds the verifier of 6.1 loses. */
+		probe = forget(start ^ probe, f->hash) & (NIDS_WAYS - 1);
+		state = slot_state(slot_at(set, f->words, probe), f->words);
 	}
 	/* A slot that was never used is all zero; a key with a protocol is not. */
 	return f->l4_proto || state->generation ? state : 0;
@@ -214,8 +215,8 @@ static __always_inline struct slot_place find_slot(void *set, const struct flow_
 	}
 	if (probe == NIDS_WAYS)
 		probe = NIDS_WAYS - 1 - (oldest & (NIDS_WAYS - 1));
-	probe = forget(probe, f->hash) & (NIDS_WAYS - 1);
-	place.key = slot_at(set, f->words, start ^ probe);
+	probe = forget(start ^ probe, f->hash) & (NIDS_WAYS - 1);
+	place.key = slot_at(set, f->words, probe);
 	place.state = slot_state(place.key, f->words);
 	return place;
 }

@@ -492,7 +492,8 @@ class Lab:
 
     def eve(self, path=None):
         file = pathlib.Path(path or self.eve_path)
-        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+        whole = file.read_text().rpartition("\n")[0] if file.exists() else ""
+        return [json.loads(line) for line in whole.splitlines()]
 
     def alerts(self, path=None):
         return [one for one in self.eve(path) if one["event_type"] == "alert"]

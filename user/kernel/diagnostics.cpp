@@ -4,7 +4,10 @@
 #include <bpf/libbpf.h>
 #include <xdp/libxdp.h>
 
+#include <cstdarg>
 #include <cstdio>
+#include <string>
+#include <string_view>
 #include <utility>
 
 namespace nids {
@@ -14,15 +17,26 @@ namespace {
 std::function<void(LibraryLevel, const std::string&)> g_log;
 std::string g_kernel_message;
 
+// The beginning and the end: at the end of its log the verifier says what it refuses.
+std::string shortened(const std::string& text) {
+  constexpr std::size_t kHead = 200, kTail = 2000;
+  if (text.size() <= kHead + kTail) return text;
+  return text.substr(0, kHead) + "\n[...]\n" + text.substr(text.size() - kTail);
+}
+
 int log_line(LibraryLevel level, const char* format, va_list arguments) {
-  char line[1024];
-  const int length = std::vsnprintf(line, sizeof(line), format, arguments);
-  std::string text(line);
+  va_list again;
+  va_copy(again, arguments);
+  const int length = std::vsnprintf(nullptr, 0, format, again);
+  va_end(again);
+  if (length < 0) return length;
+  std::string text(static_cast<std::size_t>(length), '\0');
+  std::vsnprintf(text.data(), text.size() + 1, format, arguments);
   while (!text.empty() && text.back() == '\n') text.pop_back();
   constexpr std::string_view kPrefix = "Kernel error message: ";
   if (const auto at = text.find(kPrefix); at != std::string::npos)
     g_kernel_message = text.substr(at + kPrefix.size());
-  if (g_log && !text.empty()) g_log(level, text);
+  if (g_log && !text.empty()) g_log(level, shortened(text));
   return length;
 }
 
