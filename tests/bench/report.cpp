@@ -97,7 +97,7 @@ void print_budgets(std::ostream& out, const std::vector<Budget>& budgets) {
   out << "\nbudgets\n";
   for (const Budget& budget : budgets) {
     const char* word = !budget.figure ? "no figure" : budget.met() ? "met" : "missed";
-    const int digits = budget.limit < 1 ? 2 : 1;
+    const int digits = budget.limit < 10 ? 2 : 1;
     out << format("  %-38s %-12s", budget.name.c_str(), word);
     if (budget.figure) out << format(" %.*f,", digits, *budget.figure);
     out << format(" at most %.*f %s\n", digits, budget.limit, budget.unit.c_str());
