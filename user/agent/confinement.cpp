@@ -110,6 +110,13 @@ constexpr std::array<std::string_view, 88> kAllowed{"accept",
                                                     "write",
                                                     "writev"};
 
+// UndefinedBehaviorSanitizer asks by a pipe whether memory can be read.
+#ifdef __SANITIZE_ADDRESS__
+constexpr std::array<std::string_view, 2> kForSanitizers{"pipe", "pipe2"};
+#else
+constexpr std::array<std::string_view, 0> kForSanitizers{};
+#endif
+
 // Of those above, calls of which only some arguments are allowed.
 enum class Only { kAll, kNoExecutableMemory, kThreads, kOwnSignals, kHarmlessIoctl, kNames };
 
@@ -183,6 +190,8 @@ Result<void> limit_system_calls(bool may_run_programs) {
   if (!filter) return failed(-ENOMEM);
   int error = 0;
   for (const std::string_view name : kAllowed)
+    if (error == 0) error = allow(filter.get(), name);
+  for (const std::string_view name : kForSanitizers)
     if (error == 0) error = allow(filter.get(), name);
   // Its flags are in memory, where no filter sees them: glibc then takes clone().
   if (error == 0)
