@@ -39,7 +39,7 @@ class Surroundings(lab.LabCase):
         """Whatever fails for want of descriptors, nothing stays behind; and where it is the agent
         that fails, nobody waits for it."""
         codes = set()
-        for limit in range(8, 101, 3):
+        for limit in range(8, 121, 4):
             start = time.monotonic()
             done = self.lab.near.run("prlimit", f"--nofile={limit}", lab.binary(), "attach", "v0",
                                      "--for", "200ms", check=False, env=self.lab.environment)

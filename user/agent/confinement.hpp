@@ -23,8 +23,8 @@ struct ConfinementRequest {
 
 // For the calling thread and those that it starts, so call it while there is only one. Returns
 // NIDS_CONFINED_*; a kernel without Landlock is no error, NIDS_CONFINED_FILES is missing then. A
-// build with AddressSanitizer confines nothing. On
-// an error the process is not confined, and should not go on.
+// build with AddressSanitizer confines nothing. On an error the process is not confined, and should
+// not go on.
 [[nodiscard]] Result<std::uint64_t> confine(const ConfinementRequest& request);
 
 // The same for a command that reads hostile files, where it is not asked what holds.
