@@ -275,6 +275,7 @@ void Supervisor::claim(const Attachment& attachment, bool is_ours) const {
   if (is_ours)
     agent->pid_namespace = self.pid_namespace;  // that of the reader, as long as it lives
   agent->pid = self.pid;
+  agent->heartbeat_ns = 0;  // of the agent before
   agent->detach_requested = 0;
   agent->degraded = 0;
 }
