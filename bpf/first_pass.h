@@ -206,7 +206,7 @@ static __always_inline void correct_opener(const struct first_pass_tables *t,
 		t->counters->classes[class_index(state->class_id)].flows += 1;
 }
 
-/* A flow that is over, or was refused by a RST, is worth no more than one without an answer. */
+/* A flow with a FIN or RST counts as unanswered: it is over or was refused. */
 static __always_inline __u8 answered_flag(__u16 events)
 {
 	if (!(events & NIDS_EVENTS_OF_LO) || !(events >> NIDS_EVENTS_PER_SENDER))
@@ -268,8 +268,8 @@ static __always_inline __u8 reason_for_all(const struct first_pass_tables *t, __
 struct wish {
 	__u8 reason;	/* enum nids_reason; NIDS_REASON_COUNT: not sent to user space */
 	__u8 is_beyond; /* not sent, because its direction has reached the depth */
-	/* Nothing more is sent: for that reason, because the packets to identify it were sent, or
-	 * because the agent refused it.
+	/* Nothing more of the flow is sent: the depth or the packets to identify it are used up, or
+	 * the agent refused the flow.
 	 */
 	__u8 is_spent;
 	__u8 is_bypassed;
@@ -329,9 +329,9 @@ static __always_inline int is_of_interest(const struct first_pass_tables *t, __u
 	       (interest == NIDS_INTEREST_IDENTIFY && t->features & NIDS_FEATURE_IDENTIFY);
 }
 
-/* Returns whether the packet tells the agent who opened a flow of interest. If either side may have
- * opened it, that is each SYN and SYN-ACK. Of any other flow it is the first of each side, and the
- * first datagram with a payload.
+/* Returns whether the packet shows the agent who opened a flow of interest. In a flow with two
+ * classes each SYN and SYN-ACK does. In other flows the first SYN and SYN-ACK of each side do, and
+ * the first datagram with a payload of each side.
  */
 static __always_inline int is_handshake(const struct first_pass_tables *t,
 					const struct flow_packet *f, __u8 class_id,
@@ -345,7 +345,8 @@ static __always_inline int is_handshake(const struct first_pass_tables *t,
 	return is_of_interest(t, class_id) || is_of_interest(t, other_class);
 }
 
-/* The agent's command `count` is cancelled: the handshake that led to it may have been forged. */
+/* Cancels the agent's command `count`, because the handshake that led to it may have been forged.
+ */
 static __always_inline void cancel_refusal(struct nids_flow_state *state)
 {
 	__u32 command = *(const volatile __u32 *)&state->command;
@@ -368,7 +369,7 @@ static __always_inline void choose_interest(const struct first_pass_tables *t,
 	w = wish_of(t, f, state, bytes_before, state->class_id);
 	if (!is_plain && state->other_class)
 		w = wish_of_both(w, wish_of(t, f, state, bytes_before, state->other_class));
-	/* Sent though nothing more of the flow is: forged packets may have caused that. */
+	/* Forged packets may have used up the depth or caused the refusal. */
 	if (!is_plain && (state->other_class || w.is_spent) &&
 	    is_handshake(t, f, state->class_id, state->other_class, first_events)) {
 		cancel_refusal(state);

@@ -127,10 +127,10 @@ struct {
 	__type(value, struct nids_port_classes);
 } nids_ports SEC(".maps");
 
-/* 16 bytes a ring: what all CPUs know of it, see ring/ring.h. */
+/* 16 bytes for each ring, shared by all CPUs. See ring/ring.h. */
 struct ring_state {
 	__u64 forced;	/* when the last wake-up was, in 2^RING_WAKE_SHIFT ns */
-	__u32 is_short; /* its last quarter is in use, as far as anybody has asked */
+	__u32 is_short; /* the last quarter was in use at the last query */
 	__u32 reserved;
 };
 

@@ -138,7 +138,7 @@ static __always_inline __u32 likely_xdp_len(struct xdp_md *ctx)
 	return nids_frames_split ? bpf_xdp_get_buff_len(ctx) : xdp_buffer_len(ctx);
 }
 
-/* The length of any frame, and whether they are split is learnt from it. */
+/* The exact length of any frame. Sets nids_frames_split if the frame is split. */
 static __always_inline __u32 exact_xdp_len(struct xdp_md *ctx)
 {
 	__u32 len = bpf_xdp_get_buff_len(ctx);
@@ -148,7 +148,7 @@ static __always_inline __u32 exact_xdp_len(struct xdp_md *ctx)
 	return len;
 }
 
-/* `len` is that of the frame, with what a replay has before it. */
+/* `len` includes the bytes that a replay puts before the frame. */
 static __always_inline struct hook hook_of_xdp(__u32 len, int in_packet_time)
 {
 	const struct nids_clock *clock = in_packet_time ? pass_clock() : 0;

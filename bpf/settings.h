@@ -24,10 +24,10 @@ const volatile __u32 nids_sample_window_ticks = 60000;
 const volatile __u8 nids_packet_time = 0; /* 1: a replay's copy, see clock.h */
 const volatile __u64 nids_hash_keys[NIDS_HASH_KEYS] = {};
 
-/* Not read-only: whether a frame may reach XDP in more than one buffer. To ask for the length of
- * such a frame takes a helper, a third of what a packet of a known flow costs; else its buffer says
- * it. The agent writes it, by the MTU; and the program itself where a frame shows it, since some
- * drivers split headers from payloads.
+/* Whether a frame may reach XDP in more than one buffer. Then a helper gives the length of each
+ * frame, at a third of the cost of a packet of a known flow. The agent's parent writes it by the
+ * MTU. The program sets it when it meets such a frame, because some drivers split headers from
+ * payloads.
  */
 volatile __u32 nids_frames_split SEC(".data.frames") = 0;
 

@@ -191,9 +191,10 @@ static __always_inline __u32 *sample_time(struct nids_sample_buckets *b, __u32 f
 			      (sender_hash & (NIDS_SAMPLE_BUCKETS - 1))];
 }
 
-/* The same of the last first packet that went up from them though the ring was short of room. The
- * classes of one sender are in buckets apart. There are as many buckets as SYNs, at some 900 bytes
- * each, take a ninth of the ring: less than half of its last quarter in a second.
+/* The time at which the bucket of a sender and class last sent the first packet of a flow to the
+ * last quarter of a ring. There is one bucket for each 8 KiB of the ring. A SYN takes some 900
+ * bytes, so one SYN of each bucket takes a ninth of the ring, which is less than half of the last
+ * quarter.
  */
 static __always_inline __u32 *first_packet_time(struct nids_sample_buckets *b, __u32 sender_hash,
 						__u8 class_id, __u32 ring_bytes)

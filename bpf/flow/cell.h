@@ -86,7 +86,7 @@ static __always_inline int correct_cell(struct nids_flow_cell *cell, __u64 hash,
 {
 	const __u64 flag = (__u64)NIDS_FLOW_OPENER_HI << CELL_FLAGS_SHIFT;
 
-	/* The agent may set a flag of the same word meanwhile, which must stay. */
+	/* The agent sets flags in the same word. They must not be lost. */
 	for (int tries = 0; tries < 3; tries++) {
 		__u64 opener = *(const volatile __u64 *)&cell->opener;
 		__u64 corrected =

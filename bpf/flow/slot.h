@@ -154,7 +154,7 @@ static __always_inline struct nids_flow_state *find_known_slot(void *set,
 		}
 		if (probe == NIDS_WAYS)
 			return 0;
-		/* Bounded behind the xor, whose bounds the verifier of 6.1 loses. */
+		/* Masked after the xor, because the verifier of 6.1 loses the bounds there. */
 		probe = forget(start ^ probe, f->hash) & (NIDS_WAYS - 1);
 		state = slot_state(slot_at(set, f->words, probe), f->words);
 	}
@@ -162,9 +162,7 @@ static __always_inline struct nids_flow_state *find_known_slot(void *set,
 	return f->l4_proto || state->generation ? state : 0;
 }
 
-/* Of NIDS_FLOW_ANSWERED: such a flow is taken for younger by 2^16 ticks, in jiffies of 1 kHz a
- * minute.
- */
+/* A flow with NIDS_FLOW_ANSWERED counts as 2^16 ticks younger: a minute at HZ=1000. */
 #define ANSWERED_TICKS_SHIFT 11
 
 /* Larger means older, by a number below 2^63; of two as old, the one that is probed first. Flows in

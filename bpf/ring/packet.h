@@ -22,8 +22,9 @@ struct ring_packet {
 	int is_xdp; /* a constant where it is set, so one branch is compiled */
 };
 
-/* Whether the first packet of a flow leaves the last quarter of the ring to others. Any later one,
- * and so the answer to a handshake, does not; nor does a sample, which has limits of its own.
+/* Returns whether the packet may not use the last quarter of the ring. That is so for first packets
+ * of flows beyond one a second in their bucket. Later packets, which include the answer to a SYN,
+ * may always use it. So may samples, which have limits of their own.
  */
 static __always_inline int is_withheld(const struct pass *pass, struct nids_counters *c, void *ring,
 				       struct ring_state *ring_state)

@@ -33,17 +33,18 @@ static __always_inline struct ring_state *ring_state_of(__u32 index)
 	return bpf_map_lookup_elem(&nids_ring_states, &index);
 }
 
-/* The last quarter of a ring is for packets of flows that go on. Records of flows leave it to them,
- * because an eviction storm would fill it; and so do first packets, all but one a second from each
- * bucket of senders and class (is_withheld() in ring/packet.h), because forged ones would.
+/* The last quarter of a ring is reserved for packets of flows that go on. Flow records may not use
+ * it, because an eviction storm would fill it. First packets may use it once a second for each
+ * bucket of sender and class (is_withheld() in ring/packet.h), because forged ones would fill it
+ * too.
  */
 static __always_inline int is_last_quarter(__u64 pending)
 {
 	return pending >= nids_ring_bytes / 4 * 3;
 }
 
-/* Whether the ring is in its last quarter. While it is, that is asked each time: nothing else would
- * tell that it no longer is.
+/* Returns whether the last quarter is in use. While the flag is set, this asks the ring each time,
+ * because nothing else would clear the flag.
  */
 static __always_inline int is_ring_short(void *ring, struct ring_state *state)
 {
@@ -53,8 +54,9 @@ static __always_inline int is_ring_short(void *ring, struct ring_state *state)
 	return state->is_short;
 }
 
-/* To ask what is pending costs 20 ns, the line being the consumer's: a CPU asks once for so many
- * bytes that it offers, of which `size` are those of the record at hand. A power of two.
+/* A query of the ring costs 20 ns, because the consumer writes the cache line. So a CPU queries
+ * once for each RING_ASK_BYTES that it offers, or a RING_ASKS-th of a small ring. `size` is that of
+ * the current record, which `offered` already contains.
  */
 static __always_inline int is_time_to_ask(const struct nids_counters *c, const __u32 size)
 {
@@ -90,7 +92,7 @@ static __always_inline __u64 ring_flags(void *ring, struct ring_state *state,
 	return BPF_RB_FORCE_WAKEUP;
 }
 
-/* Null where there is no room, or none for this record: `is_refused`. Either way it is lost. */
+/* Returns null if the ring is full or `is_refused` is set. The record is then counted as lost. */
 static __always_inline void *ring_reserve(void *ring, struct ring_state *state,
 					  struct nids_counters *c, enum nids_reason reason,
 					  const __u64 size, int is_refused)
@@ -122,8 +124,8 @@ static __always_inline struct nids_flow_cell *cell_of(__u64 hash)
 	return bpf_map_lookup_elem(&nids_cells, &index);
 }
 
-/* Far from here, and read early: their lines are on their way while the set is searched. The cells
- * of the flow's set are in two lines, so the flow that it may replace has its cell in one of them.
+/* Reads both cache lines that hold the cells of the flow's set, so that they arrive while the set
+ * is searched. The cell of the flow that may be replaced is in one of them.
  */
 static __always_inline void fetch_cells(__u64 hash)
 {

@@ -119,12 +119,12 @@ struct nids_agent_counters {
 	__u64 pid_namespace;	  /* inode of that in which its process ids mean something */
 	__u64 reader_pid;	  /* of the process that takes records from the rings */
 	__u64 reader_start_ticks; /* as pid_start_ticks */
-	__u64 heartbeat_ns;    /* CLOCK_MONOTONIC, when the agent last went round; 0: none runs */
-	__u64 restarts;	       /* of an agent that ended by itself, or no longer answered */
+	__u64 heartbeat_ns;    /* CLOCK_MONOTONIC, of the agent's last housekeeping; 0: none yet */
+	__u64 restarts;	       /* of the agent, after it ended by itself or no longer answered */
 	__u64 confinement;     /* NIDS_CONFINED_*, of the agent */
 	__u64 lines_lost;      /* alerts and messages that nobody read from the terminal */
-	__u64 ring_lost_noted; /* records that the rings had lost when the agent last looked */
-	__u64 ring_lost_ns;    /* CLOCK_MONOTONIC, when it last found more; 0: never */
+	__u64 ring_lost_noted; /* records lost by the rings at the agent's last check */
+	__u64 ring_lost_ns;    /* CLOCK_MONOTONIC of the last check that found more; 0: never */
 };
 NIDS_ABI_SIZE(struct nids_agent_counters, 432);
 
