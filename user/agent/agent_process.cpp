@@ -25,10 +25,9 @@ constexpr auto kStartMayTake = std::chrono::seconds(10);  // between two words t
 constexpr auto kEndMayTake = std::chrono::seconds(10);
 constexpr auto kKilledMayTake = std::chrono::seconds(5);
 constexpr int kLookEvery_ms = 200;
-// It goes round each 20 ms. What can keep it longer, a disk, has threads of its own.
+// The agent's loop takes 20 ms. Disks, which may take longer, have threads of their own.
 constexpr auto kLongestSilence = std::chrono::seconds(10);
-// From one restart to the next, twice as long each time; an agent that ran for as long as the last
-// is well again.
+// The delay doubles with each restart. A run of more than twice the delay resets it.
 constexpr auto kFirstDelay = std::chrono::seconds(1), kLastDelay = std::chrono::seconds(60);
 
 std::string how_it_ended(int status) {
@@ -94,7 +93,7 @@ Result<void> AgentProcess::begin() {
   if (pid_ == 0)
     become_agent(std::move(sinks), std::move(child_end), listener ? std::move(*listener) : Fd{},
                  parent);
-  // The agent's ends, so that their end is its end, close with these.
+  // Only the agent may hold the write ends, so that its death closes the pipes.
   out_->take_write_end();
   err_->take_write_end();
   state_ = State::kStarting;
@@ -131,7 +130,7 @@ void AgentProcess::add_to(std::vector<pollfd>& fds) const {
     if (fd >= 0) fds.push_back({fd, POLLIN, 0});
   };
   add(link_.get());
-  // A pipe that can't be emptied now would be readable all the time.
+  // poll() would return at once for a pipe that can't be emptied now.
   if (!callbacks_.has_room()) return;
   if (out_) add(out_->fd());
   if (err_) add(err_->fd());
@@ -150,7 +149,7 @@ void AgentProcess::hear_words() {
       case Word::kNothing:
         return;
       case Word::kGone:
-        link_ = Fd{};  // how it ended is asked for elsewhere
+        link_ = Fd{};  // has_ended() finds out how
         return;
       case Word::kStarting:
         deadline_ = Clock::now() + kStartMayTake;
@@ -176,7 +175,7 @@ void AgentProcess::pass_output() {
   if (err_) err_->pass(callbacks_.has_room, callbacks_.err);
 }
 
-// The agent may make no socket. One that it can't be given it asks for again.
+// The agent may not connect a socket. If this fails, it asks again.
 void AgentProcess::give_collector() {
   const auto socket = connect_to_collector(request_.config.ipfix.collector);
   static_cast<void>(say(link_.get(), Word::kCollector, 0, socket ? socket->get() : -1));
@@ -195,7 +194,7 @@ void AgentProcess::look_after() {
     callbacks_.error("the agent, process " + std::to_string(pid_) +
                      ", does not answer; killing it");
     kill(pid_, SIGKILL);
-    state_ = State::kKilled;  // one that waits for a disk ends when that answers
+    state_ = State::kKilled;  // if it waits for a disk, it dies when the disk answers
   }
 }
 
@@ -246,7 +245,7 @@ std::string AgentProcess::control_socket() const {
 bool AgentProcess::stop() {
   unlink(control_socket().c_str());
   if (pid_ == 0) return false;
-  if (!link_ || !say(link_.get(), Word::kEnd)) link_ = Fd{};  // its end tells the agent too
+  if (!link_ || !say(link_.get(), Word::kEnd)) link_ = Fd{};  // a closed link ends the agent too
   const auto deadline = Clock::now() + kEndMayTake;
   int status = 0;
   pid_t ended = 0;

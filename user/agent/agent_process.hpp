@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The agent's process, as its parent sees it: started, heard, started again where it ended by
-// itself or no longer answers, and ended. Never touches a packet.
+// The parent's view of the agent process: starts it, answers its requests, restarts it if it dies
+// or stops answering, and ends it. Never touches a packet.
 #pragma once
 
 #include <poll.h>
@@ -22,26 +22,26 @@ namespace nids {
 
 class AgentProcess {
  public:
-  // All references outlive this. `leave_parent` closes, in the child, what is the parent's alone.
+  // All references must outlive this object. `leave_parent` runs in the child and closes what only
+  // the parent needs.
   AgentProcess(const AttachRequest& request, const Callbacks& callbacks,
                std::vector<Attachment>& attachments, std::function<void()> leave_parent);
 
-  // Starts it for the first time, and waits until it takes records. `is_to_end` says why the
-  // waiting is to end early.
+  // Starts the first agent and waits until it takes records. `is_to_end` returns a reason to give
+  // up early.
   [[nodiscard]] Result<void> start(const std::function<std::optional<std::string>()>& is_to_end);
-  // Opened by the last start, for people.
+  // The outputs that the last start opened, for messages.
   bool eve_is_open() const { return eve_is_open_; }
   const std::string& packets_directory() const { return packets_directory_; }
 
   void add_to(std::vector<pollfd>& fds) const;
-  // Does what the agent asks for, passes on what it prints, and sees to it that there is one.
-  // Never waits.
+  // Answers the agent's requests, forwards its output, and restarts it if needed. Never waits.
   void serve();
   bool has_enough() const { return has_enough_; }  // the agent: Pipeline::has_enough()
   std::uint64_t restarts() const { return restarts_; }
   void reopen_eve() { eve_.ask_reopen(); }
 
-  // Returns whether it took all there was, and ended well.
+  // Ends the agent. Returns whether it read all records and exited with code 0.
   bool stop();
 
  private:
@@ -68,7 +68,7 @@ class AgentProcess {
   std::optional<Relay> out_, err_;
   State state_ = State::kNone;
   int pid_ = 0;  // 0: there is none
-  Fd link_;      // to the agent; none once it speaks no more
+  Fd link_;      // to the agent; closed once the agent has closed its end
   Mapped<nids_agent_counters> beats_;
   Clock::time_point deadline_{};  // of the start
   Clock::time_point running_since_{}, next_start_{};

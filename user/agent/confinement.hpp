@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Limits what the process may ask of the kernel from now on: a seccomp allow-list of system calls,
-// and Landlock for files. For whoever reads packets, captures or segments, which an attacker may
-// have written. Nothing here can be taken back; threads and children inherit it.
+// Confines the process by a seccomp allow-list of system calls and by Landlock for files. Used
+// before packets, captures or segments are read, which an attacker may have written. Cannot be
+// undone. Threads and children inherit it.
 #pragma once
 
 #include <cstdint>
@@ -14,20 +14,19 @@
 namespace nids {
 
 struct ConfinementRequest {
-  // Directories, by descriptor, in which files may still be opened, made, renamed and removed.
-  // Descriptors that are open already stay usable.
+  // Descriptors of directories in which files may still be opened, created, renamed and removed.
+  // Open descriptors stay usable.
   std::span<const int> directories{};
   // bpf(2), for running programs and reading maps that are open: `replay --kernel`.
   bool may_run_programs = false;
 };
 
-// For the calling thread and those that it starts, so call it while there is only one. Returns
-// NIDS_CONFINED_*; a kernel without Landlock is no error, NIDS_CONFINED_FILES is missing then. A
-// build with AddressSanitizer confines nothing. On an error the process is not confined, and should
-// not go on.
+// Applies to the calling thread and the threads that it starts, so call it before others exist.
+// Returns NIDS_CONFINED_*. Without Landlock in the kernel NIDS_CONFINED_FILES is missing. A build
+// with AddressSanitizer returns 0. After an error the process is not confined and should exit.
 [[nodiscard]] Result<std::uint64_t> confine(const ConfinementRequest& request);
 
-// The same for a command that reads hostile files, where it is not asked what holds.
+// The same for commands, which do not report the result.
 [[nodiscard]] Result<void> confine_command(const ConfinementRequest& request);
 using Confine = std::function<Result<void>(const ConfinementRequest&)>;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A stream for people whose reader may stop reading: a terminal after ^S, a stalled ssh, a pipe.
-// It never waits for the reader; lines that find no room are left out whole, and counted.
+// Output to a reader who may stop reading: a terminal after ^S, a stalled ssh, a pipe. Never waits.
+// Lines that do not fit into the buffer are dropped whole and counted.
 #pragma once
 
 #include <chrono>
@@ -14,21 +14,21 @@
 
 namespace nids {
 
-// One thread at a time uses it. Regular files are written at once, whatever their disk does.
+// Not thread-safe. A write to a regular file may block in its disk.
 class ConsoleBuffer final : public std::streambuf {
  public:
-  // Of a standard descriptor. A terminal or pipe is opened again, since O_NONBLOCK on the caller's
-  // file description would hold for the shell that shares it, too.
+  // `fd` is a standard descriptor. A terminal or pipe is opened again, because the shell shares the
+  // file description of `fd` and O_NONBLOCK would apply to the shell too.
   explicit ConsoleBuffer(int fd);
-  // Goes on with another descriptor, and forgets all of this one: in a child.
+  // Switches to another descriptor and drops the buffer. For a child process.
   void use(int fd);
 
   bool has_room() const { return unsent_.size() < kRoom_bytes / 2; }
   std::uint64_t lost_lines() const { return lost_; }  // so far
-  // Of the last write that failed for another reason than a full pipe; 0: none did.
+  // errno of the last failed write; 0: none. A full pipe is no failure.
   int error_number() const { return error_; }
 
-  // Waits for the reader, but no longer than that.
+  // Waits for the reader until the buffer is empty, at most that long.
   void drain(std::chrono::milliseconds may_take);
 
  protected:

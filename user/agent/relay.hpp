@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A pipe by which the agent prints: the agent has no terminal of its own, and what it prints is
-// made harmless before it reaches one. Never waits.
+// The pipe that is the agent's standard output or error. The parent removes control characters from
+// each line before it prints the line. Never waits.
 #pragma once
 
 #include <functional>
@@ -19,8 +19,8 @@ class Relay {
   int fd() const { return read_end_.get(); }             // to poll; -1: at its end
   Fd take_write_end() { return std::move(write_end_); }  // the agent's; the parent closes its own
 
-  // Passes on the lines that have come, without their newlines, until there is none or `has_room()`
-  // is false: then they stay in the pipe, and the agent counts what finds no room there.
+  // Prints the lines in the pipe, without their newlines, while `has_room()` is true. The rest
+  // stays in the pipe. If the pipe is full, the agent drops lines and counts them.
   void pass(const std::function<bool()>& has_room,
             const std::function<void(std::string_view)>& print);
 
@@ -29,7 +29,7 @@ class Relay {
   std::string line_;  // its beginning
 };
 
-// The text with nothing that a terminal obeys, but for colours.
+// The text without control characters, except colour sequences.
 std::string harmless_line(std::string_view text);
 
 }  // namespace nids

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `attach` is asked for, and what it tells meanwhile. Only data and functions of the caller.
+// The options of `attach` and the callbacks by which it reports. No logic.
 #pragma once
 
 #include <chrono>
@@ -31,7 +31,7 @@ struct AttachRequest {
   Paths paths;
 };
 
-// None of them waits for whoever reads what they print.
+// None of them waits for a reader.
 struct Callbacks {
   std::function<void(const std::string&)> info, warning, error;
   // In the agent's process, whose standard output and error are pipes to the parent.

@@ -148,7 +148,7 @@ void tell_started(const AttachRequest& request, bool eve, const std::string& pac
                           .max_suspicious = request.selection.max_suspicious});
 }
 
-// What is printed while the agent runs, and after: none of it waits for its reader.
+// Standard output and error of `attach`. Printing never waits for the reader.
 class Consoles {
  public:
   Consoles() : out_(STDOUT_FILENO), err_(STDERR_FILENO) { log_to_stream(err_); }
@@ -161,13 +161,13 @@ class Consoles {
     err_.flush();
     return out_.buffer().has_room() && err_.buffer().has_room();
   }
-  // Called now and then, it sends what has waited for the reader.
+  // Also sends buffered lines, so call it now and then.
   std::uint64_t lost_lines() {
     has_room();
     return out_.buffer().lost_lines() + err_.buffer().lost_lines();
   }
 
-  // The same numbers stand for other files by now.
+  // After the standard descriptors were replaced.
   void use_anew() {
     out_.buffer().use(STDOUT_FILENO);
     err_.buffer().use(STDERR_FILENO);
@@ -177,7 +177,7 @@ class Consoles {
     log_to_stream(err_);
   }
 
-  // Gives a reader that has stopped a moment to go on.
+  // Waits a moment for a reader that has stopped.
   Exit finish(Exit code) {
     constexpr auto kMayTake = std::chrono::seconds(1);
     out_.buffer().drain(kMayTake);

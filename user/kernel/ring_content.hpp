@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a ring buffer holds, counted without taking it. Maps the ring for reading only, and trusts
-// nothing that stands there: the consumer's position is the agent's to write.
+// Counts the records in a ring buffer without consuming them. Maps the ring read-only. Trusts no
+// value in it, because the agent can write the consumer's position.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether frames of an interface may reach its XDP program in more than one buffer: the program
-// asks the kernel for the length of each frame then, which costs it a third more. Loads nothing.
+// Tells the XDP program of an interface whether frames may come in more than one buffer. The
+// program then asks the kernel for the length of each frame, which costs a third more. Loads
+// nothing.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +14,8 @@ namespace nids {
 // a frame, what struct skb_shared_info takes after it, an Ethernet header and two VLAN tags.
 inline constexpr std::uint32_t kOneBufferMtu = 4096 - 256 - 320 - 14 - 2 * 4;
 
-// After attaching, and after each change of the MTU. Until then the program takes the length of a
-// packet from its IP header where that says more than the first buffer holds, so nothing is wrong
-// meanwhile, only slower.
+// Call it after attaching and after each change of the MTU. A late call only costs speed: if the IP
+// length exceeds the first buffer, the program takes the slow path.
 void tell_mtu(const Attachment& attachment, std::uint32_t mtu);
 
 }  // namespace nids

@@ -22,7 +22,7 @@ constexpr auto kLookAgain = std::chrono::milliseconds(2);
 }  // namespace
 
 // What the caller and the thread share. `log_` is the thread's while there is one. A thread that
-// hangs in a disk can't be ended: it is detached, and keeps the state alive.
+// hangs in a disk can't be joined, so it is detached and shares ownership of the state.
 class EveWriter::Thread {
  public:
   explicit Thread(int fd) : state_(std::make_shared<State>(fd)) {}
@@ -91,7 +91,7 @@ class EveWriter::Thread {
     if (!thread_.joinable()) return;
     wait([&] { return state_->bytes == 0; });
     const std::lock_guard lock(state_->mutex);
-    // The line in the thread's hands is lost as far as we know; it may still be written later.
+    // The line that the thread is writing is not counted here: it may still be written.
     for (const Line& one : state_->lines)
       __atomic_fetch_add(&one.counters->eve_lost, 1, __ATOMIC_RELAXED);
     state_->lines.clear();
@@ -132,7 +132,7 @@ class EveWriter::Thread {
       is_kept = false;
     }
 
-    // Whoever gives files may be stopped: then the line goes into the old one.
+    // The parent may be stopped. Then the old file is used further.
     void pause(std::unique_lock<std::mutex>& lock) {
       is_kept = !changed.wait_for(lock, kPauseAtMost, [&] {
         return is_ending || next_file || is_kept;

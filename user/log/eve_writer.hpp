@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes EVE lines: at once for a replay, which may wait for its disk, or in a thread of its own
-// for an agent, which may not.
+// Writes EVE lines. A replay writes synchronously. The live agent uses a thread, because it must
+// not wait for a disk.
 #pragma once
 
 #include <chrono>
@@ -21,26 +21,26 @@ class EveWriter {
   explicit EveWriter(int fd);  // owns it; see EveLog
   EveWriter(EveWriter&&) noexcept;
   EveWriter& operator=(EveWriter&&) = delete;
-  // Gives up what still waits, without a counter: see finish().
+  // Drops queued lines without counting them. Call finish() first.
   ~EveWriter();
 
-  // From now on write() does not wait for the disk; lines beyond kQueue_bytes are lost. A file of
-  // `rotate_bytes` (0: any) is not continued before replace() or keep_file(), but for a second at
-  // most. False: there is no thread to be had, and write() goes on as before.
+  // From now on write() never waits; lines beyond kQueue_bytes are lost. At `rotate_bytes` (0:
+  // never) the thread pauses until replace() or keep_file(), for at most a second. Returns false if
+  // no thread can be started; write() then stays synchronous.
   [[nodiscard]] bool start_thread(std::uint64_t rotate_bytes);
 
-  // Raises eve_lines or eve_lost, now or when the line is written; the counters outlive this.
+  // Raises eve_lines or eve_lost once the line is written or lost. The counters must outlive this.
   void write(std::string_view line, nids_agent_counters& counters);
 
-  void replace(int fd);  // lines go on in this file, which is owned
-  void keep_file();      // no other is to be had
+  void replace(int fd);  // takes ownership; later lines go to this file
+  void keep_file();      // no new file is available; go on with this one
 
   // Of the file; 0 where it has no end, as a pipe.
   std::uint64_t end_bytes() const;
   bool degraded() const;  // the last line was lost
 
-  // For the end: until `deadline` write() and finish() wait for the disk, and call `meanwhile` all
-  // the time. What finish() then finds unwritten is lost.
+  // For shutdown: until `deadline` write() and finish() wait for the disk and call `meanwhile`
+  // repeatedly. finish() counts the lines that are still queued as lost.
   using Clock = std::chrono::steady_clock;
   void wait_until(Clock::time_point deadline, std::function<void()> meanwhile);
   void finish();
