@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Interfaces that change under the watcher, and several at once."""
 import signal
+import time
 
 import lab
 from lab import is_running, wait_for
@@ -187,6 +188,13 @@ class TwoInterfaces(lab.LabCase):
         self.lab.far.send_frames("v3", [netis()])
         self.lab.wait_counted("v2", ingress=1)
         self.assertEqual(watch.stop(), 4, watch.err)  # less was watched than asked
+
+    def test_the_agent_is_not_silent_after_its_first_interface_is_detached(self):
+        watch = self.lab.attach("v0", "v2")
+        self.assertEqual(self.lab.nids("detach", "v0").returncode, 0)
+        time.sleep(11)  # the parent kills an agent without a heartbeat for 10 s
+        self.assertEqual(watch.stop(), 0, watch.err)
+        self.assertNotIn("does not answer", watch.err)
 
     def test_attached_to_one_that_has_an_agent_takes_neither(self):
         watch = self.lab.attach("v2")

@@ -82,7 +82,6 @@ Result<void> AgentProcess::begin() {
   err_ = std::move(*err);
   link_ = std::move(link->first);
   Fd child_end = std::move(link->second);
-  beats_ = Mapped<nids_agent_counters>(attachments_.front().maps.fd("nids_agent"));
 
   const int parent = getpid();
   pid_ = fork();
@@ -104,7 +103,6 @@ Result<void> AgentProcess::begin() {
 
 void AgentProcess::become_agent(Sinks sinks, Fd link, Fd control_listener, int parent) {
   link_ = Fd{};
-  beats_ = {};
   leave_parent_();
   const bool eve_is_on_terminal =
       request_.config.eve.path == "-" && isatty(STDOUT_FILENO) != 0 && sinks.eve;
@@ -199,10 +197,14 @@ void AgentProcess::look_after() {
 }
 
 bool AgentProcess::is_silent() const {
-  if (state_ != State::kRunning || !beats_) return false;
-  const std::uint64_t last = __atomic_load_n(&beats_->heartbeat_ns, __ATOMIC_RELAXED);
+  if (state_ != State::kRunning) return false;
+  // An interface that is just being detached gets no heartbeat any more; the others do.
+  __u64 last = 0;
+  for (const Attachment& one : attachments_)
+    if (const Mapped<nids_agent_counters> agent{one.maps.fd("nids_agent")}; agent)
+      last = std::max(last, __atomic_load_n(&agent->heartbeat_ns, __ATOMIC_RELAXED));
   const std::uint64_t now = monotonic_now().ns;
-  return now > last &&
+  return last != 0 && now > last &&
          now - last > static_cast<std::uint64_t>(std::chrono::nanoseconds(kLongestSilence).count());
 }
 
