@@ -67,8 +67,8 @@ class AgentProcess {
   EveRenewal eve_;
   std::optional<Relay> out_, err_;
   State state_ = State::kNone;
-  int pid_ = 0;  // 0: there is none
-  Fd link_;      // to the agent; closed once the agent has closed its end
+  int pid_ = 0;                   // 0: there is none
+  Fd link_;                       // to the agent; closed once the agent has closed its end
   Clock::time_point deadline_{};  // of the start
   Clock::time_point running_since_{}, next_start_{};
   std::chrono::seconds delay_{0};  // of the last restart
