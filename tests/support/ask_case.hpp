@@ -30,7 +30,8 @@ class Ask : public ::testing::Test {
     kept.alerts.push_back(
         {kept.alert(1, seven), PacketPlace{KeptDirectory::name_of(1), offset, 1}});
     KeptAlert lost = kept.alert(2, {});
-    lost.signature_id = 2001;
+    lost.signature_id.sid = 2001;
+    lost.kind = AlertKind::kStatelessFinding;
     lost.severity = 3;
     lost.signature = "LAND\x1b[31m packet";
     lost.record = "no JSON";

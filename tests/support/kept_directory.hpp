@@ -75,7 +75,7 @@ class KeptDirectory {
   KeptAlert alert(std::uint64_t id, const KeptFlow& of) const {
     return {.id = id,
             .time = kSampleStart,
-            .signature_id = 1001,
+            .signature_id = {.sid = 1001},
             .severity = 2,
             .signature = "flagged protocol ssh",
             .flow = of,

@@ -11,7 +11,7 @@ namespace {
 Alert ssh_alert() {
   Alert alert;
   alert.time.ns = 1795341600'123'456'789;  // 2026-11-22T10:00:00
-  alert.signature_id = 1001;
+  alert.signature_id.sid = 1001;
   alert.severity = 2;
   alert.signature = "SSH connection";
   alert.class_name = "ssh";

@@ -200,7 +200,8 @@ TEST_F(Ask, CountersThatWereNotReadYetAreNotCalledNone) {
 
 TEST_F(Ask, WhatWasFoundIsSaidOnce) {
   KeptAlert land = kept.alert(3, {});
-  land.signature_id = 2001;
+  land.signature_id.sid = 2001;
+  land.kind = AlertKind::kStatelessFinding;
   land.record = R"({"alert": {"alert": {"context": {"observed":
     "sent from its own destination, address and port"}}}, "flow": null})";
   kept.alerts = {{land, std::nullopt}};

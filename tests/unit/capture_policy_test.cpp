@@ -9,7 +9,7 @@ namespace {
 
 using Kind = KeptAmount::Kind;
 
-constexpr std::uint32_t kOfClass = 1001, kFinding = 2002;
+constexpr auto kOfClass = AlertKind::kFlaggedProtocol, kFinding = AlertKind::kStatelessFinding;
 constexpr std::uint64_t kFlowDepth = 10'000;
 
 enum Class : std::uint8_t { kUnclassified, kInspected, kCaptured, kHeaders, kIdentified, kCounted };

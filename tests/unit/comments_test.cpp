@@ -26,7 +26,7 @@ KeptFlow flow() {
 KeptAlert alert() {
   return {.id = 12,
           .time = {1'795'341'600'123'456'789},
-          .signature_id = 1001,
+          .signature_id = {.sid = 1001},
           .severity = 2,
           .signature = "SSH \xff connection\n",
           .flow = flow(),

@@ -109,7 +109,7 @@ class EvidenceTest : public ::testing::Test {
   static KeptAlert alert(std::uint16_t number) {
     return {.id = 0,
             .time = {kStart + number},
-            .signature_id = 1001,
+            .signature_id = {.sid = 1001},
             .severity = 2,
             .signature = "SSH connection",
             .flow = flow(number),

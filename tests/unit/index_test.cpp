@@ -10,6 +10,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "nids/fd.hpp"
+#include "retain/index_file.hpp"
 #include "support/open_index.hpp"
 
 namespace nids {
@@ -40,7 +42,7 @@ FlowSpan span(const SegmentName& segment, std::uint64_t id, std::uint64_t first_
 IndexedAlert alert(std::uint64_t id, int severity = 2) {
   return {.alert = {.id = id,
                     .time = {id * 100},
-                    .signature_id = 1001,
+                    .signature_id = {.sid = 1001},
                     .severity = severity,
                     .signature = "SSH connection",
                     .flow = flow(7),
@@ -202,13 +204,48 @@ TEST_F(IndexTest, HowManyAlertsThereAreIsNotCountedEachTime) {
   ASSERT_EQ(sqlite3_open((directory_ + "/" + kIndexFile).c_str(), &db), SQLITE_OK);
   EXPECT_EQ(sqlite3_exec(db,
                          "UPDATE alert SET id = id + 10; INSERT INTO alert SELECT id + 10, "
-                         "time, signature_id, severity, signature, flow, community, ends, "
+                         "time, gid, sid, rev, kind, severity, signature, flow, community, ends, "
                          "class, record, segment, place, number FROM alert",
                          nullptr, nullptr, nullptr),
             SQLITE_OK);
   sqlite3_close(db);
   ASSERT_TRUE(index.remove_alerts_beyond(5));
   EXPECT_EQ(ids(index).size(), 10u);
+}
+
+TEST_F(IndexTest, TheVersionBeforeIsTakenOver) {
+  execute(R"(
+CREATE TABLE segment(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, indexed INTEGER NOT NULL,
+  packets INTEGER NOT NULL, bytes INTEGER NOT NULL);
+CREATE TABLE span(
+  segment INTEGER NOT NULL, place INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+  flow INTEGER NOT NULL, community TEXT NOT NULL, ends BLOB NOT NULL, class TEXT NOT NULL,
+  bytes INTEGER NOT NULL, offsets BLOB NOT NULL, PRIMARY KEY(segment, place)) WITHOUT ROWID;
+CREATE INDEX span_community ON span(community);
+CREATE TABLE alert(
+  id INTEGER PRIMARY KEY, time INTEGER NOT NULL, signature_id INTEGER NOT NULL,
+  severity INTEGER NOT NULL, signature TEXT NOT NULL, flow INTEGER NOT NULL,
+  community TEXT NOT NULL, ends BLOB NOT NULL, class TEXT NOT NULL, record TEXT NOT NULL,
+  segment INTEGER, place INTEGER, number INTEGER);
+CREATE INDEX alert_segment ON alert(segment) WHERE segment IS NOT NULL;
+CREATE INDEX alert_community ON alert(community);
+INSERT INTO alert VALUES(7, 5, 1001, 2, 'ssh', 9, '1:x=', x'', 'ssh', '{}', NULL, NULL, NULL),
+  (8, 6, 2003, 1, 'Xmas', 0, '', x'', '', '{}', NULL, NULL, NULL);
+PRAGMA application_id = 1852400755; PRAGMA user_version = 2;)");
+  const Fd directory{::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  EXPECT_FALSE(is_index_unusable(directory.get()));
+  const Index index = open();
+  std::vector<KeptAlert> found;
+  ASSERT_TRUE(index.alerts({}, [&](const IndexedAlert& one) {
+    found.push_back(one.alert);
+    return true;
+  }));
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0].signature_id, (SignatureId{.gid = 9000, .sid = 1001, .rev = 1}));
+  EXPECT_EQ(found[0].kind, AlertKind::kFlaggedProtocol);
+  EXPECT_EQ(found[0].signature, "ssh");
+  EXPECT_EQ(found[0].flow.id, 9u);
+  EXPECT_EQ(found[1].kind, AlertKind::kStatelessFinding);
 }
 
 TEST_F(IndexTest, WhatIsTakenBackIsGoneAndTheNextChangeHolds) {

@@ -83,7 +83,7 @@ TEST_F(PipelineTest, OneAlertAFlowHoweverManyPackets) {
   send(tcp(40000, 22, kTcpAck), 3 * kSecond);
 
   ASSERT_EQ(alerts.size(), 1u);
-  EXPECT_EQ(alerts[0].signature_id, 1001u);
+  EXPECT_EQ(alerts[0].signature_id.sid, 1001u);
   EXPECT_EQ(alerts[0].class_name, "ssh");
   EXPECT_EQ(alerts[0].interface, "v0");
   EXPECT_EQ(alerts[0].ends.client_port, 40000);
@@ -187,7 +187,7 @@ TEST_F(PipelineTest, ASampleOfAFindingIsAnAlertOfItsOwnAndItsClassIsNotFlagged) 
   send(tcp(40000, 22, 0), 2 * kSecond);
 
   ASSERT_EQ(alerts.size(), 1u) << "the second is no sample";
-  EXPECT_EQ(alerts[0].signature_id, 2003u);
+  EXPECT_EQ(alerts[0].signature_id.sid, 2003u);
   EXPECT_EQ(alerts[0].ends.server_port, 22);
   EXPECT_EQ(alerts[0].interface, "v0");
   EXPECT_TRUE(alerts[0].to_server);
@@ -198,8 +198,8 @@ TEST_F(PipelineTest, AFindingInAFlaggedConnectionIsASecondAlert) {
   send(tcp(40000, 22, 0), 1 * kSecond);
 
   ASSERT_EQ(alerts.size(), 2u);
-  EXPECT_EQ(alerts[0].signature_id, 1001u);
-  EXPECT_EQ(alerts[1].signature_id, 2003u);
+  EXPECT_EQ(alerts[0].signature_id.sid, 1001u);
+  EXPECT_EQ(alerts[1].signature_id.sid, 2003u);
   EXPECT_EQ(alerts[0].flow_id, alerts[1].flow_id);
 }
 
@@ -207,7 +207,7 @@ TEST_F(PipelineTest, AFindingInAPacketOfNoFlowIsAnAlertToo) {
   send(PacketBuilder{}.eth().ipv4({.version = 5}).tcp(), 1 * kSecond);
 
   ASSERT_EQ(alerts.size(), 1u);
-  EXPECT_EQ(alerts[0].signature_id, 2016u);
+  EXPECT_EQ(alerts[0].signature_id.sid, 2016u);
   EXPECT_EQ(alerts[0].flow_id, 0u);
   EXPECT_EQ(alerts[0].community_id, "");
   EXPECT_EQ(counters.flows_tracked, 0u);
@@ -226,7 +226,7 @@ TEST_F(PipelineTest, EachSenderOfWrongLengthsHasAnAlertWithItsAddress) {
   const char* senders[] = {"10.0.0.7", "10.0.0.8", "2001:db8::9"};
   for (std::size_t i = 0; i < alerts.size(); ++i) {
     const Ends& ends = alerts[i].ends;
-    EXPECT_EQ(alerts[i].signature_id, 2015u);
+    EXPECT_EQ(alerts[i].signature_id.sid, 2015u);
     EXPECT_EQ(address_text(ends.client, ends.ip_version), senders[i]);
     EXPECT_EQ(ends.client_port, 0) << "the header with the port was not read";
     EXPECT_EQ(ends.server_port, 0);

@@ -39,7 +39,7 @@ TEST(StatelessFinding, EachFindingHasASignatureOfItsOwnFrom2001On) {
   for (std::uint32_t i = 0; i < NIDS_FINDING_COUNT; ++i) {
     const auto alerts = raised(1u << i);
     ASSERT_EQ(alerts.size(), 1u) << i;
-    EXPECT_EQ(alerts[0].signature_id, 2001 + i);
+    EXPECT_EQ(alerts[0].signature_id.sid, 2001 + i);
     EXPECT_TRUE(alerts[0].severity >= 1 && alerts[0].severity <= 3) << i;
     EXPECT_FALSE(alerts[0].observed.empty() || alerts[0].expected.empty()) << i;
     titles.insert(alerts[0].signature);
@@ -49,9 +49,9 @@ TEST(StatelessFinding, EachFindingHasASignatureOfItsOwnFrom2001On) {
 }
 
 TEST(StatelessFinding, SignaturesAreFixed) {
-  EXPECT_EQ(raised(1u << NIDS_FINDING_LAND)[0].signature_id, 2001u);
-  EXPECT_EQ(raised(1u << NIDS_FINDING_PING_OF_DEATH)[0].signature_id, 2008u);
-  EXPECT_EQ(raised(1u << NIDS_FINDING_TOO_MANY_HEADERS)[0].signature_id, 2018u);
+  EXPECT_EQ(raised(1u << NIDS_FINDING_LAND)[0].signature_id.sid, 2001u);
+  EXPECT_EQ(raised(1u << NIDS_FINDING_PING_OF_DEATH)[0].signature_id.sid, 2008u);
+  EXPECT_EQ(raised(1u << NIDS_FINDING_TOO_MANY_HEADERS)[0].signature_id.sid, 2018u);
 }
 
 TEST(StatelessFinding, PacketOfManyFindingsRaisesEach) {

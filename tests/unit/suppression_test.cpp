@@ -18,7 +18,7 @@ Alert alert_at(std::chrono::nanoseconds after_start, std::uint32_t signature_id 
                std::uint32_t client = 1) {
   Alert alert;
   alert.time.ns = kStart + static_cast<std::uint64_t>(after_start.count());
-  alert.signature_id = signature_id;
+  alert.signature_id.sid = signature_id;
   alert.class_name = "ssh";
   alert.ends.ip_version = 4;
   for (int i = 0; i < 4; ++i)
@@ -47,7 +47,7 @@ TEST(Suppression, EachPartOfTheKeyTellsAlertsApart) {
   Alert other = first;
   ASSERT_TRUE(suppression.admit(first));
 
-  other.signature_id = 1002;
+  other.signature_id.sid = 1002;
   EXPECT_TRUE(suppression.admit(other));
   other = first;
   other.ends.client[15] = 1;

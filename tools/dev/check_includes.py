@@ -12,8 +12,8 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 # A stage may include itself and those before it. Siblings do not include each other.
 BPF_STAGES = ["parse", "classify", "flow", "ring"]
 USER_STAGES = [
-    "kernel", "firstpass", "source", "decode", "flow", "stream", "protocol", "rules", "analyse",
-    "alert", "log", "retain", "export", "config", "agent", "cli",
+    "kernel", "firstpass", "source", "decode", "flow", "stream", "protocol", "rules", "alert",
+    "analyse", "log", "retain", "export", "config", "agent", "cli",
 ]
 SIBLINGS = {"log", "retain", "export"}
 # Beside the order: source makes decode's records, and names files as decode says.

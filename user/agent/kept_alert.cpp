@@ -24,6 +24,7 @@ KeptAlert kept_alert(const Alert& alert, const FlowRecord* then) {
   return {.id = 0,
           .time = alert.time,
           .signature_id = alert.signature_id,
+          .kind = alert.kind,
           .severity = alert.severity,
           .signature = alert.signature,
           .flow = {.id = alert.flow_id,

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "analyse/alert.hpp"
+#include "alert/alert.hpp"
 #include "flow/flow.hpp"
 #include "flow/flow_record.hpp"
 #include "retain/kept.hpp"

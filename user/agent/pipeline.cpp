@@ -130,7 +130,7 @@ void Pipeline::raise(const std::vector<Alert>& alerts, const Packet& packet, Flo
   // A sample of a flow that is wanted comes from a CPU that has not been told so.
   bool is_to_be_told = packet.reason == NIDS_REASON_FINDING && flow.kept_as != 0;
   for (const Alert& alert : alerts)
-    is_to_be_told |= policy_.raise(flow, alert.signature_id, alert.severity);
+    is_to_be_told |= policy_.raise(flow, alert.kind, alert.severity);
   if (is_to_be_told) steer(packet, flow, counters);
 }
 

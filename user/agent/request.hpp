@@ -11,7 +11,7 @@
 
 #include "agent/paths.hpp"
 #include "agent/selection.hpp"
-#include "analyse/alert.hpp"
+#include "alert/alert.hpp"
 #include "config/config.hpp"
 #include "kernel/attachment.hpp"
 

@@ -11,7 +11,7 @@
 #include <type_traits>
 #include <unordered_map>
 
-#include "analyse/alert.hpp"
+#include "alert/alert.hpp"
 #include "nids/abi/config.h"
 
 namespace nids {
@@ -38,7 +38,7 @@ class Suppression {
  private:
   // No padding, so that its words can be hashed.
   struct Key {
-    std::uint32_t signature_id = 0;
+    SignatureId signature_id;
     std::uint32_t ip_version = 0;
     std::uint8_t client[16]{};
     std::uint8_t server[16]{};

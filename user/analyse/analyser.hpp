@@ -5,7 +5,7 @@
 
 #include <string_view>
 
-#include "analyse/alert.hpp"
+#include "alert/alert.hpp"
 #include "decode/packet.hpp"
 #include "flow/flow_table.hpp"
 

@@ -25,7 +25,8 @@ void FlaggedProtocol::flag(const Packet& packet, Flow& flow, nids_sender opener,
   alert.tunnel = flow.tunnel_ends(opener);
   alert.to_server = packet.sender == opener;
   alert.has_unknown_direction = flow.has_unknown_direction();
-  alert.signature_id = flagged.signature_id;
+  alert.signature_id.sid = flagged.signature_id;
+  alert.kind = AlertKind::kFlaggedProtocol;
   alert.severity = flagged.severity;
   alert.signature = "flagged protocol " + flagged.name;
   alert.category = "Flagged protocol";

@@ -74,7 +74,8 @@ void StatelessFinding::inspect(const Packet& packet, Flow& flow, AlertSink& sink
     if ((packet.findings >> i & 1) == 0) continue;
     const Kind& kind = kKinds[i];
     Alert alert = alert_about(packet, flow);
-    alert.signature_id = kFirstSignature + i;
+    alert.signature_id.sid = kFirstSignature + i;
+    alert.kind = AlertKind::kStatelessFinding;
     alert.severity = kind.severity;
     alert.signature = kind.title;
     alert.category = "Stateless finding";

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
-#include "analyse/alert.hpp"
+#include "alert/alert.hpp"
 #include "cli/columns.hpp"
 #include "cli/ends_text.hpp"
 #include "cli/short_text.hpp"
@@ -49,8 +49,8 @@ Json known_alert(const KeptAlert& alert) {
   add_vlan(json, alert.flow.ends);
   add_ends(json, alert.flow.ends);
   if (!alert.flow.community_id.empty()) json["community_id"] = printable(alert.flow.community_id);
-  json["alert"] = {{"gid", kGeneratorId},
-                   {"signature_id", alert.signature_id},
+  json["alert"] = {{"gid", alert.signature_id.gid},
+                   {"signature_id", alert.signature_id.sid},
                    {"signature", printable(alert.signature)},
                    {"severity", alert.severity}};
   return json;
@@ -76,15 +76,16 @@ std::string text_at(const Json& json, std::initializer_list<const char*> keys) {
 }
 
 // What the first pass found in the packet itself, where that is what the alert is about.
-std::string finding_text(std::uint32_t signature_id) {
+std::string finding_text(const KeptAlert& alert) {
   constexpr std::uint32_t kFirst = 2001;  // docs/alerts.md
   constexpr std::string_view kTexts[] = {
 #define NIDS_TEXT(name, key, meaning) key ": " meaning,
       NIDS_FINDINGS(NIDS_TEXT)
 #undef NIDS_TEXT
   };
-  if (signature_id < kFirst || signature_id - kFirst >= std::size(kTexts)) return {};
-  return std::string(kTexts[signature_id - kFirst]);
+  if (alert.kind != AlertKind::kStatelessFinding) return {};
+  const std::uint32_t finding = alert.signature_id.sid - kFirst;
+  return finding < std::size(kTexts) ? std::string(kTexts[finding]) : std::string();
 }
 
 // Lines of a name and what stands behind it; what is empty has no line.
@@ -115,8 +116,7 @@ class Lines {
 void add_alert(Lines& lines, const KeptAlert& alert, const Json& eve) {
   lines.title("alert " + std::to_string(alert.id) + ": " + printable(alert.signature));
   lines.add("time", eve_timestamp(alert.time));
-  std::string rule = std::to_string(kGeneratorId) + ":" + std::to_string(alert.signature_id) +
-                     ", severity " + std::to_string(alert.severity);
+  std::string rule = alert.signature_id.text() + ", severity " + std::to_string(alert.severity);
   if (const std::string category = text_at(eve, {"alert", "category"}); !category.empty())
     rule += ", " + category;
   if (const std::string technique = text_at(eve, {"alert", "metadata", "mitre_technique_id"});
@@ -130,7 +130,7 @@ void add_alert(Lines& lines, const KeptAlert& alert, const Json& eve) {
   lines.add("interface", text_at(eve, {"in_iface"}));
   lines.add("direction", text_at(eve, {"direction"}));
   lines.add("community", printable(alert.flow.community_id));
-  const std::string finding = finding_text(alert.signature_id);
+  const std::string finding = finding_text(alert);
   const std::string observed = text_at(eve, {"alert", "context", "observed"});
   lines.add("finding", finding);
   if (!finding.ends_with(": " + observed)) lines.add("observed", observed);
@@ -212,7 +212,7 @@ Json alert_flow_json(const IndexedAlert& alert) {
 
 Json alert_details_json(const IndexedAlert& alert, const AlertPackets& packets) {
   Json json = alert_json(alert);
-  const std::string finding = finding_text(alert.alert.signature_id);
+  const std::string finding = finding_text(alert.alert);
   json["finding"] = finding.empty() ? Json() : Json(finding);
   json["flow"] = alert_flow_json(alert);
   Json segments = Json::array();

@@ -176,6 +176,7 @@ void print_new(const IndexedAlert& one, const AlertsArguments& arguments, Io& io
   const KeptAlert& alert = one.alert;
   const Alert line{.time = alert.time,
                    .signature_id = alert.signature_id,
+                   .kind = alert.kind,
                    .severity = alert.severity,
                    .signature = alert.signature,
                    .class_name = alert.flow.class_name,

@@ -70,8 +70,7 @@ std::string alert_line(const Alert& alert, const AlertLineStyle& style) {
   const bool is_class_only = is_narrow && !alert.class_name.empty() &&
                              alert.signature == "flagged protocol " + alert.class_name;
   const std::string what = printable(is_class_only ? alert.class_name : alert.signature) + " [" +
-                           std::to_string(kGeneratorId) + ":" + std::to_string(alert.signature_id) +
-                           "]";
+                           alert.signature_id.text() + "]";
   std::string line = (style.with_date ? date_text(alert.time) : "") + clock_text(alert.time) +
                      " [" + std::to_string(alert.severity) + "] ";
   std::size_t ends_columns = kEndsColumns;

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <string>
 
-#include "analyse/alert.hpp"
+#include "alert/alert.hpp"
 #include "nids/time.hpp"
 
 namespace nids {

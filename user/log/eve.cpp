@@ -41,9 +41,9 @@ Json context(const Alert& alert, const Evidence& evidence) {
 
 Json alert_object(const Alert& alert, const Evidence& evidence) {
   Json object{{"action", "allowed"},
-              {"gid", kGeneratorId},
-              {"signature_id", alert.signature_id},
-              {"rev", alert.rev},
+              {"gid", alert.signature_id.gid},
+              {"signature_id", alert.signature_id.sid},
+              {"rev", alert.signature_id.rev},
               {"signature", printable(alert.signature)},
               {"category", printable(alert.category)},
               {"severity", alert.severity}};

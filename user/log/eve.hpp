@@ -9,8 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "alert/alert.hpp"
 #include "alert/evidence.hpp"
-#include "analyse/alert.hpp"
 #include "nids/abi/counters.h"
 
 namespace nids {

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "analyse/alert.hpp"
+#include "alert/alert.hpp"
 #include "decode/packet.hpp"
 #include "decode/printable.hpp"
 #include "decode/shallow_json.hpp"
@@ -111,6 +111,18 @@ std::optional<KeptFlow> read_flow(const Json& json) {
   return flow;
 }
 
+std::optional<std::uint32_t> number32(const Json& json, const char* key) {
+  const auto found = number(json, key, UINT32_MAX);
+  if (!found) return std::nullopt;
+  return static_cast<std::uint32_t>(*found);
+}
+
+std::optional<AlertKind> kind_of(const Json& json, std::uint64_t sid) {
+  if (json.contains("kind")) return alert_kind_of(text_of(json, "kind"));
+  return sid >= kFirstOfClassBefore && sid <= kLastOfClassBefore ? AlertKind::kFlaggedProtocol
+                                                                 : AlertKind::kStatelessFinding;
+}
+
 }  // namespace
 
 std::string flow_comment(const FlowComment& comment) {
@@ -127,8 +139,7 @@ std::optional<FlowComment> parse_flow_comment(std::string_view text) {
 }
 
 std::string alert_text(const KeptAlert& alert) {
-  std::string text = printable(alert.signature) + " [" + std::to_string(kGeneratorId) + ":" +
-                     std::to_string(alert.signature_id) + "] severity " +
+  std::string text = printable(alert.signature) + " [" + alert.signature_id.text() + "] severity " +
                      std::to_string(alert.severity);
   if (!alert.flow.community_id.empty()) text += " " + alert.flow.community_id;
   return text;
@@ -137,7 +148,10 @@ std::string alert_text(const KeptAlert& alert) {
 std::string alert_comment(const KeptAlert& alert) {
   Json json{{"id", alert.id},
             {"time_ns", std::min<std::uint64_t>(alert.time.ns, INT64_MAX)},
-            {"signature_id", alert.signature_id},
+            {"gid", alert.signature_id.gid},
+            {"signature_id", alert.signature_id.sid},
+            {"rev", alert.signature_id.rev},
+            {"kind", name_of(alert.kind)},
             {"severity", alert.severity},
             {"signature", alert.signature}};
   json.update(flow_json_of(alert.flow));
@@ -150,13 +164,17 @@ std::optional<KeptAlert> parse_alert_comment(std::string_view text) {
   if (!json) return std::nullopt;
   const auto id = number(*json, "id", kMaxAlert);
   const auto time = number(*json, "time_ns", INT64_MAX);
-  const auto signature_id = number(*json, "signature_id", UINT32_MAX);
+  const auto sid = number(*json, "signature_id", UINT32_MAX);
+  const auto kind = kind_of(*json, sid.value_or(0));
   const auto severity = number(*json, "severity", 3);
   auto flow = read_flow(*json);
-  if (!id || !time || !signature_id || !severity || *severity == 0 || !flow) return std::nullopt;
+  if (!id || !time || !sid || !kind || !severity || *severity == 0 || !flow) return std::nullopt;
   KeptAlert alert{.id = *id,
                   .time = {*time},
-                  .signature_id = static_cast<std::uint32_t>(*signature_id),
+                  .signature_id = {.gid = number32(*json, "gid").value_or(kGeneratorId),
+                                   .sid = static_cast<std::uint32_t>(*sid),
+                                   .rev = number32(*json, "rev").value_or(1)},
+                  .kind = *kind,
                   .severity = static_cast<int>(*severity),
                   .signature = text_of(*json, "signature"),
                   .flow = std::move(*flow),

@@ -50,7 +50,7 @@ struct Index::State {
       "INSERT OR REPLACE INTO span VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
       "DELETE FROM alert WHERE id = ?1",
       "INSERT INTO alert VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
-      "?13)"};
+      "?13, ?14, ?15, ?16)"};
 
   std::string path;
   Fd directory;  // outlives the connection
@@ -146,18 +146,21 @@ Result<void> Index::State::add_alert(const IndexedAlert& indexed,
   const IndexBytes ends = pack_ends(alert.flow.ends);
   one->bind(1, alert.id);
   one->bind(2, capped(alert.time));
-  one->bind(3, std::uint64_t{alert.signature_id});
-  one->bind(4, static_cast<std::uint64_t>(alert.severity));
-  one->bind(5, std::string_view(alert.signature));
-  one->bind(6, alert.flow.id);
-  one->bind(7, std::string_view(alert.flow.community_id));
-  one->bind(8, std::span(ends));
-  one->bind(9, std::string_view(alert.flow.class_name));
-  one->bind(10, std::string_view(alert.record));
+  one->bind(3, std::uint64_t{alert.signature_id.gid});
+  one->bind(4, std::uint64_t{alert.signature_id.sid});
+  one->bind(5, std::uint64_t{alert.signature_id.rev});
+  one->bind(6, static_cast<std::uint64_t>(alert.kind));
+  one->bind(7, static_cast<std::uint64_t>(alert.severity));
+  one->bind(8, std::string_view(alert.signature));
+  one->bind(9, alert.flow.id);
+  one->bind(10, std::string_view(alert.flow.community_id));
+  one->bind(11, std::span(ends));
+  one->bind(12, std::string_view(alert.flow.class_name));
+  one->bind(13, std::string_view(alert.record));
   if (segment && indexed.place) {
-    one->bind(11, *segment);
-    one->bind(12, indexed.place->offset);
-    one->bind(13, indexed.place->number);
+    one->bind(14, *segment);
+    one->bind(15, indexed.place->offset);
+    one->bind(16, indexed.place->number);
   }
   return finish(*one);
 }

@@ -6,15 +6,18 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <initializer_list>
 #include <optional>
+#include <string_view>
 
 #include "nids/fd.hpp"
+#include "retain/kept.hpp"
 
 namespace nids {
 namespace {
 
 constexpr int kApplication = 0x6e696473;  // "nids"
-constexpr int kVersion = 2;
+constexpr int kVersion = 3;
 constexpr int kBusy_ms = 5000;
 constexpr int kLongestValue = 16 << 20;            // bytes; ours are far below
 constexpr std::size_t kLongestSchema = 64u << 10;  // bytes, of another's
@@ -22,7 +25,7 @@ constexpr std::int64_t kLargestFile = 64ll << 30;  // more is no index of ours
 constexpr int kMostAside = 9;
 
 // Rows of a segment stand together, and go together.
-constexpr const char* kSchema = R"(
+constexpr std::string_view kSegments = R"(
 CREATE TABLE segment(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, indexed INTEGER NOT NULL,
   packets INTEGER NOT NULL, bytes INTEGER NOT NULL);
 CREATE TABLE span(
@@ -30,14 +33,41 @@ CREATE TABLE span(
   flow INTEGER NOT NULL, community TEXT NOT NULL, ends BLOB NOT NULL, class TEXT NOT NULL,
   bytes INTEGER NOT NULL, offsets BLOB NOT NULL, PRIMARY KEY(segment, place)) WITHOUT ROWID;
 CREATE INDEX span_community ON span(community);
+)";
+constexpr std::string_view kAlerts = R"(
+CREATE TABLE alert(
+  id INTEGER PRIMARY KEY, time INTEGER NOT NULL, gid INTEGER NOT NULL, sid INTEGER NOT NULL,
+  rev INTEGER NOT NULL, kind INTEGER NOT NULL, severity INTEGER NOT NULL, signature TEXT NOT NULL,
+  flow INTEGER NOT NULL, community TEXT NOT NULL, ends BLOB NOT NULL, class TEXT NOT NULL,
+  record TEXT NOT NULL, segment INTEGER, place INTEGER, number INTEGER);
+)";
+constexpr std::string_view kAlertIndexes = R"(
+CREATE INDEX alert_segment ON alert(segment) WHERE segment IS NOT NULL;
+CREATE INDEX alert_community ON alert(community);
+)";
+
+// The version before had one generator and no kinds.
+constexpr int kVersionBefore = 2;
+constexpr std::string_view kAlertsBefore = R"(
 CREATE TABLE alert(
   id INTEGER PRIMARY KEY, time INTEGER NOT NULL, signature_id INTEGER NOT NULL,
   severity INTEGER NOT NULL, signature TEXT NOT NULL, flow INTEGER NOT NULL,
   community TEXT NOT NULL, ends BLOB NOT NULL, class TEXT NOT NULL, record TEXT NOT NULL,
   segment INTEGER, place INTEGER, number INTEGER);
-CREATE INDEX alert_segment ON alert(segment) WHERE segment IS NOT NULL;
-CREATE INDEX alert_community ON alert(community);
 )";
+constexpr std::string_view kToAside = R"(
+DROP INDEX alert_segment; DROP INDEX alert_community; ALTER TABLE alert RENAME TO alert_before;
+)";
+std::string from_aside() {
+  const auto number = [](AlertKind kind) { return std::to_string(static_cast<int>(kind)); };
+  return "INSERT INTO alert SELECT id, time, " + std::to_string(kGeneratorId) +
+         ", signature_id, 1, CASE WHEN signature_id BETWEEN " +
+         std::to_string(kFirstOfClassBefore) + " AND " + std::to_string(kLastOfClassBefore) +
+         " THEN " + number(AlertKind::kFlaggedProtocol) + " ELSE " +
+         number(AlertKind::kStatelessFinding) +
+         " END, severity, signature, flow, community, ends, class, record, segment, place, number "
+         "FROM alert_before; DROP TABLE alert_before;";
+}
 
 bool run(sqlite3* db, const std::string& text) {
   return sqlite3_exec(db, text.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK;
@@ -62,28 +92,44 @@ std::optional<std::string> schema_of(sqlite3* db) {
   return result == SQLITE_DONE || result == SQLITE_ROW ? std::optional(all) : std::nullopt;
 }
 
+std::string joined(std::initializer_list<std::string_view> parts) {
+  std::string all;
+  for (const std::string_view part : parts) all += part;
+  return all;
+}
+
 // As SQLite writes it down.
+std::string as_written(const std::string& schema) {
+  sqlite3* db = nullptr;
+  sqlite3_open(":memory:", &db);
+  const sqlite::Connection owned(db);
+  return run(db, schema) ? schema_of(db).value_or("") : std::string();
+}
+
 const std::string& own_schema() {
-  static const std::string schema = [] {
-    sqlite3* db = nullptr;
-    sqlite3_open(":memory:", &db);
-    const sqlite::Connection owned(db);
-    return run(db, kSchema) ? schema_of(db).value_or("") : std::string();
-  }();
+  static const std::string schema = as_written(joined({kSegments, kAlerts, kAlertIndexes}));
+  return schema;
+}
+
+const std::string& schema_before() {
+  static const std::string schema = as_written(joined({kSegments, kAlertsBefore, kAlertIndexes}));
   return schema;
 }
 
 // What stands there: a view or a trigger in a table's place would be run for each question.
-enum class Content { kNothing, kOurs, kOther, kUnreadable };
+enum class Content { kNothing, kOurs, kBefore, kOther, kUnreadable };
 Content content_of(sqlite3* db) {
   const auto application = text_of(db, "PRAGMA application_id");
   const auto version = text_of(db, "PRAGMA user_version");
   const auto schema = schema_of(db);
   if (!application || !version || !schema) return Content::kUnreadable;
   if (schema->empty() && *application == "0") return Content::kNothing;
-  const bool is_ours = *application == std::to_string(kApplication) &&
-                       *version == std::to_string(kVersion) && *schema == own_schema();
-  return is_ours ? Content::kOurs : Content::kOther;
+  if (*application != std::to_string(kApplication)) return Content::kOther;
+  const auto is = [&](int number, const std::string& own) {
+    return *version == std::to_string(number) && *schema == own;
+  };
+  if (is(kVersionBefore, schema_before())) return Content::kBefore;
+  return is(kVersion, own_schema()) ? Content::kOurs : Content::kOther;
 }
 
 void trust_nothing(sqlite3* db) {
@@ -104,10 +150,18 @@ bool begin_writing(sqlite3* db) {
   return sqlite3_file_control(db, nullptr, SQLITE_FCNTL_PERSIST_WAL, &stays) == SQLITE_OK;
 }
 
-bool create_tables(sqlite3* db) {
-  return run(db, std::string("BEGIN IMMEDIATE;") + kSchema +
+bool change_tables(sqlite3* db, const std::string& how) {
+  return run(db, "BEGIN IMMEDIATE;" + how +
                      "PRAGMA application_id = " + std::to_string(kApplication) +
                      "; PRAGMA user_version = " + std::to_string(kVersion) + "; COMMIT;");
+}
+
+bool bring_tables_up_to_date(sqlite3* db, Content content) {
+  if (content == Content::kNothing)
+    return change_tables(db, joined({kSegments, kAlerts, kAlertIndexes}));
+  if (content == Content::kBefore)
+    return change_tables(db, joined({kToAside, kAlerts, kAlertIndexes, from_aside()}));
+  return true;
 }
 
 bool is_odd(int directory_fd, const std::string& file) {
@@ -138,12 +192,11 @@ Result<sqlite::Connection> open_index_file(int directory_fd, const std::string& 
   trust_nothing(db.get());
   const Content content = content_of(db.get());
   if (content == Content::kUnreadable) return sqlite::error_of(db.get(), action);
-  if (content == Content::kOther || (content == Content::kNothing && !is_writer))
+  if (content == Content::kOther || (content != Content::kOurs && !is_writer))
     return Error{.action = action,
                  .reason = "it is none, or of another version",
                  .hint = reindex_hint(path)};
-  if (is_writer &&
-      (!begin_writing(db.get()) || (content == Content::kNothing && !create_tables(db.get()))))
+  if (is_writer && (!begin_writing(db.get()) || !bring_tables_up_to_date(db.get(), content)))
     return sqlite::error_of(db.get(), action);
   return db;
 }
@@ -172,7 +225,7 @@ bool is_index_unusable(int directory_fd) {
   };
   const Content content = content_of(db.get());
   if (content == Content::kUnreadable) return is_damaged();
-  if (content != Content::kOurs) return content == Content::kOther;
+  if (content == Content::kNothing || content == Content::kOther) return content == Content::kOther;
   const auto checked = text_of(db.get(), "PRAGMA quick_check(1)");
   return checked ? *checked != "ok" : is_damaged();
 }

@@ -17,6 +17,10 @@ std::optional<KeptFlow> flow_at(const sqlite::Statement& row, int column) {
                   .class_name = row.text(column + 3)};
 }
 
+std::uint32_t number32(const sqlite::Statement& row, int column) {
+  return static_cast<std::uint32_t>(row.number(column));
+}
+
 }  // namespace
 
 std::optional<FlowSpan> span_at(const sqlite::Statement& row) {
@@ -33,20 +37,24 @@ std::optional<FlowSpan> span_at(const sqlite::Statement& row) {
 }
 
 std::optional<IndexedAlert> alert_at(const sqlite::Statement& row) {
-  auto flow = flow_at(row, 5);
-  if (!flow) return std::nullopt;
+  auto flow = flow_at(row, 4);
+  const auto kind = alert_kind_of(row.number(15));
+  if (!flow || !kind) return std::nullopt;
   IndexedAlert indexed{.alert = {.id = row.number(0),
                                  .time = {row.number(1)},
-                                 .signature_id = static_cast<std::uint32_t>(row.number(2)),
-                                 .severity = static_cast<int>(row.number(3)),
-                                 .signature = row.text(4),
+                                 .signature_id = {.gid = number32(row, 12),
+                                                  .sid = number32(row, 13),
+                                                  .rev = number32(row, 14)},
+                                 .kind = *kind,
+                                 .severity = static_cast<int>(row.number(2)),
+                                 .signature = row.text(3),
                                  .flow = std::move(*flow),
-                                 .record = row.text(9)},
+                                 .record = row.text(8)},
                        .place = {}};
-  if (row.is_null(10)) return indexed;
-  auto name = SegmentName::parse(row.text(10));
+  if (row.is_null(9)) return indexed;
+  auto name = SegmentName::parse(row.text(9));
   if (!name) return std::nullopt;
-  indexed.place = PacketPlace{std::move(*name), row.number(11), row.number(12)};
+  indexed.place = PacketPlace{std::move(*name), row.number(10), row.number(11)};
   return indexed;
 }
 

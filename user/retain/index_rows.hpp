@@ -14,8 +14,9 @@ inline constexpr const char* kSpans =
     "SELECT s.name, first, last, flow, community, ends, class, span.bytes, offsets "
     "FROM span JOIN segment s ON s.id = segment WHERE last >= ?1 AND first <= ?2";
 inline constexpr const char* kAlerts =
-    "SELECT alert.id, time, signature_id, severity, signature, flow, community, ends, class, "
-    "record, s.name, place, number FROM alert LEFT JOIN segment s ON s.id = alert.segment "
+    "SELECT alert.id, time, severity, signature, flow, community, ends, class, record, s.name, "
+    "place, "
+    "number, gid, sid, rev, kind FROM alert LEFT JOIN segment s ON s.id = alert.segment "
     "WHERE alert.id > ?1 AND time BETWEEN ?2 AND ?3 AND severity <= ?4";
 
 // Of a row of kSpans, and of kAlerts; nothing where it lies.

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "alert/signature.hpp"
 #include "flow/ends.hpp"
 #include "nids/time.hpp"
 #include "retain/segment.hpp"
@@ -15,6 +16,10 @@ namespace nids {
 // Numbers of alerts go up by one. What others wrote may have any up to kMaxAlert, but ours go on
 // behind no higher one than kMaxFoundAlert: what was planted can't use the numbers up.
 inline constexpr std::uint64_t kMaxAlert = 1ull << 53, kMaxFoundAlert = 1ull << 52;
+
+// Indexes and comments of earlier versions name no kind of alert. Their alerts of these numbers
+// were raised by a class, all others by a finding.
+inline constexpr std::uint32_t kFirstOfClassBefore = 1000, kLastOfClassBefore = 1999;
 
 // The flow of a packet, as comments and the index name it.
 struct KeptFlow {
@@ -28,7 +33,8 @@ struct KeptFlow {
 struct KeptAlert {
   std::uint64_t id = 0;  // counts up from 1 in each store, and is never used again
   WallTime time;
-  std::uint32_t signature_id = 0;
+  SignatureId signature_id;
+  AlertKind kind = AlertKind::kFlaggedProtocol;
   int severity = 3;       // 1 high to 3 low
   std::string signature;  // one line for people
   KeptFlow flow;

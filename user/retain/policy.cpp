@@ -9,16 +9,9 @@ namespace {
 
 using Kind = KeptAmount::Kind;
 
-// Alerts that a class raises on its own flows: docs/alerts.md.
-constexpr std::uint32_t kFirstOfClass = 1000, kLastOfClass = 1999;
-
 // What comes up otherwise than the first pass was told is on its way, or from a CPU that had no
 // slot of the flow then: it is told again each time that so many bytes have come.
 constexpr std::uint64_t kTellAgain_bytes = 16 * 1024;
-
-bool is_of_class(std::uint32_t signature_id) {
-  return signature_id >= kFirstOfClass && signature_id <= kLastOfClass;
-}
 
 bool comes_without_end(nids_reason reason) {
   return reason == NIDS_REASON_CAPTURE || reason == NIDS_REASON_HEADERS;
@@ -93,10 +86,10 @@ KeptAmount CapturePolicy::amount_of(const Flow& flow) const {
   return std::max(own_amount(flow), raised_amount(flow));
 }
 
-bool CapturePolicy::raise(Flow& flow, std::uint32_t signature_id, int severity) const {
+bool CapturePolicy::raise(Flow& flow, AlertKind kind, int severity) const {
   const auto level = static_cast<std::uint8_t>(std::clamp(severity, 1, 3));
   if (flow.severity == 0 || level < flow.severity) flow.severity = level & 3;
-  if (!is_of_class(signature_id)) {
+  if (kind != AlertKind::kFlaggedProtocol) {  // those are of its class
     if (limits_.by_severity[level] <= amount_of(flow)) return false;
     flow.kept_as = level & 3;
     return true;

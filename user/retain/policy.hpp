@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "alert/signature.hpp"
 #include "decode/packet.hpp"
 #include "flow/flow.hpp"
 #include "nids/abi/config.h"
@@ -39,7 +40,7 @@ class CapturePolicy {
 
   // The alert, be it news or not, is on the flow. Returns whether the first pass must be told: the
   // flow is wanted otherwise than before.
-  bool raise(Flow& flow, std::uint32_t signature_id, int severity) const;
+  bool raise(Flow& flow, AlertKind kind, int severity) const;
 
   struct Verdict {
     Fate fate = Fate::kLeave;

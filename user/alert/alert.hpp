@@ -5,17 +5,16 @@
 #include <cstdint>
 #include <string>
 
+#include "alert/signature.hpp"
 #include "flow/ends.hpp"
 #include "nids/time.hpp"
 
 namespace nids {
 
-inline constexpr int kGeneratorId = 9000;  // of all our signatures
-
 struct Alert {
   WallTime time;
-  std::uint32_t signature_id = 0;  // docs/alerts.md
-  std::uint32_t rev = 1;
+  SignatureId signature_id;
+  AlertKind kind = AlertKind::kFlaggedProtocol;
   int severity = 3;       // 1 high to 3 low
   std::string signature;  // one line for people
   std::string category;
