@@ -6,6 +6,6 @@
 
 namespace nids {
 
-inline Flow& track(FlowTable& table, Packet packet) { return table.track(packet); }
+inline Flow& track(FlowTable& table, Packet packet) { return *table.find(table.track(packet)); }
 
 }  // namespace nids

@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "analyse/stateless_finding.hpp"
+#include "analyse/flow/stateless_finding.hpp"
 
 #include <gtest/gtest.h>
 
 #include <set>
 #include <vector>
 
+#include "support/collected.hpp"
+
 namespace nids {
 namespace {
-
-class Collected final : public AlertSink {
- public:
-  void raise(Alert alert) override { alerts.push_back(std::move(alert)); }
-  std::vector<Alert> alerts;
-};
 
 Packet packet_with(std::uint32_t findings) {
   Packet packet;
@@ -29,9 +25,9 @@ std::vector<Alert> raised(std::uint32_t findings) {
   flow.id = 42;
   flow.key.lo_port = 40'000;  // the client's: of equal addresses the smaller port is `lo`
   flow.key.hi_port = 80;
-  Collected sink;
-  StatelessFinding{}.inspect(packet_with(findings), flow, sink);
-  return sink.alerts;
+  Collected context;
+  StatelessFinding{}.on_packet({packet_with(findings), flow, {}}, context);
+  return context.alerts;
 }
 
 TEST(StatelessFinding, EachFindingHasASignatureOfItsOwnFrom2001On) {

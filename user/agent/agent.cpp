@@ -122,6 +122,7 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
       for (const Watched& one : interfaces) look_for_loss(one);
     }
     scans.go_on(has_more);
+    pipeline.tick(tick_clock().now);
     if (control) control->poll(has_more ? kAnswersInAFlood : kAnswers);
     const bool is_answering = control && control->is_answering();
     wait_ms = has_more || scans.is_under_way() ? 0 : is_answering ? kAnswerEvery_ms : kLookEvery_ms;

@@ -165,6 +165,8 @@ void run_child(ChildParts parts) {
     parts.warning("no thread can be had to write alerts; a disk that hangs will stop the agent");
   if (result && parts.sinks.store) start_store(*parts.sinks.store, parent, parts);
   Pipeline pipeline(parts.config, std::move(names), std::move(parts.sinks), parts.selection);
+  if (result && !pipeline.start_correlator())
+    parts.warning("no thread can be had to look for scans; the one that takes packets does it");
   std::optional<Control> questions;
   if (parts.control_listener)
     questions.emplace(std::move(parts.control_listener), pipeline, Control::Limits{});

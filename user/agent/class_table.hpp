@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "analyse/flagged_protocol.hpp"
+#include "analyse/flow/flagged_protocol.hpp"
 #include "config/config.hpp"
 #include "kernel/object.hpp"
 #include "nids/abi/config.h"

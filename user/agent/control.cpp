@@ -81,7 +81,7 @@ class Control::Server {
   using Clock = std::chrono::steady_clock;
   // As it was when it came: the flow may be gone since.
   struct FlowChange {
-    FlowChangeKind kind;
+    nids::FlowChange kind;
     std::uint8_t class_id;
     FlowRecord record;
   };
@@ -318,7 +318,7 @@ void Control::Server::follow_or_not() {
   is_following_ = is_wanted;
   changes_.clear();
   if (!is_wanted) return pipeline_.follow({});
-  pipeline_.follow([this](const Flow& flow, FlowChangeKind kind) {
+  pipeline_.follow([this](const Flow& flow, nids::FlowChange kind) {
     if (changes_.size() < limits_.max_changes)
       changes_.push_back({kind, flow.record_class(), pipeline_.flows().live_record_of(flow)});
     else

@@ -8,8 +8,10 @@
 
 #include "agent/class_table.hpp"
 #include "agent/kept_alert.hpp"
-#include "analyse/flagged_protocol.hpp"
-#include "analyse/stateless_finding.hpp"
+#include "analyse/flow/connection_outcome.hpp"
+#include "analyse/flow/flagged_protocol.hpp"
+#include "analyse/flow/stateless_finding.hpp"
+#include "analyse/host/port_scan.hpp"
 #include "decode/decode.hpp"
 #include "decode/segment.hpp"
 #include "log/eve.hpp"
@@ -19,10 +21,19 @@
 namespace nids {
 
 // Analysers raise into it; suppression then decides what is news.
-class Pipeline::RaisedAlerts final : public AlertSink {
+class Pipeline::OwnContext final : public Context {
  public:
-  void raise(Alert alert) override { alerts.push_back(std::move(alert)); }
+  OwnContext(Pipeline& pipeline, WallTime now) : pipeline_(pipeline), now_(now) {}
+  void alert(Alert alert) override { alerts.push_back(std::move(alert)); }
+  void publish(HostEvent event) override { pipeline_.host_events_.add(std::move(event)); }
+  Flow* flow(FlowRef ref) override { return pipeline_.flows_.find(ref); }
+  WallTime now() const override { return now_; }
+
   std::vector<Alert> alerts;
+
+ private:
+  Pipeline& pipeline_;
+  WallTime now_;
 };
 
 namespace {
@@ -39,6 +50,16 @@ auto timeouts(const Config::Flow& config) {
       FlowTable::Limits{}.timeout[std::size_t{kFlowPhases - 1}]};
 }
 
+constexpr std::uint64_t kTick_ns = 100'000'000;  // of host events
+
+std::vector<std::unique_ptr<HostAnalyser>> host_analysers(const Config& config) {
+  std::vector<std::unique_ptr<HostAnalyser>> all;
+  if (config.scan.enabled)
+    all.push_back(std::make_unique<PortScan>(PortScan::Limits{
+        .ports = config.scan.ports, .window = std::chrono::seconds(config.scan.window_seconds)}));
+  return all;
+}
+
 }  // namespace
 
 Pipeline::Pipeline(const Config& config, std::map<std::uint32_t, std::string> interfaces,
@@ -51,6 +72,8 @@ Pipeline::Pipeline(const Config& config, std::map<std::uint32_t, std::string> in
              [this](const Flow& flow, FlowReason reason) { tell(flow, reason); }),
       interim_(config.flow.interim_seconds),
       eve_has_flows_(config.eve.flows),
+      host_events_({}),
+      correlator_(host_analysers(config), 1, {}),
       suppression_({.window = std::chrono::seconds(config.alert.suppress_seconds),
                     .max_entries = config.alert.max_suppressions}),
       selection_(std::move(selection)),
@@ -61,6 +84,17 @@ Pipeline::Pipeline(const Config& config, std::map<std::uint32_t, std::string> in
   for (const ProtocolClass& one : config.classes) class_names_.push_back(one.name);
   analysers_.push_back(std::make_unique<FlaggedProtocol>(flagged_classes(config)));
   analysers_.push_back(std::make_unique<StatelessFinding>());
+  // A filter selects packets, and flows say nothing of the packets that they consist of.
+  if (config.scan.enabled && !selection_.filter)
+    analysers_.push_back(std::make_unique<ConnectionOutcome>());
+  for (const auto& one : analysers_) {
+    const Wants wants = one->wants();
+    if (wants.flows) flow_analysers_.push_back(one.get());
+    if (wants.packets) packet_analysers_.push_back(one.get());
+    if (wants.ticks) tick_analysers_.push_back(one.get());
+  }
+  flows_.observe(
+      [this](FlowRef ref, Flow& flow, FlowChange change) { flow_changed(ref, flow, change); });
 }
 
 void Pipeline::record(std::span<const std::byte> bytes, ClockOffset clock,
@@ -88,7 +122,8 @@ void Pipeline::packet(Packet& packet, nids_agent_counters& counters) {
   const bool has_flow = (packet.headers.flags & NIDS_PACKET_IS_FLOW) != 0;
   Flow stranger;
   if (!has_flow) stranger = FlowTable::stranger(packet);
-  Flow& flow = has_flow ? flows_.track(packet) : stranger;
+  const FlowRef ref = has_flow ? flows_.track(packet) : FlowRef{};
+  Flow& flow = has_flow ? *flows_.find(ref) : stranger;
   counters.flows_tracked = flows_.size();
 
   if (!is_selected(packet)) {
@@ -97,8 +132,9 @@ void Pipeline::packet(Packet& packet, nids_agent_counters& counters) {
     return;
   }
 
-  RaisedAlerts raised;
-  for (const auto& analyser : analysers_) analyser->inspect(packet, flow, raised);
+  OwnContext raised(*this, packet.time);
+  const PacketView view{packet, flow, ref};
+  for (Analyser* analyser : packet_analysers_) analyser->on_packet(view, raised);
   suspicious_ += !raised.alerts.empty();
   raise(raised.alerts, packet, flow, counters);
 
@@ -303,6 +339,9 @@ void Pipeline::end_scan(WallTime began) {
 void Pipeline::end_flows(const TickClock& clock) {
   scan(clock);
   flows_.end_all(FlowReason::kShutdown);
+  hand_over(tick_ + 1);
+  correlator_.finish();
+  raise_without_packet(correlator_.take_alerts());
   hold_.clear();
   flush_export();
   flush_export();  // which learns whether the last message was refused
@@ -330,13 +369,45 @@ const std::string& Pipeline::interface_name(std::uint32_t ifindex) const {
   return named == interfaces_.end() ? none : named->second;
 }
 
-void Pipeline::follow(Follower follower) {
-  follower_ = std::move(follower);
-  if (!follower_) return flows_.observe({});
-  flows_.observe([this](const Flow& flow, FlowTable::Change change) {
-    const bool is_start = change == FlowTable::Change::kStart;
-    follower_(flow, is_start ? FlowChangeKind::kStart : FlowChangeKind::kChange);
-  });
+void Pipeline::follow(Follower follower) { follower_ = std::move(follower); }
+
+void Pipeline::flow_changed(FlowRef ref, Flow& flow, FlowChange change) {
+  if (follower_) follower_(flow, change);
+  OwnContext context(*this, now_);
+  for (Analyser* analyser : flow_analysers_) analyser->on_flow(ref, flow, change, context);
+  raise_without_packet(std::move(context.alerts));
+}
+
+void Pipeline::tick(WallTime now) {
+  now_ = now;
+  OwnContext context(*this, now);
+  for (Analyser* analyser : tick_analysers_) analyser->on_tick(context);
+  if (const std::uint64_t tick = now.ns / kTick_ns; tick != tick_) hand_over(tick);
+  raise_without_packet(std::move(context.alerts));
+  raise_without_packet(correlator_.take_alerts());
+}
+
+// What finds no room stays, and the next tick is added to it.
+void Pipeline::hand_over(std::uint64_t tick) {
+  for (HostEvent& event : host_batch_.events) host_events_.add(std::move(event));
+  host_batch_ = {.tick = tick_, .now = now_, .events = host_events_.take()};
+  tick_ = tick;
+  if (correlator_.offer(0, host_batch_)) host_batch_ = {};
+}
+
+void Pipeline::raise_without_packet(std::vector<Alert> alerts) {
+  for (Alert& alert : alerts) {
+    const auto table = tables_.find(alert.ifindex);
+    if (table == tables_.end() || has_enough()) continue;
+    nids_agent_counters& counters = table->second.counters;
+    if (!suppression_.admit(alert)) {
+      counters.alerts_suppressed += 1;
+      continue;
+    }
+    alert.interface = interface_name(alert.ifindex);
+    if (sinks_.store) sinks_.store->note(kept_alerts({alert}, nullptr), counters);
+    log(alert, std::nullopt, counters);
+  }
 }
 
 void Pipeline::tell(const Flow& flow, FlowReason reason) {
@@ -347,7 +418,6 @@ void Pipeline::tell(const Flow& flow, FlowReason reason) {
   counters.flow_records += 1;
   table->second.reader.mark_reported(flow.identity());
   if (sinks_.exporter) sinks_.exporter->add(record, now_);
-  if (follower_ && reason != FlowReason::kInterim) follower_(flow, FlowChangeKind::kEnd);
   if (sinks_.eve && eve_has_flows_)
     write_eve(
         eve_flow_line(record, class_name(record.class_id), interface_name(flow.ifindex), now_),
@@ -356,11 +426,16 @@ void Pipeline::tell(const Flow& flow, FlowReason reason) {
 
 void Pipeline::flush(nids_agent_counters& counters) {
   // Added, not set: the counters are one interface's, and older than this process.
-  counters.flows_evicted += flows_.evictions() - std::exchange(flow_evictions_, flows_.evictions());
-  if (sinks_.lines_lost) {
-    const std::uint64_t lost = sinks_.lines_lost();
-    counters.lines_lost += lost - std::exchange(lines_lost_, lost);
-  }
+  const auto added = [](std::uint64_t now, std::uint64_t& before) {
+    return now - std::exchange(before, now);
+  };
+  counters.flows_evicted += added(flows_.evictions(), flow_evictions_);
+  counters.host_flows_merged += added(host_events_.merged(), host_flows_merged_);
+  counters.host_flows_lost += added(host_events_.lost(), host_flows_lost_);
+  const Correlator::Counts host = correlator_.counts();
+  counters.host_alerts_lost += added(host.alerts_lost, host_counts_.alerts_lost);
+  counters.host_evictions += added(host.evictions, host_counts_.evictions);
+  if (sinks_.lines_lost) counters.lines_lost += added(sinks_.lines_lost(), lines_lost_);
   if (sinks_.store) sinks_.store->flush(counters);
   warn();
   counters.degraded = degraded();

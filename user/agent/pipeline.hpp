@@ -13,10 +13,12 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/correlator.hpp"
 #include "agent/selection.hpp"
 #include "alert/evidence.hpp"
 #include "alert/suppression.hpp"
 #include "analyse/analyser.hpp"
+#include "analyse/host/host_event_table.hpp"
 #include "config/config.hpp"
 #include "decode/exported_flow.hpp"
 #include "decode/packet.hpp"
@@ -50,8 +52,6 @@ struct Sinks {
       steer;
 };
 
-enum class FlowChangeKind { kStart, kChange, kEnd };
-
 class Pipeline {
  public:
   // Names by ifindex, for `in_iface`.
@@ -76,6 +76,12 @@ class Pipeline {
   // interfaces was among them; only then flows are over.
   bool scan_some(const TickClock& clock, std::size_t slots);
 
+  // Analysers do what is due, and host events of the tick that ended go to the correlator. Call it
+  // between two drains of the rings; it does a bounded amount of work.
+  void tick(WallTime now);
+  // From now on host analysers have a thread of their own. Returns whether they have.
+  bool start_correlator() { return correlator_.start_thread(); }
+
   // Tells all flows, and lets go of what is held: what was told was the last.
   void end_flows(const TickClock& clock);
 
@@ -88,7 +94,7 @@ class Pipeline {
   const std::string& interface_name(std::uint32_t ifindex) const;  // empty: not known
 
   // Who is told of flows as they begin, change and end; null: nobody.
-  using Follower = std::function<void(const Flow&, FlowChangeKind)>;
+  using Follower = std::function<void(const Flow&, FlowChange)>;
   void follow(Follower follower);
 
   // Gives away what is buffered, and tells in `counters` what has become of it; once a second.
@@ -114,7 +120,7 @@ class Pipeline {
   std::uint64_t degraded() const;  // NIDS_DEGRADED_*, of the outputs as they are now
 
  private:
-  class RaisedAlerts;
+  class OwnContext;
   struct Table {
     FlowReader reader;
     nids_agent_counters& counters;
@@ -127,6 +133,10 @@ class Pipeline {
   Scan& scan_under_way(WallTime now);
   void end_scan(WallTime began);
   void tell(const Flow& flow, FlowReason reason);
+  void flow_changed(FlowRef ref, Flow& flow, FlowChange change);
+  void hand_over(std::uint64_t tick);
+  // Alerts that are about no packet.
+  void raise_without_packet(std::vector<Alert> alerts);
   void flush_export();
   void warn();
   void write_eve(std::string_view line, nids_agent_counters& counters);
@@ -158,6 +168,12 @@ class Pipeline {
   WallTime now_;                           // of the last look at slots
   std::optional<ClockOffset> flow_clock_;  // that of the flows' times
   std::vector<std::unique_ptr<Analyser>> analysers_;
+  // Those of them that want it.
+  std::vector<Analyser*> flow_analysers_, packet_analysers_, tick_analysers_;
+  HostEventTable host_events_;
+  HostBatch host_batch_;  // that found no room yet
+  std::uint64_t tick_ = 0;
+  Correlator correlator_;
   Suppression suppression_;
   Selection selection_;
   std::uint64_t suspicious_ = 0;      // packets so far that raised an alert
@@ -166,6 +182,8 @@ class Pipeline {
   Hold hold_;
   // Counted so far.
   std::uint64_t flow_evictions_ = 0, suppression_evictions_ = 0, lines_lost_ = 0;
+  std::uint64_t host_flows_merged_ = 0, host_flows_lost_ = 0;
+  Correlator::Counts host_counts_;
   Sinks sinks_;
   // Of the record at hand; used again.
   Packet packet_;

@@ -94,6 +94,7 @@ class FlowScans {
       pipeline_.scan(clock(latest_));
       pipeline_.scan(clock(time));
       pipeline_.scan(clock(time));
+      pipeline_.tick(time);
       pipeline_.flush(counters_);
     }
     if (is_due) {

@@ -1,18 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an analyser is: one question asked of each packet of a flow. No input, no output, no clock
-// but the packet's.
+// What an analyser is: it is told of flows, packets and time, and raises alerts. No input, no
+// output, no clock of its own. One instance per worker, used by the worker's thread only.
 #pragma once
 
 #include <string_view>
 
 #include "alert/alert.hpp"
+#include "analyse/host/host_event.hpp"
 #include "decode/packet.hpp"
-#include "flow/flow_table.hpp"
+#include "flow/flow.hpp"
+#include "flow/flow_ref.hpp"
 
 namespace nids {
 
-// An alert with all that it takes from the packet and its flow; what it is about is left open, and
-// the Community ID, which costs more than all else and is had for what is news.
+// A packet and its flow. A packet of no flow has a Flow of its own, which nobody keeps, and the
+// empty reference.
+struct PacketView {
+  const Packet& packet;
+  Flow& flow;
+  FlowRef ref;
+};
+
+// An alert with all that it takes from the packet and its flow. What it is about is left open, and
+// so is the Community ID: it costs more than all else, and suppressed alerts need none.
 inline Alert alert_about(const Packet& packet, const Flow& flow) {
   Alert alert;
   alert.time = packet.time;
@@ -24,17 +34,34 @@ inline Alert alert_about(const Packet& packet, const Flow& flow) {
   return alert;
 }
 
-class AlertSink {
+// What an analyser may do. Valid during the call that it was given to.
+class Context {
  public:
-  virtual ~AlertSink() = default;
-  virtual void raise(Alert alert) = 0;
+  virtual ~Context() = default;
+  virtual void alert(Alert alert) = 0;
+  // To the host analysers. Events of the same hosts and service are added up.
+  virtual void publish(HostEvent event) = 0;
+  // Null where the flow is over.
+  virtual Flow* flow(FlowRef ref) = 0;
+  virtual WallTime now() const = 0;
+};
+
+// What an analyser is told of; the rest is skipped.
+struct Wants {
+  bool flows = false, packets = false, ticks = false;
 };
 
 class Analyser {
  public:
   virtual ~Analyser() = default;
   virtual std::string_view name() const noexcept = 0;
-  virtual void inspect(const Packet&, Flow&, AlertSink&) = 0;
+  virtual Wants wants() const noexcept = 0;
+  // Every flow, also one that sends no packet to user space. FlowStates keeps state for it.
+  virtual void on_flow(FlowRef, Flow&, FlowChange, Context&) {}
+  virtual void on_packet(const PacketView&, Context&) {}
+  // Some times a second, between two drains of the rings: it may do a bounded amount of work, and
+  // is called again soon.
+  virtual void on_tick(Context&) {}
 };
 
 }  // namespace nids

@@ -47,7 +47,7 @@ Json known_alert(const KeptAlert& alert) {
   if (alert.flow.id != 0) json["flow_id"] = alert.flow.id;
   json["event_type"] = "alert";
   add_vlan(json, alert.flow.ends);
-  add_ends(json, alert.flow.ends);
+  add_ends(json, alert.flow.ends, alert.kind != AlertKind::kHost);
   if (!alert.flow.community_id.empty()) json["community_id"] = printable(alert.flow.community_id);
   json["alert"] = {{"gid", alert.signature_id.gid},
                    {"signature_id", alert.signature_id.sid},
@@ -123,8 +123,9 @@ void add_alert(Lines& lines, const KeptAlert& alert, const Json& eve) {
       !technique.empty())
     rule += ", ATT&CK " + technique;
   lines.add("signature", rule);
-  lines.add("client", client_text(alert.flow.ends));
-  lines.add("server", server_text(alert.flow.ends));
+  const bool has_port = alert.kind != AlertKind::kHost;
+  lines.add("client", client_text(alert.flow.ends, has_port));
+  lines.add("server", server_text(alert.flow.ends, has_port));
   lines.add("protocol", protocol_text(alert.flow.ends));
   lines.add("class", printable(alert.flow.class_name));
   lines.add("interface", text_at(eve, {"in_iface"}));

@@ -108,10 +108,11 @@ Result<void> print_table(const Question& question, const KeptStore& store, Io& i
       return false;
     }
     const KeptAlert& alert = one.alert;
+    const bool has_port = alert.kind != AlertKind::kHost;
     table.add({std::to_string(alert.id),
                is_narrow ? short_moment_text(alert.time, now) : moment_text(alert.time),
                std::to_string(alert.severity), *kept == 0 ? "-" : short_count(*kept),
-               client_text(alert.flow.ends), server_text(alert.flow.ends),
+               client_text(alert.flow.ends, has_port), server_text(alert.flow.ends, has_port),
                alert.flow.class_name.empty() ? "-" : printable(alert.flow.class_name),
                signature_text(alert, is_narrow)},
               severity_colour(alert.severity));

@@ -12,18 +12,23 @@
 namespace nids {
 namespace {
 
-std::string end_text(const std::uint8_t (&address)[16], std::uint16_t port, const Ends& ends) {
+std::string end_text(const std::uint8_t (&address)[16], std::uint16_t port, const Ends& ends,
+                     bool with_port) {
   if (ends.ip_version == 0) return "-";
   const std::string text = address_text(address, ends.ip_version);
-  if (!has_ports(ends.l4_proto)) return text;
+  if (!with_port || !has_ports(ends.l4_proto)) return text;
   return (ends.ip_version == 6 ? "[" + text + "]" : text) + ":" + std::to_string(port);
 }
 
 }  // namespace
 
-std::string client_text(const Ends& ends) { return end_text(ends.client, ends.client_port, ends); }
+std::string client_text(const Ends& ends, bool with_port) {
+  return end_text(ends.client, ends.client_port, ends, with_port);
+}
 
-std::string server_text(const Ends& ends) { return end_text(ends.server, ends.server_port, ends); }
+std::string server_text(const Ends& ends, bool with_port) {
+  return end_text(ends.server, ends.server_port, ends, with_port);
+}
 
 std::string protocol_text(const Ends& ends) {
   if (ends.ip_version == 0) return "-";

@@ -11,8 +11,8 @@ namespace nids {
 
 // "10.0.0.2:40000", "[2001:db8::1]:22", "10.0.0.2" where the protocol has no ports, "-" where
 // there is no address.
-std::string client_text(const Ends& ends);
-std::string server_text(const Ends& ends);
+std::string client_text(const Ends& ends, bool with_port = true);
+std::string server_text(const Ends& ends, bool with_port = true);
 // "tcp", "icmp6", "-"
 std::string protocol_text(const Ends& ends);
 

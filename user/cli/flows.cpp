@@ -264,7 +264,7 @@ class View {
     auto flow = parse_flow_json(line["flow"]);
     if (!flow) return fail(flow.error(), io_), false;
     const std::string sign = line.value("change", "~");
-    io_.out << flow_change_line(static_cast<FlowChange>(sign.empty() ? '~' : sign[0]), *flow,
+    io_.out << flow_change_line(static_cast<ChangeSign>(sign.empty() ? '~' : sign[0]), *flow,
                                 wall_now(), options_)
             << std::flush;
     return true;

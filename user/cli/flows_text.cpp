@@ -289,7 +289,7 @@ std::string flows_table(std::span<const NamedFlow> flows, std::uint64_t total, W
          (total == 1 ? " flow\n" : " flows\n");
 }
 
-std::string flow_change_line(FlowChange change, const NamedFlow& flow, WallTime now,
+std::string flow_change_line(ChangeSign change, const NamedFlow& flow, WallTime now,
                              const FlowsTextOptions& options) {
   const FlowRecord& record = flow.record;
   std::string line{static_cast<char>(change)};
@@ -299,14 +299,14 @@ std::string flow_change_line(FlowChange change, const NamedFlow& flow, WallTime 
           short_count(record.packets[0]) + ' ' + short_bytes(record.bytes[0]) + " <" +
           short_count(record.packets[1]) + ' ' + short_bytes(record.bytes[1]) + ' ' +
           short_age(age_ns(record, now));
-  if (change == FlowChange::kEnd) {
+  if (change == ChangeSign::kEnd) {
     line += ' ' + std::string(name_of(record.conn_state));
     if (!record.history.empty()) line += ' ' + printable(record.history);
   }
   if (!flow.class_name.empty()) line += ' ' + printable(flow.class_name);
   if (record.is_alerted) line += " alerted";
   if (!options.colour) return line + '\n';
-  const char* colour = record.is_alerted ? kRed : change == FlowChange::kEnd ? kDim : "";
+  const char* colour = record.is_alerted ? kRed : change == ChangeSign::kEnd ? kDim : "";
   return colour + line + kPlain + '\n';
 }
 

@@ -32,11 +32,11 @@ struct FlowsTextOptions {
 std::string flows_table(std::span<const NamedFlow> flows, std::uint64_t total, WallTime now,
                         const FlowsTextOptions& options);
 
-enum class FlowChange : char { kStart = '+', kChange = '~', kEnd = '-' };
+enum class ChangeSign : char { kStart = '+', kUpdate = '~', kEnd = '-' };
 
 // "+ 10:00:00.123 tcp 10.0.0.2:40000 -> 10.0.0.1:ssh SYN_SENT >1 60 <0 0 0s ssh", time in UTC,
 // with a newline; an end also says Zeek's conn_state and history. Shortens nothing.
-std::string flow_change_line(FlowChange change, const NamedFlow& flow, WallTime now,
+std::string flow_change_line(ChangeSign change, const NamedFlow& flow, WallTime now,
                              const FlowsTextOptions& options);
 
 }  // namespace nids

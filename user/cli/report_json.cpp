@@ -173,6 +173,10 @@ Json stats_json(const StatsReport& report) {
                          {"flows_evicted", report.agent_counters.flows_evicted},
                          {"suppressions_evicted", report.agent_counters.suppressions_evicted},
                          {"slots_waiting", report.agent_counters.slots_waiting}};
+  json["hosts"] = {{"flows_merged", report.agent_counters.host_flows_merged},
+                   {"flows_lost", report.agent_counters.host_flows_lost},
+                   {"alerts_lost", report.agent_counters.host_alerts_lost},
+                   {"evictions", report.agent_counters.host_evictions}};
   json["flow_records"] = {{"told", report.agent_counters.flow_records},
                           {"ipfix_sent", report.agent_counters.ipfix_sent},
                           {"ipfix_lost", report.agent_counters.ipfix_lost}};

@@ -65,6 +65,12 @@ struct Config {
     std::uint32_t max_suppressions = 65'536;  // remembered at once; the oldest goes
     bool operator==(const Alerting&) const = default;
   } alert;
+  struct Scan {
+    bool enabled = true;
+    std::uint32_t ports = 50;           // that fail, from one source to one host; at most 256
+    std::uint32_t window_seconds = 60;  // each at most so long after the one before
+    bool operator==(const Scan&) const = default;
+  } scan;
   struct Eve {
     bool enabled = true;
     std::string path;   // empty: ROOT/var/log/nids-xdp/eve.json

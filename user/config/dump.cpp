@@ -111,6 +111,14 @@ void dump_alert_and_eve(const Config& config, Writer& w) {
   w.comment("Suppressions remembered at once; beyond it the oldest goes.");
   w.number("max_suppressions", config.alert.max_suppressions);
 
+  w.table("scan");
+  w.comment("Whether port scans are reported, from flows alone.");
+  w.flag("enabled", config.scan.enabled);
+  w.comment("TCP ports of one host that refuse one source or do not answer it.");
+  w.number("ports", config.scan.ports);
+  w.comment("Longest time between two of them.");
+  w.key("window", seconds_string(config.scan.window_seconds));
+
   w.table("eve");
   w.comment("Whether alerts and flows are written as EVE JSON.");
   w.flag("enabled", config.eve.enabled);

@@ -19,6 +19,7 @@ constexpr std::uint64_t kMiB = 1ull << 20;
 constexpr std::uint64_t kGiB = 1ull << 30;
 constexpr std::uint64_t kPiB = 1ull << 50;
 constexpr std::uint64_t kMaxRemembered = 1ull << 24;  // entries of a table in the agent's memory
+constexpr std::uint64_t kMaxScanPorts = 256;          // that an episode remembers
 constexpr std::uint64_t kMaxSuppressSeconds = 7 * 24 * 3600;
 constexpr std::uint64_t kMaxSilentSeconds = 24 * 3600;
 constexpr std::uint64_t kMaxDomain = 0xffff'ffff;
@@ -56,6 +57,9 @@ Keys schema(Config& c, ClassTable& classes) {
       {"alert",
        table_of({{"suppress", seconds(c.alert.suppress_seconds, {0, kMaxSuppressSeconds})},
                  {"max_suppressions", integer(c.alert.max_suppressions, {1, kMaxRemembered})}})},
+      {"scan", table_of({{"enabled", boolean(c.scan.enabled)},
+                         {"ports", integer(c.scan.ports, {2, kMaxScanPorts})},
+                         {"window", seconds(c.scan.window_seconds, {1, kMaxSilentSeconds})}})},
       {"eve", table_of({{"enabled", boolean(c.eve.enabled)},
                         {"path", path(c.eve.path)},
                         {"flows", boolean(c.eve.flows)},

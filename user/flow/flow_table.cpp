@@ -116,7 +116,12 @@ bool FlowTable::Equal::operator()(std::uint32_t place, const Identity& identity)
 }
 
 FlowTable::FlowTable(const Limits& limits, Sink sink)
-    : limits_(limits), sink_(std::move(sink)), pool_(1), index_(0, Hash{&pool_}, Equal{&pool_}) {}
+    : limits_(limits),
+      sink_(std::move(sink)),
+      generations_(1),
+      index_(0, Hash{&pool_}, Equal{&pool_}) {
+  pool_.add();
+}
 
 std::uint32_t FlowTable::find(const FlowIdentity& flow, std::uint32_t ifindex) const {
   const auto known = index_.find(Identity{flow, ifindex});
@@ -147,10 +152,13 @@ void FlowTable::touch(std::uint32_t place) {
   append(place);
 }
 
-void FlowTable::tell(Flow& flow, FlowReason reason) {
+void FlowTable::tell(std::uint32_t place, FlowReason reason) {
+  Flow& flow = pool_[place];
   // Of a flow that was told while it went on, its end is news, too.
   const bool was_told = reason != FlowReason::kInterim && flow.told().ns != 0;
   if (flow.has_counts() || was_told) sink_(flow, reason);
+  if (observer_ && flow.is_started && reason != FlowReason::kInterim)
+    observer_(ref_of(place), flow, FlowChange::kEnd);
   flow.clear_counts();
 }
 
@@ -161,6 +169,7 @@ void FlowTable::forget(std::uint32_t place) {
   if (flow.newer() != kNone) pool_[flow.newer()].set_older(kNone);
   if (flow.older() != kNone) pool_[flow.older()].set_newer(flow.newer());
   flow = Flow{};  // at() finds it no more
+  ++generations_[place];
   free_.push_back(place);
 }
 
@@ -173,7 +182,7 @@ void FlowTable::make_room() {
   for (const FlowPhase phase : kOrder) {
     const std::uint32_t place = lists_[static_cast<std::size_t>(phase)].first;
     if (place == kNone) continue;
-    tell(pool_[place], FlowReason::kForced);
+    tell(place, FlowReason::kForced);
     forget(place);
     ++evictions_;
     return;
@@ -184,8 +193,8 @@ std::uint32_t FlowTable::open(const FlowIdentity& identity, std::uint32_t ifinde
   make_room();
   std::uint32_t place;
   if (free_.empty()) {
-    place = static_cast<std::uint32_t>(pool_.size());
-    pool_.emplace_back();
+    place = static_cast<std::uint32_t>(pool_.add());
+    generations_.push_back(0);
   } else {
     place = free_.back();
     free_.pop_back();
@@ -210,7 +219,7 @@ std::uint32_t FlowTable::replace(std::uint32_t place, WallTime start) {
   const bool is_there = find(identity, ifindex) == place;  // or it went to make room
   if (is_there) {
     if (const std::uint32_t oldest = pool_[place].older(); oldest != kNone) {
-      tell(pool_[oldest], FlowReason::kForced);
+      tell(oldest, FlowReason::kForced);
       forget(oldest);
     }
     index_.erase(index_.find(place));
@@ -246,7 +255,7 @@ std::uint32_t FlowTable::open_late(const FlowPart& part) {
   return late;
 }
 
-Flow& FlowTable::track(Packet& packet) {
+FlowRef FlowTable::track(Packet& packet) {
   FlowIdentity identity;
   packet.sender =
       nids_twin_flow_key(&packet.headers, &packet.detail, &identity.key, &identity.tunnel);
@@ -272,7 +281,7 @@ Flow& FlowTable::track(Packet& packet) {
   packet.from_opener = packet.sender == flow.opener();
   flow.last = std::max(flow.last, packet.time);
   touch(place);
-  return flow;
+  return ref_of(place);
 }
 
 Flow FlowTable::stranger(const Packet& packet) {
@@ -321,6 +330,7 @@ void FlowTable::add(const FlowPart& part) {
   Flow& flow = pool_[place];
   const bool is_first = flow.events == 0 && !flow.has_counts();
   const std::uint16_t events_before = flow.events;
+  const std::uint8_t senders_before = flow.senders;
   const FlowPhase phase_before = flow.phase;
   for (int i = 0; i < 2; ++i) {
     flow.count(i, part.packets[i], part.bytes[i]);
@@ -341,10 +351,12 @@ void FlowTable::add(const FlowPart& part) {
   flow.last = std::max(flow.last, part.last);
   flow.is_ended = flow.is_ended || part.is_ended;
   touch(place);
-  if (observer_ && is_first)
-    observer_(flow, Change::kStart);
-  else if (observer_ && (events_before != flow.events || phase_before != flow.phase))
-    observer_(flow, Change::kChange);
+  const bool is_changed =
+      events_before != flow.events || phase_before != flow.phase || senders_before != flow.senders;
+  const bool is_start = !flow.is_started;
+  flow.is_started = true;
+  if (observer_ && (is_start || is_changed))
+    observer_(ref_of(place), flow, is_start ? FlowChange::kStart : FlowChange::kUpdate);
 }
 
 bool FlowTable::is_over(const Flow& flow, WallTime now) const {
@@ -388,7 +400,7 @@ void FlowTable::expire(WallTime now) {
     while (list.first != kNone && is_over(pool_[list.first], now)) {
       const std::uint32_t place = list.first;
       const bool is_replaced = pool_[place].phase == FlowPhase::kReplaced;
-      tell(pool_[place],
+      tell(place,
            is_replaced && !pool_[place].is_closed() ? FlowReason::kForced : FlowReason::kTimeout);
       forget(place);
     }
@@ -402,7 +414,7 @@ void FlowTable::tell_long_ones(WallTime now, std::chrono::nanoseconds interval) 
       if (now.ns < std::max(flow.start, flow.told()).ns + length) continue;
       if (flow.has_counts()) {
         flow.remember_counts();
-        tell(flow, FlowReason::kInterim);
+        tell(place, FlowReason::kInterim);
         flow.is_continued = true;
       }
       flow.set_told(now);
@@ -413,7 +425,7 @@ void FlowTable::end_all(FlowReason reason) {
   for (const List& list : lists_)
     while (list.first != kNone) {
       const std::uint32_t place = list.first;
-      tell(pool_[place], reason);
+      tell(place, reason);
       forget(place);
     }
 }

@@ -16,7 +16,9 @@
 
 #include "decode/flow_part.hpp"
 #include "decode/packet.hpp"
+#include "flow/chunks.hpp"
 #include "flow/flow.hpp"
+#include "flow/flow_ref.hpp"
 
 namespace nids {
 
@@ -39,8 +41,16 @@ class FlowTable {
   FlowTable(const FlowTable&) = delete;  // the index points at the pool
 
   // The packet's flow; a new one where it is not known, or where a SYN begins the old one's ports
-  // again. Valid until the next call. Fills in `sender` of the packet and corrects `from_opener`.
-  Flow& track(Packet& packet);
+  // again. Fills in `sender` of the packet and corrects `from_opener`.
+  FlowRef track(Packet& packet);
+
+  // The flow of a handle; null where it is over. It does not move, and is valid until the next call
+  // of track(), add(), expire() or end_all().
+  Flow* find(FlowRef flow) {
+    const bool is_there = flow.index != kNone && flow.index < pool_.size() &&
+                          generations_[flow.index] == flow.generation && at(flow.index) != nullptr;
+    return is_there ? &pool_[flow.index] : nullptr;
+  }
 
   // What is known of a packet that belongs to no flow; remembered nowhere.
   static Flow stranger(const Packet& packet);
@@ -77,9 +87,9 @@ class FlowTable {
                                                                            : nullptr;
   }
 
-  // Is told of each flow that begins, and of each whose TCP state or history changes; null: nobody.
-  enum class Change { kStart, kChange };
-  using Observer = std::function<void(const Flow&, Change)>;
+  // Told of each flow that was counted: its start, its changes and its end, with all its counts. It
+  // may not change the table.
+  using Observer = std::function<void(FlowRef, Flow&, FlowChange)>;
   void observe(Observer observer) { observer_ = std::move(observer); }
 
   std::size_t size() const { return pool_.size() - free_.size() - 1; }
@@ -96,13 +106,13 @@ class FlowTable {
   };
   struct Hash {
     using is_transparent = void;
-    const std::vector<Flow>* pool;
+    const Chunks<Flow>* pool;
     std::size_t operator()(const Identity& identity) const noexcept;
     std::size_t operator()(std::uint32_t place) const noexcept;
   };
   struct Equal {
     using is_transparent = void;
-    const std::vector<Flow>* pool;
+    const Chunks<Flow>* pool;
     bool operator()(std::uint32_t a, std::uint32_t b) const noexcept { return a == b; }
     bool operator()(const Identity& identity, std::uint32_t place) const noexcept;
     bool operator()(std::uint32_t place, const Identity& identity) const noexcept;
@@ -122,7 +132,8 @@ class FlowTable {
   void unlink(std::uint32_t place);
   void append(std::uint32_t place);
   void forget(std::uint32_t place);
-  void tell(Flow& flow, FlowReason reason);
+  void tell(std::uint32_t place, FlowReason reason);
+  FlowRef ref_of(std::uint32_t place) const { return {place, generations_[place]}; }
   bool is_over(const Flow& flow, WallTime now) const;
   void set_back(WallTime now);
   std::uint32_t flow_of(const FlowPart& part);
@@ -131,7 +142,8 @@ class FlowTable {
   Limits limits_;
   Sink sink_;
   Observer observer_;
-  std::vector<Flow> pool_;
+  Chunks<Flow> pool_;
+  std::vector<std::uint32_t> generations_;  // by place
   std::vector<std::uint32_t> free_;
   std::array<List, kFlowPhases> lists_;
   boost::unordered_flat_set<std::uint32_t, Hash, Equal> index_;

@@ -37,16 +37,18 @@ std::string padded(std::string text, std::size_t columns) {
   return text;
 }
 
-std::string end_text(const std::uint8_t (&address)[16], std::uint16_t port, const Ends& ends) {
+std::string end_text(const std::uint8_t (&address)[16], std::uint16_t port, const Alert& alert) {
+  const Ends& ends = alert.ends;
   std::string text = address_text(address, ends.ip_version);
-  if (!has_ports(ends.l4_proto)) return text;
+  if (alert.kind == AlertKind::kHost || !has_ports(ends.l4_proto)) return text;
   return (ends.ip_version == 6 ? "[" + text + "]" : text) + ":" + std::to_string(port);
 }
 
-std::string ends_text(const Ends& ends) {
+std::string ends_text(const Alert& alert) {
+  const Ends& ends = alert.ends;
   if (ends.ip_version == 0) return "-";
-  return end_text(ends.client, ends.client_port, ends) + " -> " +
-         end_text(ends.server, ends.server_port, ends);
+  return end_text(ends.client, ends.client_port, alert) + " -> " +
+         end_text(ends.server, ends.server_port, alert);
 }
 
 const char* colour_of(int severity) {
@@ -78,7 +80,7 @@ std::string alert_line(const Alert& alert, const AlertLineStyle& style) {
     const std::size_t taken = line.size() + 1 + what.size();
     ends_columns = std::min(kNarrowEndsColumns, style.width - std::min(style.width, taken));
   }
-  line += padded(ends_text(alert.ends), ends_columns) + " " + what;
+  line += padded(ends_text(alert), ends_columns) + " " + what;
   return style.colour ? colour_of(alert.severity) + line + kPlain : line;
 }
 

@@ -61,7 +61,7 @@ std::string eve_alert_line(const Alert& alert, const std::optional<Evidence>& ev
   if (!alert.interface.empty()) line["in_iface"] = printable(alert.interface);
   line["event_type"] = "alert";
   add_vlan(line, alert.ends);
-  add_ends(line, alert.ends);
+  add_ends(line, alert.ends, alert.kind != AlertKind::kHost);
   add_tunnel(line, alert.tunnel);
   if (!alert.community_id.empty()) line["community_id"] = printable(alert.community_id);
   line["direction"] = alert.to_server ? "to_server" : "to_client";

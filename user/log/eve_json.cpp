@@ -107,12 +107,13 @@ void add_vlan(Json& line, const Ends& ends) {
   if (!ids.empty()) line["vlan"] = std::move(ids);
 }
 
-void add_ends(Json& line, const Ends& ends) {
+void add_ends(Json& line, const Ends& ends, bool with_ports) {
   if (ends.ip_version == 0) return;
   line["src_ip"] = address_text(ends.client, ends.ip_version);
-  if (has_ports(ends.l4_proto)) line["src_port"] = ends.client_port;
+  with_ports = with_ports && has_ports(ends.l4_proto);
+  if (with_ports) line["src_port"] = ends.client_port;
   line["dest_ip"] = address_text(ends.server, ends.ip_version);
-  if (has_ports(ends.l4_proto)) line["dest_port"] = ends.server_port;
+  if (with_ports) line["dest_port"] = ends.server_port;
   line["proto"] = protocol_name(ends.l4_proto);
   line["ip_v"] = ends.ip_version;
 }

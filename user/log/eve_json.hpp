@@ -27,7 +27,7 @@ bool is_icmp(std::uint8_t l4_proto);
 
 void add_vlan(nlohmann::ordered_json& line, const Ends& ends);
 // Addresses, ports, protocol and IP version, src being the client; nothing where it is not of IP.
-void add_ends(nlohmann::ordered_json& line, const Ends& ends);
+void add_ends(nlohmann::ordered_json& line, const Ends& ends, bool with_ports = true);
 // Adds `tunnel`, Suricata's object of the outer headers. Adds nothing outside a tunnel.
 void add_tunnel(nlohmann::ordered_json& line, const TunnelEnds& tunnel);
 // Kind and identifier of the tunnel: "gre", "gre 7", "vxlan 42". Empty outside a tunnel.

@@ -125,8 +125,13 @@ struct nids_agent_counters {
 	__u64 lines_lost;      /* alerts and messages that nobody read from the terminal */
 	__u64 ring_lost_noted; /* records lost by the rings at the agent's last check */
 	__u64 ring_lost_ns;    /* CLOCK_MONOTONIC of the last check that found more; 0: never */
+	/* Of flows that host analysers are told of. */
+	__u64 host_flows_merged; /* told by source only, for want of room */
+	__u64 host_flows_lost;	 /* not told, for want of room */
+	__u64 host_alerts_lost;	 /* that nobody took in time */
+	__u64 host_evictions;	 /* what host analysers forgot for want of room */
 };
-NIDS_ABI_SIZE(struct nids_agent_counters, 432);
+NIDS_ABI_SIZE(struct nids_agent_counters, 464);
 
 #define NIDS_CONFINED_CALLS 0x1 /* seccomp: few system calls remain */
 #define NIDS_CONFINED_FILES 0x2 /* Landlock: files of the packet directory only */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "analyse/stateless_finding.hpp"
+#include "analyse/flow/stateless_finding.hpp"
 
 #include <array>
 
@@ -69,11 +69,11 @@ constexpr std::array<Kind, NIDS_FINDING_COUNT> kKinds{
 
 }  // namespace
 
-void StatelessFinding::inspect(const Packet& packet, Flow& flow, AlertSink& sink) {
+void StatelessFinding::on_packet(const PacketView& view, Context& context) {
   for (std::uint32_t i = 0; i < kKinds.size(); ++i) {
-    if ((packet.findings >> i & 1) == 0) continue;
+    if ((view.packet.findings >> i & 1) == 0) continue;
     const Kind& kind = kKinds[i];
-    Alert alert = alert_about(packet, flow);
+    Alert alert = alert_about(view.packet, view.flow);
     alert.signature_id.sid = kFirstSignature + i;
     alert.kind = AlertKind::kStatelessFinding;
     alert.severity = kind.severity;
@@ -83,7 +83,7 @@ void StatelessFinding::inspect(const Packet& packet, Flow& flow, AlertSink& sink
     alert.observed = kind.meaning;
     alert.expected = kind.expected;
     alert.threshold = "1 packet";
-    sink.raise(std::move(alert));
+    context.alert(std::move(alert));
   }
 }
 

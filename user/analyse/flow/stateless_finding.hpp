@@ -10,7 +10,8 @@ namespace nids {
 class StatelessFinding final : public Analyser {
  public:
   std::string_view name() const noexcept override { return "stateless_finding"; }
-  void inspect(const Packet& packet, Flow& flow, AlertSink& sink) override;
+  Wants wants() const noexcept override { return {.packets = true}; }
+  void on_packet(const PacketView& view, Context& context) override;
 };
 
 }  // namespace nids

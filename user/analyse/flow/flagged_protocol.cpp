@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "analyse/flagged_protocol.hpp"
+#include "analyse/flow/flagged_protocol.hpp"
 
 #include <netinet/in.h>
 
@@ -7,13 +7,16 @@ namespace nids {
 
 // Flags each side that may have opened the connection, because forged packets can name the wrong
 // one.
-void FlaggedProtocol::inspect(const Packet& packet, Flow& flow, AlertSink& sink) {
-  if (packet.reason == NIDS_REASON_FINDING) return;  // its class is only counted
+void FlaggedProtocol::on_packet(const PacketView& view, Context& context) {
+  if (view.packet.reason == NIDS_REASON_FINDING) return;  // its class is only counted
   for (const nids_sender opener : {NIDS_FROM_LO, NIDS_FROM_HI})
-    if (!flow.is_flagged(opener) && flow.may_be_opener(opener)) flag(packet, flow, opener, sink);
+    if (!view.flow.is_flagged(opener) && view.flow.may_be_opener(opener))
+      flag(view, opener, context);
 }
 
-void FlaggedProtocol::flag(const Packet& packet, Flow& flow, nids_sender opener, AlertSink& sink) {
+void FlaggedProtocol::flag(const PacketView& view, nids_sender opener, Context& context) {
+  const Packet& packet = view.packet;
+  Flow& flow = view.flow;
   const std::uint8_t class_id = flow.class_if(opener);
   if (class_id == 0 || class_id >= classes_.size()) return;
   const Class& flagged = classes_[class_id];
@@ -39,7 +42,7 @@ void FlaggedProtocol::flag(const Packet& packet, Flow& flow, nids_sender opener,
     alert.observed += "; either side may have opened it, because no handshake proves one";
   alert.expected = "none of class " + flagged.name;
   alert.threshold = "1 connection";
-  sink.raise(std::move(alert));
+  context.alert(std::move(alert));
 }
 
 }  // namespace nids

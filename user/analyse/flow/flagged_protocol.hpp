@@ -27,10 +27,11 @@ class FlaggedProtocol final : public Analyser {
   explicit FlaggedProtocol(std::vector<Class> classes) : classes_(std::move(classes)) {}
 
   std::string_view name() const noexcept override { return "flagged_protocol"; }
-  void inspect(const Packet& packet, Flow& flow, AlertSink& sink) override;
+  Wants wants() const noexcept override { return {.packets = true}; }
+  void on_packet(const PacketView& view, Context& context) override;
 
  private:
-  void flag(const Packet& packet, Flow& flow, nids_sender opener, AlertSink& sink);
+  void flag(const PacketView& view, nids_sender opener, Context& context);
 
   std::vector<Class> classes_;
 };

@@ -1,0 +1,71 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Port scans, found in flows alone: what nmap does, and what a browser does."""
+import json
+import socket
+import time
+
+import lab
+from lab import NEAR_IP, wait_for
+
+# Then no packet of a scan goes up: the classes of its ports are only counted.
+CLASS = "netis"
+CONFIG = """
+[findings]
+enabled = false
+"""
+
+
+class Scan(lab.LabCase):
+    def setUp(self):
+        super().setUp()
+        self.config = self.lab.path("config.toml")
+        self.config.write_text(CONFIG)
+
+    def scans(self):
+        return [alert for alert in self.lab.alerts() if alert["alert"]["signature_id"] == 3001]
+
+    def test_nmap_is_reported_once_and_no_packet_of_it_goes_up(self):
+        watch = self.lab.attach("v0", "--config", self.config, "--class", CLASS)
+        self.lab.far.run("nmap", "-sS", "-Pn", "-n", "-p1-1000", "--max-retries", "1", NEAR_IP,
+                         timeout=60)
+        alert, = wait_for("a scan alert", self.scans)
+        self.assertEqual((alert["src_ip"], alert["dest_ip"], alert["proto"]),
+                         (lab.FAR_IP, NEAR_IP, "TCP"))
+        self.assertNotIn("dest_port", alert)
+        self.assertEqual(alert["in_iface"], "v0")
+        self.assertEqual(self.lab.stats()["retained"]["packets"], 0)
+        self.assertEqual(watch.stop(), 0, watch.err)
+        self.assertEqual(len(self.scans()), 1)
+        self.assertRegex(watch.err + watch.out, r"10\.77\.0\.2 -> 10\.77\.0\.1 +vertical port scan")
+        kept = json.loads(self.lab.nids("alerts", "--json").stdout.splitlines()[0])
+        self.assertEqual(kept["alert"]["signature_id"], 3001)
+        self.assertIsNone(kept["place"])
+
+    def test_ports_that_do_not_answer(self):
+        self.lab.near.run("iptables", "-A", "INPUT", "-p", "tcp", "-j", "DROP")
+        watch = self.lab.attach("v0")
+        self.lab.far.run("nmap", "-sS", "-Pn", "-n", "-p1-200", "--max-retries", "0", NEAR_IP,
+                         timeout=60)
+        wait_for("a scan alert", self.scans)
+        self.assertEqual(watch.stop(), 0, watch.err)
+
+    def test_a_hundred_connections_of_a_browser_are_none(self):
+        watch = self.lab.attach("v0")
+        with self.lab.near.socket(socket.AF_INET, socket.SOCK_STREAM) as server:
+            server.bind((NEAR_IP, 8080))
+            server.listen(200)
+            clients = [self.lab.far.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(100)]
+            for client in clients:
+                client.connect((NEAR_IP, 8080))
+                client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            for client in clients:
+                client.close()
+        # Past the second after which a connection counts as unanswered, and past two scans.
+        time.sleep(2.5)
+        self.assertEqual(watch.stop(), 0, watch.err)
+        self.assertEqual(self.scans(), [])
+
+
+if __name__ == "__main__":
+    lab.main(["nmap", "iptables"])

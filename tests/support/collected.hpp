@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// A context that keeps what an analyser raises and publishes. Knows no flows but those given to it.
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include "analyse/analyser.hpp"
+
+namespace nids {
+
+class Collected final : public Context {
+ public:
+  void alert(Alert alert) override { alerts.push_back(std::move(alert)); }
+  void publish(HostEvent event) override { events.push_back(std::move(event)); }
+  Flow* flow(FlowRef ref) override {
+    for (auto& [own, flow] : flows)
+      if (own == ref) return flow;
+    return nullptr;
+  }
+  WallTime now() const override { return time; }
+
+  std::vector<Alert> alerts;
+  std::vector<HostEvent> events;
+  std::vector<std::pair<FlowRef, Flow*>> flows;
+  WallTime time;
+};
+
+}  // namespace nids

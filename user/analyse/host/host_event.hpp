@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a worker tells host analysers: the flows of one tick, added up by source, destination and
+// service. Plain values, merged in any order with the same result.
+#pragma once
+
+#include <algorithm>
+#include <boost/container/flat_set.hpp>
+#include <boost/container/small_vector.hpp>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "flow/ends.hpp"
+#include "nids/time.hpp"
+
+namespace nids {
+
+// The source opened the flows. No padding: it is compared and hashed as bytes.
+struct HostKey {
+  std::uint8_t source[16]{};
+  std::uint8_t destination[16]{};
+  std::uint32_t ifindex = 0;
+  std::uint16_t vlan[2]{};
+  std::uint8_t ip_version = 0;
+  std::uint8_t l4_proto = 0;
+  std::uint8_t class_id = 0;      // of the service; 0: of no class
+  std::uint8_t is_remainder = 0;  // 1: of many destinations and services, which are left open
+  TunnelEnds tunnel;
+  bool operator==(const HostKey& other) const {
+    return std::memcmp(this, &other, sizeof *this) == 0;
+  }
+  bool operator<(const HostKey& other) const { return std::memcmp(this, &other, sizeof *this) < 0; }
+};
+static_assert(std::has_unique_object_representations_v<HostKey>);
+
+// The lowest ports of a set: up to kMax it has all of them, beyond it says only that there are as
+// many. The same whatever the order in which ports come.
+class PortSample {
+ public:
+  static constexpr std::size_t kMax = 256;
+
+  void add(std::uint16_t port) {
+    ports_.insert(port);
+    if (ports_.size() > kMax) ports_.erase(std::prev(ports_.end()));
+  }
+  void add(const PortSample& other) {
+    for (const std::uint16_t port : other.ports_) add(port);
+  }
+  std::size_t size() const { return ports_.size(); }
+  bool empty() const { return ports_.empty(); }
+  std::uint16_t lowest() const { return *ports_.begin(); }
+  std::uint16_t highest() const { return *ports_.rbegin(); }
+  bool operator==(const PortSample&) const = default;
+
+ private:
+  boost::container::flat_set<std::uint16_t, std::less<>,
+                             boost::container::small_vector<std::uint16_t, 4>>
+      ports_;
+};
+
+// Counts are of flows.
+struct HostEvent {
+  HostKey key;
+  std::uint32_t started = 0;
+  std::uint32_t answered = 0;
+  std::uint32_t refused = 0;     // by a RST
+  std::uint32_t unanswered = 0;  // for a second, or to their end
+  std::uint32_t taken_back = 0;  // were told as unanswered, and were answered later
+  PortSample failed_ports;       // of the destination: refused or unanswered
+  WallTime first{~0ull}, last;   // of the flows' packets
+
+  std::uint64_t flows() const {
+    return std::uint64_t{started} + answered + refused + unanswered + taken_back;
+  }
+  // Of the same key.
+  void add(const HostEvent& other) {
+    started += other.started;
+    answered += other.answered;
+    refused += other.refused;
+    unanswered += other.unanswered;
+    taken_back += other.taken_back;
+    failed_ports.add(other.failed_ports);
+    first = std::min(first, other.first);
+    last = std::max(last, other.last);
+  }
+};
+
+}  // namespace nids

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analyse/host/host_event_table.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "analyse/host/host_hash.hpp"
+
+namespace nids {
+namespace {
+
+constexpr std::size_t kLookAt = 8;    // places, for one that may be taken
+constexpr std::uint64_t kLittle = 2;  // events: one flow that began, and what became of it
+
+}  // namespace
+
+std::size_t HostEventTable::Hash::operator()(const HostKey& key) const noexcept {
+  return host_hash(key);
+}
+
+void HostEventTable::add(HostEvent event) {
+  if (const auto found = event_of_.find(event.key); found != event_of_.end())
+    return events_[found->second].add(event);
+  if (events_.size() < limits_.events) {
+    event_of_.emplace(event.key, static_cast<std::uint32_t>(events_.size()));
+    events_.push_back(std::move(event));
+    return;
+  }
+  for (std::size_t i = 0; i < kLookAt; ++i) {
+    hand_ = (hand_ + 1) % events_.size();
+    if (events_[hand_].flows() > kLittle) continue;
+    event_of_.erase(events_[hand_].key);
+    event_of_.emplace(event.key, static_cast<std::uint32_t>(hand_));
+    return add_to_remainder(std::exchange(events_[hand_], std::move(event)));
+  }
+  add_to_remainder(std::move(event));
+}
+
+void HostEventTable::add_to_remainder(HostEvent event) {
+  event.key = remainder_of(event.key);
+  if (const auto found = remainder_of_.find(event.key); found != remainder_of_.end()) {
+    merged_ += event.started;
+    return remainders_[found->second].add(event);
+  }
+  if (remainders_.size() >= limits_.remainders) {
+    lost_ += event.started;
+    return;
+  }
+  merged_ += event.started;
+  remainder_of_.emplace(event.key, static_cast<std::uint32_t>(remainders_.size()));
+  remainders_.push_back(std::move(event));
+}
+
+std::vector<HostEvent> HostEventTable::take() {
+  std::vector<HostEvent> all = std::exchange(events_, {});
+  all.insert(all.end(), std::make_move_iterator(remainders_.begin()),
+             std::make_move_iterator(remainders_.end()));
+  remainders_.clear();
+  event_of_.clear();
+  remainder_of_.clear();
+  hand_ = 0;
+  return all;
+}
+
+}  // namespace nids

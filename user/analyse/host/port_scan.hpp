@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// A vertical port scan: one source tries many TCP ports of one host, and they refuse or do not
+// answer. Reports each episode once.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <chrono>
+#include <cstdint>
+#include <list>
+
+#include "analyse/host/host_analyser.hpp"
+
+namespace nids {
+
+class PortScan final : public HostAnalyser {
+ public:
+  struct Limits {
+    std::size_t ports = 50;  // at most PortSample::kMax
+    std::chrono::nanoseconds window = std::chrono::seconds(60);
+    // Pairs of source and destination that are remembered. Those with kFew failed ports or more
+    // have places of their own, so that many pairs with one port each do not displace a scan.
+    std::size_t suspects = 4096, others = 4096;
+  };
+  static constexpr std::size_t kFew = 4;
+
+  explicit PortScan(Limits limits) : limits_(limits) {}
+
+  std::string_view name() const noexcept override { return "port_scan"; }
+  void on_event(const HostEvent& event, WallTime now, std::vector<Alert>& alerts) override;
+  void on_tick(WallTime now, std::vector<Alert>& alerts) override;
+  std::uint64_t evictions() const noexcept override { return evictions_; }
+
+ private:
+  // One episode of a pair, until there is no failed port for the window.
+  struct Episode {
+    HostKey pair;
+    PortSample ports;
+    std::uint64_t taken_back = 0;
+    WallTime first, last;  // of the flows
+    WallTime touched;      // the last tick that had a failed port
+    bool is_suspect = false, is_reported = false;
+  };
+  using Episodes = std::list<Episode>;  // the one touched longest ago is first
+  struct Hash {
+    std::size_t operator()(const HostKey& key) const noexcept;
+  };
+
+  Episodes::iterator episode_of(const HostKey& pair, WallTime now);
+  void forget_first(Episodes& episodes);
+  void forget_old(Episodes& episodes, WallTime now);
+  bool is_over(const Episode& episode, WallTime now) const;
+  Alert alert_about(const Episode& episode) const;
+
+  Limits limits_;
+  Episodes suspects_, others_;
+  boost::unordered_flat_map<HostKey, Episodes::iterator, Hash> index_;
+  std::uint64_t evictions_ = 0;
+};
+
+}  // namespace nids
