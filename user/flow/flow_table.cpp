@@ -50,7 +50,7 @@ std::uint64_t id_of(const FlowIdentity& flow, std::uint32_t ifindex, WallTime st
   return state & kJsonSafe;
 }
 
-// Attackers choose addresses: strongly universal under secret random numbers, as in alert/.
+// Attackers choose addresses: strongly universal under secret random numbers, as SecretHash.
 std::size_t secret_hash(const nids_flow_key& key, const nids_flow_tunnel* tunnel,
                         std::uint32_t ifindex) {
   static const auto secrets = [] {
