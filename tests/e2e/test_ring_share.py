@@ -2,11 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The last quarter of a ring. First packets beyond one a second from a sender are withheld from it,
 but what follows of their flows gets through, and raises the alert."""
-import os
-import signal
-
 import lab
-from lab import FAR_IP, NEAR_IP, wait_for
+from lab import FAR_IP, NEAR_IP
 from packets import IPV4, TCP, UDP, ethernet, ipv4, netis, tcp, udp
 
 RING = 256 * 1024
@@ -29,10 +26,8 @@ class RingShare(lab.LabCase):
         self.hold_agent()
 
     def hold_agent(self):
-        """Fills the ring to its last quarter, by flows that go on, and leaves it there. The parent
-        is held too, because it kills an agent that is silent."""
-        for pid in (self.watch.pid, *self.watch.agents):
-            os.kill(pid, signal.SIGSTOP)
+        """Fills the ring to its last quarter, by flows that go on, and leaves it there."""
+        self.watch.hold()
         for flow in range(20):
             self.lab.far.send_frames("v1", [netis(40000 + flow, bytes(1400))] * 5)
             ring = self.lab.stats()["ring"]
@@ -50,11 +45,8 @@ class RingShare(lab.LabCase):
         ring = self.lab.stats()["ring"]
         self.assertGreater(ring["first_packets_withheld"], 0)
         self.assertEqual(ring["lost"], ring["first_packets_withheld"])
-        os.kill(self.watch.agents[0], signal.SIGCONT)
-        stats = wait_for("an empty ring", lambda: (one := self.lab.stats()) and
-                         one["ring"]["pending"] == 0 and one)
-        os.kill(self.watch.pid, signal.SIGCONT)
-        self.assert_balanced(stats)
+        self.watch.release()
+        self.assert_balanced(self.lab.stats())
         self.assertEqual(self.watch.stop(), 4, "something was lost")
         return [one for one in self.lab.alerts() if one["src_port"] in PORTS]
 

@@ -73,8 +73,10 @@ class Pipeline {
   // the rings held at some moment since the last call has been taken: see FlowReader::scan().
   void scan(const TickClock& clock);
   // The same a piece at a time: looks at so many slots more. Returns whether the last of all
-  // interfaces was among them; only then flows are over.
+  // interfaces was among them.
   bool scan_some(const TickClock& clock, std::size_t slots);
+  // Then: reports so many flows that are over. Returns whether none is left, which ends the scan.
+  bool report_some(std::size_t flows);
 
   // Tells all flows, and lets go of what is held: what was told was the last.
   void end_flows(const TickClock& clock);
@@ -123,9 +125,9 @@ class Pipeline {
   struct Scan {
     std::map<std::uint32_t, Table>::iterator table;  // the first that is not read to its end
     WallTime began;
+    bool has_told_long_ones = false;
   };
   Scan& scan_under_way(WallTime now);
-  void end_scan(WallTime began);
   void tell(const Flow& flow, FlowReason reason);
   void flush_export();
   void warn();

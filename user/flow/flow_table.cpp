@@ -381,32 +381,39 @@ void FlowTable::set_back(WallTime now) {
     }
 }
 
-void FlowTable::expire(WallTime now) {
-  ++scan_;
+bool FlowTable::expire(WallTime now, std::size_t flows) {
+  if (!is_expiring_) ++scan_;
+  is_expiring_ = true;
   if (now < std::exchange(now_, now)) set_back(now);
   for (const List& list : lists_)
     while (list.first != kNone && is_over(pool_[list.first], now)) {
+      if (flows-- == 0) return false;
       const std::uint32_t place = list.first;
       const bool is_replaced = pool_[place].phase == FlowPhase::kReplaced;
       tell(pool_[place],
            is_replaced && !pool_[place].is_closed() ? FlowReason::kForced : FlowReason::kTimeout);
       forget(place);
     }
+  is_expiring_ = false;
+  return true;
 }
 
-void FlowTable::tell_long_ones(WallTime now, std::chrono::nanoseconds interval) {
+bool FlowTable::tell_long_ones(WallTime now, std::chrono::nanoseconds interval, std::size_t flows) {
   const auto length = static_cast<std::uint64_t>(interval.count());
-  for (const List& list : lists_)
-    for (std::uint32_t place = list.first; place != kNone; place = pool_[place].next) {
-      Flow& flow = pool_[place];
-      if (now.ns < std::max(flow.start, flow.told()).ns + length) continue;
-      if (flow.has_counts()) {
-        flow.remember_counts();
-        tell(flow, FlowReason::kInterim);
-        flow.is_continued = true;
-      }
-      flow.set_told(now);
+  for (; next_long_one_ < pool_.size(); ++next_long_one_) {
+    Flow& flow = pool_[next_long_one_];
+    if (flow.key.ip_version == 0 || now.ns < std::max(flow.start, flow.told()).ns + length)
+      continue;
+    if (flows-- == 0) return false;
+    if (flow.has_counts()) {
+      flow.remember_counts();
+      tell(flow, FlowReason::kInterim);
+      flow.is_continued = true;
     }
+    flow.set_told(now);
+  }
+  next_long_one_ = 0;
+  return true;
 }
 
 void FlowTable::end_all(FlowReason reason) {
