@@ -115,6 +115,24 @@ TEST_F(JoinedFlows, FlowsThatAreOverTogetherAreReportedAFewAtATime) {
   EXPECT_EQ(table_->size(), 0u);
 }
 
+// A storm of unanswered flows may use up the time that there is for the last records.
+TEST_F(JoinedFlows, AtTheEndAnsweredConnectionsAreReportedFirst) {
+  FlowPart unanswered = counted(part_of(1), NIDS_FROM_HI, 1);
+  unanswered.tcp_flags[NIDS_FROM_HI] = kSyn;
+  unanswered.events = by_hi(NIDS_EVENT_SYN);
+  FlowPart client = unanswered, server = counted(part_of(2), NIDS_FROM_LO, 1);
+  client.key.hi_port = 2;
+  server.tcp_flags[NIDS_FROM_LO] = kSyn | kAck;
+  server.events = by_lo(NIDS_EVENT_SYN_ACK);
+  table_->add(unanswered);
+  table_->add(client);
+  table_->add(server);
+  end();
+  ASSERT_EQ(told_.size(), 2u);
+  EXPECT_EQ(told_[0].hi_port, 2);
+  EXPECT_EQ(told_[1].hi_port, 1);
+}
+
 // Two scans must have found nothing new of a flow, and each of them may take many calls.
 TEST_F(JoinedFlows, ManyCallsOfOneScanAreOneScan) {
   for (std::uint16_t port = 1; port <= 10; ++port)

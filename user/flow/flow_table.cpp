@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <random>
+#include <ranges>
 #include <utility>
 
 #include "firstpass/twin.h"
@@ -49,6 +50,12 @@ std::uint64_t id_of(const FlowIdentity& flow, std::uint32_t ifindex, WallTime st
   if (flow.key.tunnel != NIDS_TUNNEL_NONE) mix(words_of(flow.tunnel));
   return state & kJsonSafe;
 }
+
+// What records of flows say: of those never answered less than of those that were.
+constexpr std::array kLeastFirst{
+    FlowPhase::kReplaced, FlowPhase::kTcpClosed, FlowPhase::kTcpNew,        FlowPhase::kOther,
+    FlowPhase::kIcmp,     FlowPhase::kUdp,       FlowPhase::kTcpEstablished};
+static_assert(kLeastFirst.size() == kFlowPhases);
 
 // Attackers choose addresses: strongly universal under secret random numbers, as SecretHash.
 std::size_t secret_hash(const nids_flow_key& key, const nids_flow_tunnel* tunnel,
@@ -167,10 +174,7 @@ void FlowTable::forget(std::uint32_t place) {
 // The one silent longest of those that tell least: what was never answered, before what was.
 void FlowTable::make_room() {
   if (size() < limits_.max_flows) return;
-  constexpr std::array kOrder{FlowPhase::kReplaced,      FlowPhase::kTcpClosed, FlowPhase::kTcpNew,
-                              FlowPhase::kOther,         FlowPhase::kIcmp,      FlowPhase::kUdp,
-                              FlowPhase::kTcpEstablished};
-  for (const FlowPhase phase : kOrder) {
+  for (const FlowPhase phase : kLeastFirst) {
     const std::uint32_t place = lists_[static_cast<std::size_t>(phase)].first;
     if (place == kNone) continue;
     tell(pool_[place], FlowReason::kForced);
@@ -416,13 +420,16 @@ bool FlowTable::tell_long_ones(WallTime now, std::chrono::nanoseconds interval, 
   return true;
 }
 
+// The time for the last records is limited, so those that say least come last.
 void FlowTable::end_all(FlowReason reason) {
-  for (const List& list : lists_)
+  for (const FlowPhase phase : kLeastFirst | std::views::reverse) {
+    const List& list = lists_[static_cast<std::size_t>(phase)];
     while (list.first != kNone) {
       const std::uint32_t place = list.first;
       tell(pool_[place], reason);
       forget(place);
     }
+  }
 }
 
 FlowRecord FlowTable::live_record_of(const Flow& flow) const {
