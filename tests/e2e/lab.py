@@ -272,6 +272,18 @@ class Watch:
         self.process.send_signal(how)
         return self.wait()
 
+    def hold(self):
+        """Stops the agent, and its parent, which would kill an agent that is silent."""
+        for pid in (self.pid, *self.agents):
+            os.kill(pid, signal.SIGSTOP)
+
+    def release(self):
+        """The agent first: its parent goes on once it has read its rings."""
+        for pid in self.agents:
+            os.kill(pid, signal.SIGCONT)
+        wait_for("empty rings", lambda: self.lab.stats()["ring"]["pending"] == 0, seconds=60)
+        self.process.send_signal(signal.SIGCONT)
+
     def kill_parent(self):
         self.process.kill()
         self.process.wait(5)

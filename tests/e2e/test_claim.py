@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""One interface has one agent, though agents with different root directories share no lock."""
+"""One interface has one agent, though agents with different root directories share no lock. Where an
+interface cannot be claimed, attach says so and works."""
+import errno
 import os
 import signal
 import sys
@@ -28,18 +30,22 @@ class Claim(lab.LabCase):
         for root in self.roots:
             root.mkdir()
 
-    def start(self, root, at, *options):
-        """An agent that starts at this moment of the monotonic clock."""
+    def start_behind(self, root, program, argument, *options):
+        """An attach that this program starts, with its argument."""
         number = next(lab.numbers)
         out, err = self.lab.path(f"claim-{number}.out"), self.lab.path(f"claim-{number}.err")
-        command = self.lab.near.command(sys.executable, "-c", START_AT, at, lab.binary(), "attach",
-                                        "v0", *options)
+        command = self.lab.near.command(sys.executable, "-c", program, argument, lab.binary(),
+                                        "attach", "v0", *options)
         with open(out, "wb") as stdout, open(err, "wb") as stderr:
             process = self.lab.start(*command, stdout=stdout, stderr=stderr,
                                      env=self.lab.environment | {"NIDS_XDP_ROOT": str(root)})
         watch = lab.Watch(self.lab, process, out, err)
         self.lab.watches.append(watch)
         return watch
+
+    def start(self, root, at, *options):
+        """An agent that starts at this moment of the monotonic clock."""
+        return self.start_behind(root, START_AT, at, *options)
 
     def start_two(self, *options):
         """The one that watches in the end; the other has ended with an error."""
@@ -136,6 +142,56 @@ class Claim(lab.LabCase):
         done = self.lab.near.run(sys.executable, "-c", CLAIM, ifindex, check=False)
         self.assertEqual(done.stdout, f"{0}\n", done.stderr)
 
+    def start_unclaimed(self, error):
+        """An agent whose netlink socket for nftables is refused with this error."""
+        watch = self.start_behind(self.lab.root, REFUSE, error)
+        self.lab.wait_until_attached(watch)
+        return watch
+
+    def test_where_the_kernel_knows_no_claims_attach_warns_and_works(self):
+        for number, error in enumerate((errno.EPROTONOSUPPORT, errno.EPERM)):
+            with self.subTest(errno.errorcode[error]):
+                watch = self.start_unclaimed(error)
+                self.assertEqual(watch.err.count("cannot claim v0"), 1, watch.err)
+                self.assertIn(os.strerror(error), watch.err)
+                self.assertIn("an agent with another NIDS_XDP_ROOT could watch it too", watch.err)
+                self.lab.far.send_frames("v1", [netis(40000 + number)])
+                self.lab.wait_alerts(number + 1)
+                self.assertEqual(self.lab.status()[0]["degraded"], [])
+                self.assertEqual(watch.stop(), 0, watch.err)
+                self.assert_nothing_left()
+
+    def test_without_claims_the_next_agent_is_refused_by_the_one_that_is_attached(self):
+        watch = self.start_unclaimed(errno.EPROTONOSUPPORT)
+        for root in (self.lab.root, self.roots[0]):
+            other = self.start_behind(root, REFUSE, errno.EPROTONOSUPPORT)
+            self.assertEqual(other.wait(), 1, other.err)
+            self.assertIn(f"process {watch.pid}", other.err)
+            self.assertIn("nids-xdp detach v0", other.err)
+        self.assertEqual(self.lab.status()[0]["agent_pid"], watch.pid)
+        self.assert_each_record_is_read_once(1)
+        self.assertEqual(watch.stop(), 0, watch.err)
+
+
+# Runs a command without the netlink family of nftables, as a kernel without it or a sandbox has it.
+REFUSE = """
+import ctypes, os, platform, struct, sys
+
+LOAD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06
+SOCKET = {"x86_64": 41, "aarch64": 198}[platform.machine()]
+ALLOW, ERRNO = 0x7FFF0000, 0x00050000
+NUMBER, FAMILY, PROTOCOL = 0, 16, 32  # in seccomp_data, little-endian
+program = [(LOAD, 0, 0, NUMBER), (JUMP_IF_EQUAL, 0, 5, SOCKET),
+           (LOAD, 0, 0, FAMILY), (JUMP_IF_EQUAL, 0, 3, 16),
+           (LOAD, 0, 0, PROTOCOL), (JUMP_IF_EQUAL, 0, 1, 12),
+           (RETURN, 0, 0, ERRNO | int(sys.argv[1])), (RETURN, 0, 0, ALLOW)]
+code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *one) for one in program))
+head = ctypes.create_string_buffer(struct.pack("@HP", len(program), ctypes.addressof(code)))
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.prctl(22, 2, head, 0, 0) != 0:  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
+    raise OSError(ctypes.get_errno(), "prctl")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 # What claim_interface() does; prints the errno of the answer.
 CLAIM = """

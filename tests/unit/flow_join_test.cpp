@@ -100,6 +100,72 @@ class JoinedFlows : public testing::Test {
   std::vector<Told> told_;
 };
 
+// A flood of new flows is over in one moment. Between two calls the agent reads its rings.
+TEST_F(JoinedFlows, FlowsThatAreOverTogetherAreReportedAFewAtATime) {
+  for (std::uint16_t port = 1; port <= 10; ++port)
+    table_->add(counted(part_of(port), NIDS_FROM_HI, 1));
+  idle(101 * kSecond, 2);
+
+  EXPECT_FALSE(table_->expire({900 * kSecond}, 4));
+  EXPECT_EQ(told_.size(), 4u);
+  EXPECT_FALSE(table_->expire({900 * kSecond}, 4));
+  EXPECT_EQ(told_.size(), 8u);
+  EXPECT_TRUE(table_->expire({900 * kSecond}, 4));
+  EXPECT_EQ(told_.size(), 10u);
+  EXPECT_EQ(table_->size(), 0u);
+}
+
+// A storm of unanswered flows may use up the time that there is for the last records.
+TEST_F(JoinedFlows, AtTheEndAnsweredConnectionsAreReportedFirst) {
+  FlowPart unanswered = counted(part_of(1), NIDS_FROM_HI, 1);
+  unanswered.tcp_flags[NIDS_FROM_HI] = kSyn;
+  unanswered.events = by_hi(NIDS_EVENT_SYN);
+  FlowPart client = unanswered, server = counted(part_of(2), NIDS_FROM_LO, 1);
+  client.key.hi_port = 2;
+  server.tcp_flags[NIDS_FROM_LO] = kSyn | kAck;
+  server.events = by_lo(NIDS_EVENT_SYN_ACK);
+  table_->add(unanswered);
+  table_->add(client);
+  table_->add(server);
+  end();
+  ASSERT_EQ(told_.size(), 2u);
+  EXPECT_EQ(told_[0].hi_port, 2);
+  EXPECT_EQ(told_[1].hi_port, 1);
+}
+
+// Two scans must have found nothing new of a flow, and each of them may take many calls.
+TEST_F(JoinedFlows, ManyCallsOfOneScanAreOneScan) {
+  for (std::uint16_t port = 1; port <= 10; ++port)
+    table_->add(counted(part_of(port), NIDS_FROM_HI, 1));
+  idle(101 * kSecond, 2);
+  EXPECT_FALSE(table_->expire({900 * kSecond}, 1));
+  table_->add(counted(part_of(11), NIDS_FROM_HI, 1));
+  while (!table_->expire({900 * kSecond}, 1)) {
+  }
+  EXPECT_EQ(told_.size(), 10u);
+  EXPECT_EQ(table_->size(), 1u);
+}
+
+TEST_F(JoinedFlows, FlowsThatGoOnAreReportedAFewAtATime) {
+  const auto report = [this] {
+    return table_->tell_long_ones({130 * kSecond}, std::chrono::seconds(10), 4);
+  };
+  const auto count_packets = [this] {
+    for (std::uint16_t port = 1; port <= 10; ++port)
+      table_->add(counted(part_of(port), NIDS_FROM_HI, 1));
+  };
+  count_packets();
+  EXPECT_FALSE(report());
+  EXPECT_EQ(told_.size(), 4u);
+  count_packets();  // which is no news of the first four before another 10 seconds
+  EXPECT_FALSE(report());
+  EXPECT_EQ(told_.size(), 8u);
+  EXPECT_TRUE(report());
+  EXPECT_EQ(told_.size(), 10u);
+  EXPECT_TRUE(report());
+  EXPECT_EQ(told_.size(), 10u);
+}
+
 TEST_F(JoinedFlows, TwoHalvesOfTwoCpusAreOneFlowInEitherOrder) {
   for (const bool client_first : {true, false}) {
     start();

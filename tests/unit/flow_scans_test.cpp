@@ -25,6 +25,13 @@ class FlowScansTest : public testing::Test {
     return true;
   }
 
+  bool report(std::size_t flows) {
+    EXPECT_EQ(flows, FlowScans::kFlows);
+    now_ += report_takes_;
+    reporting_ += report_takes_;
+    return ++reports_ % reports_a_scan_ == 0;
+  }
+
   // As the agent does: drains, then looks, again and again.
   void run(FlowScans::Time::duration time, bool has_more) {
     for (const auto end = now_ + time; now_ < end;) {
@@ -37,8 +44,12 @@ class FlowScansTest : public testing::Test {
   FlowScans::Time now_{};
   microseconds look_takes_{100};
   std::size_t looks_ = 0, looks_a_scan_ = 64, scans_ = 0, largest_look_ = 0;
-  FlowScans::Time::duration looking_{};
-  FlowScans scans_now_{[this](std::size_t slots) { return look(slots); }, [this] { return now_; }};
+  FlowScans::Time::duration looking_{}, reporting_{};
+  microseconds report_takes_{0};
+  std::size_t reports_ = 0, reports_a_scan_ = 1;
+  FlowScans scans_now_{[this](std::size_t slots) { return look(slots); },
+                       [this](std::size_t flows) { return report(flows); },
+                       [this] { return now_; }};
 };
 
 TEST_F(FlowScansTest, EverySecondWhileTheRingsAreEmpty) {
@@ -52,6 +63,38 @@ TEST_F(FlowScansTest, GoesOnWhileTheRingsAreNeverEmpty) {
   EXPECT_GE(scans_, 8u);
   EXPECT_LE(scans_, 10u);
   EXPECT_EQ(largest_look_, FlowScans::kSlots);
+}
+
+// A flood of flows is over in one moment: no reason to look at the others minutes later.
+TEST_F(FlowScansTest, ALongReportDelaysNoScanOnceItIsWritten) {
+  report_takes_ = milliseconds(2);
+  reports_a_scan_ = 1'000;
+  run(milliseconds(3'100), false);
+  EXPECT_EQ(scans_, 1u);
+  EXPECT_FALSE(scans_now_.is_under_way());
+  reports_a_scan_ = 1;
+  run(seconds(2), false);
+  EXPECT_GE(scans_, 2u);
+}
+
+TEST_F(FlowScansTest, OneReportAtMostBetweenTwoDrains) {
+  looks_a_scan_ = 1;
+  reports_a_scan_ = 1'000;
+  now_ += seconds(2);
+  for (std::size_t i = 1; i < 500; ++i) {
+    now_ += kDrain;
+    scans_now_.go_on(true);
+    EXPECT_LE(reports_, i);
+  }
+  EXPECT_GT(reports_, 100u);
+}
+
+TEST_F(FlowScansTest, ReportsTakeATwentiethOfTheTimeWhileTheRingsAreNeverEmpty) {
+  report_takes_ = milliseconds(2);
+  reports_a_scan_ = 10'000;
+  run(seconds(60), true);
+  EXPECT_LE(reporting_, seconds(60) / 18);
+  EXPECT_GE(reporting_, seconds(60) / 40);
 }
 
 TEST_F(FlowScansTest, OneLookAtMostBetweenTwoDrains) {

@@ -157,12 +157,12 @@ TEST(FlowChangeLine, SaysWhatHappenedWhenAndToWhom) {
   const FlowsTextOptions options{
       .width = 80, .colour = false, .services = &services(), .host_name = {}};
   const WallTime when{kSampleStart.ns + 5'007'000'000};
-  EXPECT_EQ(flow_change_line(FlowChange::kEnd, flow, when, options),
+  EXPECT_EQ(flow_change_line(ChangeSign::kEnd, flow, when, options),
             "- 10:00:05.007 tcp 10.0.0.2:40000 -> 10.0.0.1:ssh TIME_WAIT >120 14K <98 8.0G 4s SF "
             "ShADadFf ssh alerted\n");
   flow = some_flows()[2];
   flow.record.state = FlowState::kNew;
-  EXPECT_EQ(flow_change_line(FlowChange::kStart, flow, when, options),
+  EXPECT_EQ(flow_change_line(ChangeSign::kStart, flow, when, options),
             "+ 10:00:05.007 udp [2001:db8:1:2:aaaa:bbbb:cccc:dddd]:40000 -> "
             "[2001:4860:4860::8888]:domain new >1 90 <1 512 4s\n");
 }

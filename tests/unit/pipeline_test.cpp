@@ -91,6 +91,33 @@ TEST_F(PipelineTest, OneAlertAFlowHoweverManyPackets) {
   EXPECT_EQ(counters.alerts_by_severity[2], 1u);
 }
 
+// Between two steps the agent reads its rings.
+TEST_F(PipelineTest, OneStepOfAScanReportsAFewFlows) {
+  FILE* file = std::tmpfile();
+  ASSERT_NE(file, nullptr);
+  Sinks sinks;
+  sinks.eve.emplace(dup(fileno(file)));
+  start(std::move(sinks));
+  pipeline->watch(tables_of(*first_pass), counters);
+  for (std::uint16_t port = 1; port <= 40; ++port) send(tcp(port, 80, kTcpSyn), 100 * kSecond);
+  const auto clock_at = [](std::uint64_t seconds) {
+    return TickClock{.now_ticks = static_cast<std::uint32_t>(seconds * 1'000),
+                     .tick_ns = 1'000'000,
+                     .now = {seconds * kSecond}};
+  };
+  for (std::uint64_t at = 101; at <= 102; ++at) pipeline->scan(clock_at(at));
+  while (!pipeline->scan_some(clock_at(300), 64)) {
+  }
+  EXPECT_EQ(counters.flow_records, 0u);
+  for (std::uint64_t reported = 8; reported < 40; reported += 8) {
+    EXPECT_FALSE(pipeline->report_some(8));
+    EXPECT_EQ(counters.flow_records, reported);
+  }
+  EXPECT_TRUE(pipeline->report_some(8));
+  EXPECT_EQ(counters.flow_records, 40u);
+  std::fclose(file);
+}
+
 TEST_F(PipelineTest, AnAlertAndTheRecordOfItsFlowHaveOneIdAndOneCommunityId) {
   FILE* file = std::tmpfile();
   ASSERT_NE(file, nullptr);

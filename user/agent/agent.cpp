@@ -66,7 +66,8 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
     return TickClock{
         .now_ticks = ticks.ticks_at(now), .tick_ns = ticks.tick_ns, .now = clock.wall(now)};
   };
-  FlowScans scans([&](std::size_t slots) { return pipeline.scan_some(tick_clock(), slots); });
+  FlowScans scans([&](std::size_t slots) { return pipeline.scan_some(tick_clock(), slots); },
+                  [&](std::size_t flows) { return pipeline.report_some(flows); });
   const auto each = [&](void (Pipeline::*what)(nids_agent_counters&)) {
     for (const Watched& one : interfaces) (pipeline.*what)(*one.counters.get());
   };

@@ -6,8 +6,11 @@
 
 namespace nids {
 
-FlowScans::FlowScans(Look look, Now now)
-    : look_(std::move(look)), now_(std::move(now)), next_(now_() + kEvery) {}
+FlowScans::FlowScans(Look look, Report report, Now now)
+    : look_(std::move(look)),
+      report_(std::move(report)),
+      now_(std::move(now)),
+      next_(now_() + kEvery) {}
 
 void FlowScans::go_on(bool has_more) {
   const Time start = now_();
@@ -16,13 +19,19 @@ void FlowScans::go_on(bool has_more) {
   if (!is_under_way_) {
     began_ = start;
     unpaid_ = {};
+    is_under_way_ = true;
   }
-  is_under_way_ = !look_(kSlots);
+  const bool is_look = !is_reporting_;
+  if (is_look)
+    is_reporting_ = look_(kSlots);
+  else
+    is_under_way_ = is_reporting_ = !report_(kFlows);
   const Time end = now_();
-  // While records wait each look is paid for before the next one; else the whole scan is.
+  // While records wait each step is paid for before the next one; else the whole scan is, but not
+  // its reports: a flow is reported once, and after a flood that takes seconds.
   if (has_more)
     next_ = start + kShare * (end - start);
-  else
+  else if (is_look)
     unpaid_ += end - start;
   if (!is_under_way_) next_ = std::max({next_, began_ + kEvery, end + kShare * unpaid_});
 }

@@ -304,6 +304,7 @@ void Pipeline::scan(const TickClock& clock) {
   for (auto& [ifindex, table] : tables_) table.reader.start_again();
   while (!scan_some(clock, std::numeric_limits<std::size_t>::max())) {
   }
+  report_some(FlowTable::kAll);
 }
 
 bool Pipeline::scan_some(const TickClock& clock, std::size_t slots) {
@@ -316,10 +317,7 @@ bool Pipeline::scan_some(const TickClock& clock, std::size_t slots) {
       ++scan.table;
     }
   }
-  if (scan.table != tables_.end()) return false;
-  end_scan(scan.began);
-  scan_.reset();
-  return true;
+  return scan.table == tables_.end();
 }
 
 Pipeline::Scan& Pipeline::scan_under_way(WallTime now) {
@@ -329,11 +327,16 @@ Pipeline::Scan& Pipeline::scan_under_way(WallTime now) {
 }
 
 // A slot that was read early in the scan may have grown since, so silence is measured at its start.
-void Pipeline::end_scan(WallTime began) {
-  if (interim_ > std::chrono::seconds(0)) flows_.tell_long_ones(now_, interim_);
-  flows_.expire(began);
+bool Pipeline::report_some(std::size_t flows) {
+  if (!scan_->has_told_long_ones && interim_ > std::chrono::seconds(0) &&
+      !flows_.tell_long_ones(now_, interim_, flows))
+    return false;
+  scan_->has_told_long_ones = true;
+  if (!flows_.expire(scan_->began, flows)) return false;
   hold_.expire(now_);
   flush_export();
+  scan_.reset();
+  return true;
 }
 
 void Pipeline::end_flows(const TickClock& clock) {

@@ -73,8 +73,10 @@ class Pipeline {
   // the rings held at some moment since the last call has been taken: see FlowReader::scan().
   void scan(const TickClock& clock);
   // The same a piece at a time: looks at so many slots more. Returns whether the last of all
-  // interfaces was among them; only then flows are over.
+  // interfaces was among them.
   bool scan_some(const TickClock& clock, std::size_t slots);
+  // Then: reports so many flows that are over. Returns whether none is left, which ends the scan.
+  bool report_some(std::size_t flows);
 
   // Analysers do what is due, and host events of the tick that ended go to the correlator. Call it
   // between two drains of the rings; it does a bounded amount of work.
@@ -129,9 +131,9 @@ class Pipeline {
   struct Scan {
     std::map<std::uint32_t, Table>::iterator table;  // the first that is not read to its end
     WallTime began;
+    bool has_told_long_ones = false;
   };
   Scan& scan_under_way(WallTime now);
-  void end_scan(WallTime began);
   void tell(const Flow& flow, FlowReason reason);
   void flow_changed(FlowRef ref, Flow& flow, FlowChange change);
   void hand_over(std::uint64_t tick);

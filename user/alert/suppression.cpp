@@ -3,22 +3,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <random>
 
 namespace nids {
-
-Suppression::Hash::Hash() {
-  std::random_device random;
-  for (std::uint64_t& number : secret_) number = std::uint64_t{random()} << 32 | random();
-}
-
-std::size_t Suppression::Hash::operator()(const Key& key) const noexcept {
-  std::uint32_t words[kKeyWords];
-  std::memcpy(words, &key, sizeof(words));
-  std::uint64_t sum = secret_[kKeyWords];
-  for (std::size_t i = 0; i < kKeyWords; ++i) sum += secret_[i] * words[i];
-  return sum >> 32;  // only the upper half is universal
-}
 
 Suppression::Suppression(Limits limits) : limits_(limits) {}
 

@@ -2,16 +2,15 @@
 // Says whether an alert is news or a repetition. Reads no clock and writes nothing.
 #pragma once
 
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <list>
-#include <type_traits>
 #include <unordered_map>
 
 #include "alert/alert.hpp"
+#include "decode/secret_hash.hpp"
 #include "nids/abi/config.h"
 
 namespace nids {
@@ -36,7 +35,6 @@ class Suppression {
   std::size_t size() const { return index_.size(); }
 
  private:
-  // No padding, so that its words can be hashed.
   struct Key {
     SignatureId signature_id;
     std::uint32_t ip_version = 0;
@@ -47,19 +45,6 @@ class Suppression {
     std::uint16_t vlan[2]{};
     TunnelEnds tunnel;
     bool operator==(const Key& other) const { return std::memcmp(this, &other, sizeof(Key)) == 0; }
-  };
-  static constexpr std::size_t kKeyWords = sizeof(Key) / sizeof(std::uint32_t);
-  static_assert(std::has_unique_object_representations_v<Key>);
-
-  // Attackers choose addresses: the hash is strongly universal under secret random numbers
-  // (multilinear, Lemire and Kaser 2014), so they can't choose collisions.
-  class Hash {
-   public:
-    Hash();
-    std::size_t operator()(const Key& key) const noexcept;
-
-   private:
-    std::array<std::uint64_t, kKeyWords + 1> secret_;
   };
 
   struct Entry {
@@ -73,7 +58,7 @@ class Suppression {
 
   Limits limits_;
   std::list<Entry> oldest_first_;
-  std::unordered_map<Key, std::list<Entry>::iterator, Hash> index_;
+  std::unordered_map<Key, std::list<Entry>::iterator, SecretHash<Key>> index_;
   std::uint64_t evictions_ = 0;
 };
 

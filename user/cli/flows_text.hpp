@@ -32,7 +32,7 @@ struct FlowsTextOptions {
 std::string flows_table(std::span<const NamedFlow> flows, std::uint64_t total, WallTime now,
                         const FlowsTextOptions& options);
 
-enum class ChangeSign : char { kStart = '+', kUpdate = '~', kEnd = '-' };
+enum class ChangeSign : char { kStart = '+', kChange = '~', kEnd = '-' };
 
 // "+ 10:00:00.123 tcp 10.0.0.2:40000 -> 10.0.0.1:ssh SYN_SENT >1 60 <0 0 0s ssh", time in UTC,
 // with a newline; an end also says Zeek's conn_state and history. Shortens nothing.

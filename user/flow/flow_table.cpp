@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <random>
+#include <ranges>
 #include <utility>
 
 #include "firstpass/twin.h"
@@ -50,7 +51,13 @@ std::uint64_t id_of(const FlowIdentity& flow, std::uint32_t ifindex, WallTime st
   return state & kJsonSafe;
 }
 
-// Attackers choose addresses: strongly universal under secret random numbers, as in alert/.
+// What records of flows say: of those never answered less than of those that were.
+constexpr std::array kLeastFirst{
+    FlowPhase::kReplaced, FlowPhase::kTcpClosed, FlowPhase::kTcpNew,        FlowPhase::kOther,
+    FlowPhase::kIcmp,     FlowPhase::kUdp,       FlowPhase::kTcpEstablished};
+static_assert(kLeastFirst.size() == kFlowPhases);
+
+// Attackers choose addresses: strongly universal under secret random numbers, as SecretHash.
 std::size_t secret_hash(const nids_flow_key& key, const nids_flow_tunnel* tunnel,
                         std::uint32_t ifindex) {
   static const auto secrets = [] {
@@ -176,10 +183,7 @@ void FlowTable::forget(std::uint32_t place) {
 // The one silent longest of those that tell least: what was never answered, before what was.
 void FlowTable::make_room() {
   if (size() < limits_.max_flows) return;
-  constexpr std::array kOrder{FlowPhase::kReplaced,      FlowPhase::kTcpClosed, FlowPhase::kTcpNew,
-                              FlowPhase::kOther,         FlowPhase::kIcmp,      FlowPhase::kUdp,
-                              FlowPhase::kTcpEstablished};
-  for (const FlowPhase phase : kOrder) {
+  for (const FlowPhase phase : kLeastFirst) {
     const std::uint32_t place = lists_[static_cast<std::size_t>(phase)].first;
     if (place == kNone) continue;
     tell(place, FlowReason::kForced);
@@ -393,41 +397,51 @@ void FlowTable::set_back(WallTime now) {
     }
 }
 
-void FlowTable::expire(WallTime now) {
-  ++scan_;
+bool FlowTable::expire(WallTime now, std::size_t flows) {
+  if (!is_expiring_) ++scan_;
+  is_expiring_ = true;
   if (now < std::exchange(now_, now)) set_back(now);
   for (const List& list : lists_)
     while (list.first != kNone && is_over(pool_[list.first], now)) {
+      if (flows-- == 0) return false;
       const std::uint32_t place = list.first;
       const bool is_replaced = pool_[place].phase == FlowPhase::kReplaced;
       tell(place,
            is_replaced && !pool_[place].is_closed() ? FlowReason::kForced : FlowReason::kTimeout);
       forget(place);
     }
+  is_expiring_ = false;
+  return true;
 }
 
-void FlowTable::tell_long_ones(WallTime now, std::chrono::nanoseconds interval) {
+bool FlowTable::tell_long_ones(WallTime now, std::chrono::nanoseconds interval, std::size_t flows) {
   const auto length = static_cast<std::uint64_t>(interval.count());
-  for (const List& list : lists_)
-    for (std::uint32_t place = list.first; place != kNone; place = pool_[place].next) {
-      Flow& flow = pool_[place];
-      if (now.ns < std::max(flow.start, flow.told()).ns + length) continue;
-      if (flow.has_counts()) {
-        flow.remember_counts();
-        tell(place, FlowReason::kInterim);
-        flow.is_continued = true;
-      }
-      flow.set_told(now);
+  for (; next_long_one_ < pool_.size(); ++next_long_one_) {
+    Flow& flow = pool_[next_long_one_];
+    if (flow.key.ip_version == 0 || now.ns < std::max(flow.start, flow.told()).ns + length)
+      continue;
+    if (flows-- == 0) return false;
+    if (flow.has_counts()) {
+      flow.remember_counts();
+      tell(next_long_one_, FlowReason::kInterim);
+      flow.is_continued = true;
     }
+    flow.set_told(now);
+  }
+  next_long_one_ = 0;
+  return true;
 }
 
+// The time for the last records is limited, so those that say least come last.
 void FlowTable::end_all(FlowReason reason) {
-  for (const List& list : lists_)
+  for (const FlowPhase phase : kLeastFirst | std::views::reverse) {
+    const List& list = lists_[static_cast<std::size_t>(phase)];
     while (list.first != kNone) {
       const std::uint32_t place = list.first;
       tell(place, reason);
       forget(place);
     }
+  }
 }
 
 FlowRecord FlowTable::live_record_of(const Flow& flow) const {

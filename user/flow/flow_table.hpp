@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,6 +37,7 @@ class FlowTable {
   // Takes a flow that is told, before it is forgotten. A flow that has nothing to tell since its
   // last record is not.
   using Sink = std::function<void(const Flow&, FlowReason)>;
+  static constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
 
   FlowTable(const Limits& limits, Sink sink);
   FlowTable(const FlowTable&) = delete;  // the index points at the pool
@@ -60,10 +62,11 @@ class FlowTable {
 
   // After a step of the wall clock, by which all times of `expire()` and of packets step too.
   void shift(std::int64_t step_ns);
-  // Behind each scan of the tables: tells the flows that are over at `now`.
-  void expire(WallTime now);
-  // Tells the flows that go on and have not been told for so long.
-  void tell_long_ones(WallTime now, std::chrono::nanoseconds interval);
+  // After each scan of the tables: tells the flows that are over at `now`, at most `flows` in one
+  // call. Returns false if more of them may be left: call it again before the next scan.
+  bool expire(WallTime now, std::size_t flows = kAll);
+  // The same with the flows that go on and have not been told for so long.
+  bool tell_long_ones(WallTime now, std::chrono::nanoseconds interval, std::size_t flows = kAll);
   // Tells all: the end.
   void end_all(FlowReason reason);
 
@@ -148,7 +151,9 @@ class FlowTable {
   std::array<List, kFlowPhases> lists_;
   boost::unordered_flat_set<std::uint32_t, Hash, Equal> index_;
   std::uint32_t scan_ = 0;
-  WallTime now_;  // of the last scan
+  bool is_expiring_ = false;         // expire() has not come to its end
+  std::uint32_t next_long_one_ = 0;  // where tell_long_ones() goes on
+  WallTime now_;                     // of the last scan
   std::uint64_t evictions_ = 0;
 };
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "retain/hold.hpp"
 
-#include <random>
-
 #include "nids/sum.hpp"
 
 namespace nids {
@@ -16,20 +14,7 @@ constexpr std::uint64_t kFlowOverhead_bytes = 4 * sizeof(void*) + 16;
 
 std::uint64_t distance(WallTime a, WallTime b) { return a.ns > b.ns ? a.ns - b.ns : b.ns - a.ns; }
 
-std::uint64_t secret() {
-  std::random_device random;
-  return std::uint64_t{random()} << 32 | random();
-}
-
 }  // namespace
-
-Hold::Hash::Hash() : add_(secret()), multiply_(secret() | 1) {}
-
-// Multiply-shift: only the upper half is near to universal.
-std::size_t Hold::Hash::operator()(std::uint64_t flow_id) const noexcept {
-  const std::uint64_t product = (flow_id + add_) * multiply_;
-  return static_cast<std::size_t>(product >> 32);
-}
 
 Hold::Hold(Limits limits) : limits_(limits) {}
 

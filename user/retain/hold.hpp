@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 #include "decode/packet.hpp"
+#include "decode/secret_hash.hpp"
 #include "nids/abi/counters.h"
 
 namespace nids {
@@ -53,15 +54,6 @@ class Hold {
     nids_agent_counters* counters = nullptr;
     Place next;  // of the same flow; good where it is not the last of it
   };
-  // Ids can be foreseen: attackers may not choose collisions.
-  class Hash {
-   public:
-    Hash();
-    std::size_t operator()(std::uint64_t flow_id) const noexcept;
-
-   private:
-    std::uint64_t add_, multiply_;
-  };
 
   static std::uint64_t cost_of(const Packet& packet);
   void take_out(Place place);
@@ -69,7 +61,8 @@ class Hold {
 
   Limits limits_;
   std::list<Held> held_;  // oldest first
-  std::unordered_map<std::uint64_t, Queue, Hash> flows_;
+  // Ids can be foreseen: attackers may not choose collisions.
+  std::unordered_map<std::uint64_t, Queue, SecretHash<std::uint64_t>> flows_;
   std::uint64_t used_bytes_ = 0;
 };
 

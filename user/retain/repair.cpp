@@ -10,11 +10,10 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cerrno>
 #include <cstring>
-#include <random>
-#include <type_traits>
 #include <utility>
 
 #include "decode/flow_identity.hpp"
+#include "decode/secret_hash.hpp"
 #include "firstpass/twin.h"
 #include "nids/fd.hpp"
 #include "retain/comments.hpp"
@@ -38,7 +37,7 @@ class FlowNames {
     for (const std::string_view comment : packet.comments)
       if (auto parsed = parse_flow_comment(comment)) named = std::move(parsed);
     if (named && named->is_related) return named->flow;
-    const auto key = key_of(packet, dlt);
+    const FlowIdentity key = key_of(packet, dlt);
     if (named && names_.size() < kMaxNames) names_[key] = named->flow;
     if (named) return named->flow;
     const auto known = names_.find(key);
@@ -46,7 +45,8 @@ class FlowNames {
   }
 
  private:
-  static std::string key_of(const pcapng::PacketBlock& packet, int dlt) {
+  // All zero for a packet of no flow.
+  static FlowIdentity key_of(const pcapng::PacketBlock& packet, int dlt) {
     const nids_twin_frame frame = twin_frame(packet.data, packet.original_len, packet.time, dlt);
     nids_packet headers{};
     nids_packet_detail detail{};
@@ -54,29 +54,10 @@ class FlowNames {
     if ((headers.flags & NIDS_PACKET_IS_FLOW) == 0) return {};
     FlowIdentity flow;
     nids_twin_flow_key(&headers, &detail, &flow.key, &flow.tunnel);
-    static_assert(std::has_unique_object_representations_v<FlowIdentity>);
-    return {reinterpret_cast<const char*>(&flow), sizeof(flow)};
+    return flow;
   }
 
-  // Whoever sent the packets chose the flows: keyed as the flow tables are, so that he can't aim.
-  class Hash {
-   public:
-    Hash() {
-      std::random_device random;
-      for (__u64& key : keys_) key = std::uint64_t{random()} << 32 | random();
-    }
-    std::size_t operator()(const std::string& key) const noexcept {
-      FlowIdentity flow;
-      if (key.size() != sizeof(flow)) return 0;  // of no flow
-      std::memcpy(&flow, key.data(), sizeof(flow));
-      return nids_twin_flow_hash(&flow.key, &flow.tunnel, keys_.data());
-    }
-
-   private:
-    std::array<__u64, NIDS_HASH_KEYS> keys_;
-  };
-
-  boost::unordered_flat_map<std::string, KeptFlow, Hash> names_;
+  boost::unordered_flat_map<FlowIdentity, KeptFlow, SecretHash<FlowIdentity>> names_;
 };
 
 // What a segment holds from some offset on, piece by piece, into the index.

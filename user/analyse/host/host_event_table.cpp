@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "analyse/host/host_event_table.hpp"
 
-#include <algorithm>
+#include <cstring>
 #include <iterator>
 #include <utility>
-
-#include "analyse/host/host_hash.hpp"
 
 namespace nids {
 namespace {
@@ -13,11 +11,18 @@ namespace {
 constexpr std::size_t kLookAt = 8;    // places, for one that may be taken
 constexpr std::uint64_t kLittle = 2;  // events: one flow that began, and what became of it
 
-}  // namespace
-
-std::size_t HostEventTable::Hash::operator()(const HostKey& key) const noexcept {
-  return host_hash(key);
+// What is left open is zero.
+HostKey remainder_of(const HostKey& key) {
+  HostKey rest;
+  std::memcpy(rest.source, key.source, sizeof(rest.source));
+  rest.ip_version = key.ip_version;
+  rest.ifindex = key.ifindex;
+  std::memcpy(rest.vlan, key.vlan, sizeof(rest.vlan));
+  rest.is_remainder = 1;
+  return rest;
 }
+
+}  // namespace
 
 void HostEventTable::add(HostEvent event) {
   if (const auto found = event_of_.find(event.key); found != event_of_.end())

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "analyse/host/host_event.hpp"
+#include "decode/secret_hash.hpp"
 
 namespace nids {
 
@@ -31,11 +32,7 @@ class HostEventTable {
   std::uint64_t lost() const { return lost_; }      // flows that did not fit there either
 
  private:
-  // Attackers choose addresses: strongly universal under secret random numbers.
-  struct Hash {
-    std::size_t operator()(const HostKey& key) const noexcept;
-  };
-  using Index = boost::unordered_flat_map<HostKey, std::uint32_t, Hash>;
+  using Index = boost::unordered_flat_map<HostKey, std::uint32_t, SecretHash<HostKey>>;
 
   void add_to_remainder(HostEvent event);
 

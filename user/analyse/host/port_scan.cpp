@@ -9,8 +9,6 @@
 #include <string>
 #include <utility>
 
-#include "analyse/host/host_hash.hpp"
-
 namespace nids {
 namespace {
 
@@ -21,8 +19,6 @@ std::string seconds_text(std::uint64_t ns) {
 }
 
 }  // namespace
-
-std::size_t PortScan::Hash::operator()(const HostKey& key) const noexcept { return host_hash(key); }
 
 bool PortScan::is_over(const Episode& episode, WallTime now) const {
   // The distance counts, not the order: the clock may have been set back.

@@ -9,6 +9,7 @@
 #include <list>
 
 #include "analyse/host/host_analyser.hpp"
+#include "decode/secret_hash.hpp"
 
 namespace nids {
 
@@ -41,9 +42,6 @@ class PortScan final : public HostAnalyser {
     bool is_suspect = false, is_reported = false;
   };
   using Episodes = std::list<Episode>;  // the one touched longest ago is first
-  struct Hash {
-    std::size_t operator()(const HostKey& key) const noexcept;
-  };
 
   Episodes::iterator episode_of(const HostKey& pair, WallTime now);
   void forget_first(Episodes& episodes);
@@ -53,7 +51,7 @@ class PortScan final : public HostAnalyser {
 
   Limits limits_;
   Episodes suspects_, others_;
-  boost::unordered_flat_map<HostKey, Episodes::iterator, Hash> index_;
+  boost::unordered_flat_map<HostKey, Episodes::iterator, SecretHash<HostKey>> index_;
   std::uint64_t evictions_ = 0;
 };
 
