@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "flow/ends.hpp"
+#include "net/ends.hpp"
 #include "nids/time.hpp"
 
 namespace nids {

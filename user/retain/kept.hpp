@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "flow/ends.hpp"
+#include "net/ends.hpp"
 #include "nids/time.hpp"
 #include "retain/segment.hpp"
 

@@ -14,13 +14,13 @@
 #include <type_traits>
 #include <utility>
 
-#include "decode/flow_identity.hpp"
-#include "firstpass/twin.h"
+#include "net/flow_identity.hpp"
+#include "net/flow_key.h"
 #include "nids/fd.hpp"
 #include "retain/comments.hpp"
 #include "retain/draft.hpp"
 #include "retain/pcapng_reader.hpp"
-#include "source/twin_frame.hpp"
+#include "source/twin_flow.hpp"
 
 namespace nids {
 namespace {
@@ -47,15 +47,10 @@ class FlowNames {
 
  private:
   static std::string key_of(const pcapng::PacketBlock& packet, int dlt) {
-    const nids_twin_frame frame = twin_frame(packet.data, packet.original_len, packet.time, dlt);
-    nids_packet headers{};
-    nids_packet_detail detail{};
-    nids_twin_parse(&frame, &headers, &detail);
-    if ((headers.flags & NIDS_PACKET_IS_FLOW) == 0) return {};
-    FlowIdentity flow;
-    nids_twin_flow_key(&headers, &detail, &flow.key, &flow.tunnel);
+    const auto flow = flow_of_frame(packet.data, packet.original_len, dlt);
+    if (!flow) return {};
     static_assert(std::has_unique_object_representations_v<FlowIdentity>);
-    return {reinterpret_cast<const char*>(&flow), sizeof(flow)};
+    return {reinterpret_cast<const char*>(&*flow), sizeof(*flow)};
   }
 
   // Whoever sent the packets chose the flows: keyed as the flow tables are, so that he can't aim.
@@ -69,7 +64,7 @@ class FlowNames {
       FlowIdentity flow;
       if (key.size() != sizeof(flow)) return 0;  // of no flow
       std::memcpy(&flow, key.data(), sizeof(flow));
-      return nids_twin_flow_hash(&flow.key, &flow.tunnel, keys_.data());
+      return nids_flow_hash_of(&flow.key, &flow.tunnel, keys_.data());
     }
 
    private:
