@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How much of a flow goes up: by its class, by the agent's word on it, and for what it did.
 #include "firstpass/first_pass.hpp"
+#include "net/flow_key.h"
 #include "support/commands_to_kernel.hpp"
 #include "support/first_pass_program.hpp"
 
@@ -30,7 +31,7 @@ class Interest : public FirstPassProgram {
   // The agent's word on the flow of a packet; returns how many slots it reached.
   std::uint32_t tell(const PacketRecord& record, std::uint8_t word) {
     FlowIdentity flow;
-    nids_twin_flow_key(&record.head.packet, &record.detail, &flow.key, &flow.tunnel);
+    nids_flow_key_of(&record.head.packet, &record.detail, &flow.key, &flow.tunnel);
     return commands_.give(flow, record.head.slot, word);
   }
 

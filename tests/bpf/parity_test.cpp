@@ -8,6 +8,7 @@
 
 #include "decode/decode.hpp"
 #include "firstpass/first_pass.hpp"
+#include "net/flow_key.h"
 #include "support/bpf_run.hpp"
 #include "support/commands_to_kernel.hpp"
 #include "support/frame_mutator.hpp"
@@ -220,7 +221,7 @@ class Parity : public BpfTest {
     const nids_packet_event& head = of_twin_.packets.back().head;
     if (!(head.packet.flags & NIDS_PACKET_IS_FLOW)) return true;
     FlowIdentity flow;
-    nids_twin_flow_key(&head.packet, &of_twin_.packets.back().detail, &flow.key, &flow.tunnel);
+    nids_flow_key_of(&head.packet, &of_twin_.packets.back().detail, &flow.key, &flow.tunnel);
     const std::uint64_t stops = mutator_.below(4) == 0 ? mutator_.below(4) : 0;
     const auto word = static_cast<std::uint8_t>(mutator_.below(NIDS_INTEREST_KINDS) |
                                                 stops * NIDS_COMMAND_STOP_LO);

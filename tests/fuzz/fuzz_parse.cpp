@@ -9,8 +9,9 @@
 #include <optional>
 
 #include "decode/decode.hpp"
-#include "decode/flow_identity.hpp"
 #include "firstpass/first_pass.hpp"
+#include "net/flow_identity.hpp"
+#include "net/flow_key.h"
 
 namespace {
 
@@ -189,7 +190,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   while (const std::optional<FuzzedFrame> frame = next_frame(input, now_ns)) {
     if (frame->command && records.has_flow) {
       nids::FlowIdentity flow;
-      nids_twin_flow_key(&records.packet.headers, &records.packet.detail, &flow.key, &flow.tunnel);
+      nids_flow_key_of(&records.packet.headers, &records.packet.detail, &flow.key, &flow.tunnel);
       require(pass.command(flow.key, flow.tunnel, records.packet.slot.set, *frame->command) <= 1);
     }
     parse_alone(frame->facts);

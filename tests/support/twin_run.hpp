@@ -12,6 +12,7 @@
 
 #include "decode/decode.hpp"
 #include "firstpass/first_pass.hpp"
+#include "net/flow_key.h"
 #include "source/twin_tables.hpp"
 #include "support/class_tables.hpp"
 #include "support/packet_builder.hpp"
@@ -53,7 +54,7 @@ class TwinRun {
 
   std::uint32_t command(const Packet& packet, std::uint8_t word) {
     FlowIdentity flow;
-    nids_twin_flow_key(&packet.headers, &packet.detail, &flow.key, &flow.tunnel);
+    nids_flow_key_of(&packet.headers, &packet.detail, &flow.key, &flow.tunnel);
     return pass_.command(flow.key, flow.tunnel, packet.slot.set, word);
   }
 

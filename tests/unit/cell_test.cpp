@@ -7,7 +7,7 @@
 #include <span>
 #include <thread>
 
-#include "firstpass/twin.h"
+#include "net/flow_slot.h"
 #include "nids/abi/flow.h"
 #include "support/flow_pure.h"
 
@@ -42,9 +42,9 @@ TEST(Cell, ACorrectionOfTheOpenerKeepsWhatTheAgentSetMeanwhile) {
   int lost = 0;
   for (int i = 0; i < 200'000; ++i) {
     const std::uint8_t word = NIDS_INTEREST_CAPTURE;
-    nids_twin_raise(cells, kBits, kHash, word);
+    nids_cell_raise(cells, kBits, kHash, word);
     for (int looks = 0; looks < 5; ++looks) lost += !is_raised(cells);
-    nids_twin_raise(cells, kBits, kHash, NIDS_INTEREST_INSPECT);
+    nids_cell_raise(cells, kBits, kHash, NIDS_INTEREST_INSPECT);
   }
   is_over = true;
   kernel.join();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "flow/community_id.hpp"
+#include "net/community_id.hpp"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>

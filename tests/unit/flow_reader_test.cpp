@@ -2,6 +2,7 @@
 // Slots as a reader finds them, in tables of the test's own: so that it can set counts, ticks and
 // generations there that no packets would bring about, and read between any two steps of a CPU.
 #include "source/flow_reader.hpp"
+#include "net/flow_key.h"
 
 #include <gtest/gtest.h>
 
@@ -58,7 +59,7 @@ class FlowReaderTest : public testing::Test {
 
   std::uint64_t hash_of(const nids_flow_key& key) const {
     const nids_flow_tunnel none{};
-    return nids_twin_flow_hash(&key, &none, hash_keys_.data());
+    return nids_flow_hash_of(&key, &none, hash_keys_.data());
   }
   std::uint32_t set_of(const nids_flow_key& key) const {
     return static_cast<std::uint32_t>(hash_of(key) >> 32 & (kSets - 1));

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "decode/flow_identity.hpp"
+#include "net/flow_identity.hpp"
 
 namespace nids {
 namespace {

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may include whom: the rules of CONTRIBUTING.md, checked on every #include of ours."""
 
+import fnmatch
 import pathlib
 import re
 import sys
@@ -12,13 +13,18 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 # A stage may include itself and those before it. Siblings do not include each other.
 BPF_STAGES = ["parse", "classify", "flow", "ring"]
 USER_STAGES = [
-    "kernel", "firstpass", "source", "decode", "flow", "stream", "protocol", "rules", "alert",
+    "net", "kernel", "firstpass", "source", "decode", "flow", "stream", "protocol", "rules", "alert",
     "analyse", "log", "retain", "export", "config", "agent", "cli",
 ]
 SIBLINGS = {"log", "retain", "export"}
 # Beside the order: source makes decode's records, and names files as decode says.
 EXTRA = {("source", "decode")}
 CONFIG_READERS = {"config", "agent", "cli"}
+# The native twin serves replays and `pcap summary`. Only these files of user/ may reach its headers,
+# directly or through another header: the live agent works without it.
+TWIN_READERS = ("firstpass/*", "source/by_*.cpp", "source/record_source.hpp", "source/twin_*",
+                "agent/replay.cpp", "cli/pcap.cpp")
+FIRSTPASS_READERS = {"source", "cli"}
 KERNEL_READERS = {"kernel", "source", "agent", "cli"}
 
 
@@ -35,6 +41,8 @@ def user_rule(stage, target):
         return "only agent and cli read the configuration"
     if target == "kernel" and stage not in KERNEL_READERS:
         return "only source, agent and cli include user/kernel"
+    if target == "firstpass" and stage not in FIRSTPASS_READERS:
+        return "only source and cli include user/firstpass"
     if stage in SIBLINGS and target in SIBLINGS:
         return "log, retain and export are siblings"
     if USER_STAGES.index(target) > USER_STAGES.index(stage):
@@ -61,21 +69,41 @@ def why_not(path, quote, name):
     if top == "user":
         if name.endswith(".skel.h") and stage != "kernel":
             return "only user/kernel knows the skeleton"
-        if (ROOT / "bpf" / name).exists() and stage != "firstpass":
-            return "only firstpass includes bpf's headers"
+        if (ROOT / "bpf" / name).exists():
+            allowed = stage in ("net", "firstpass")
+            return None if allowed else "only net and firstpass include bpf's headers"
         return user_rule(stage, first)
     return None
 
 
+def ways_to_twin(included):
+    """Each include in user/ with which a file that may not reach the native twin does."""
+    reaching, more = set(), {name for name in included if name.startswith("firstpass/")}
+    while more:
+        reaching |= more
+        more = {name for name, headers in included.items() if reaching & headers} - reaching
+    allowed = {name for name in reaching
+               if any(fnmatch.fnmatch(name, pattern) for pattern in TWIN_READERS)}
+    return [(name, header) for name in sorted(reaching - allowed)
+            for header in sorted(included[name] & allowed)]
+
+
 def main():
     problems = []
+    included = {}  # by each file of user/
     for top in ("include", "bpf", "user", "tests"):
         for path in sorted((ROOT / top).rglob("*")):
             if path.suffix not in (".h", ".hpp", ".c", ".cpp"):
                 continue
-            for quote, name in INCLUDE.findall(path.read_text(encoding="utf-8")):
+            includes = INCLUDE.findall(path.read_text(encoding="utf-8"))
+            if top == "user":
+                name = str(path.relative_to(ROOT / top))
+                included[name] = {header for quote, header in includes if quote == '"'}
+            for quote, name in includes:
                 if reason := why_not(path, quote, name):
                     problems.append(f"{path.relative_to(ROOT)} includes {name}: {reason}")
+    for name, header in ways_to_twin(included):
+        problems.append(f"user/{name} reaches the native twin through {header}")
     print("\n".join(problems) or "ok: includes")
     return 1 if problems else 0
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "alert/signature.hpp"
-#include "flow/ends.hpp"
+#include "net/ends.hpp"
 #include "nids/time.hpp"
 
 namespace nids {

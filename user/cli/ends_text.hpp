@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "flow/ends.hpp"
+#include "net/ends.hpp"
 #include "nids/time.hpp"
 
 namespace nids {

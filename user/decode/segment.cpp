@@ -4,13 +4,14 @@
 #include <algorithm>
 #include <cstring>
 
+#include "net/tcp_flags.hpp"
+
 namespace nids {
 namespace {
 
 // Linux makes at most 512 KiB of segments of no fewer than 536 bytes; more is a lie that would
 // make one record many packets.
 constexpr std::uint32_t kMaxSegments = 1024;
-constexpr std::uint8_t kTcpFin = 0x01, kTcpPush = 0x08, kTcpCwr = 0x80;
 
 std::uint16_t read16(const std::byte* at) {
   return static_cast<std::uint16_t>(std::to_integer<unsigned>(at[0]) << 8 |

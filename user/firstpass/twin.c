@@ -12,6 +12,8 @@ static struct nids_flow_cell* twin_cell(struct nids_twin* twin, __u64 hash);
 #define flow_cell(t, hash) twin_cell((t)->host, hash)
 
 #include "first_pass.h"
+#include "net/flow_key.h"
+#include "net/flow_slot.h"
 #include "parse/detail.h"
 #include "ring/flow_record.h"
 #include "ring/room.h"
@@ -117,66 +119,6 @@ void nids_twin_parse(const struct nids_twin_frame* frame, struct nids_packet* pa
 }
 
 __u32 nids_twin_findings(const struct nids_packet* packet) { return findings_of(packet); }
-
-enum nids_sender nids_twin_flow_key(const struct nids_packet* packet,
-                                    const struct nids_packet_detail* detail,
-                                    struct nids_flow_key* key, struct nids_flow_tunnel* tunnel) {
-  struct nids_packet answer;
-  struct nids_flow4_key key4;
-  struct nids_extended_key key6;
-  enum nids_sender sender;
-
-  memset(key, 0, sizeof(*key));
-  memset(tunnel, 0, sizeof(*tunnel));
-  if (packet->flags & NIDS_PACKET_IS_RELATED &&
-      answer_to_embedded(packet, &detail->embedded, &answer))
-    packet = &answer;
-  if (has_extended_key(packet)) {
-    sender = extended_key(packet, &detail->outer, &key6);
-    nids_unpack_slot6(&key6.inner, &key6.tunnel, key, tunnel);
-  } else if (packet->ip_version == 4) {
-    sender = flow4_key(packet, &key4);
-    nids_unpack_flow4(&key4, key);
-  } else {
-    sender = flow6_key(packet, &key6.inner);
-    nids_unpack_flow6(&key6.inner, key);
-  }
-  return sender;
-}
-
-__u64 nids_twin_flow_hash(const struct nids_flow_key* key, const struct nids_flow_tunnel* tunnel,
-                          const __u64* hash_keys) {
-  struct nids_flow4_key key4;
-  struct nids_extended_key key6;
-
-  if (nids_has_extended_key(key)) {
-    nids_pack_extended(key, tunnel, &key6);
-    return extended_hash(&key6, hash_keys);
-  }
-  if (key->ip_version == 4) {
-    nids_pack_flow4(key, &key4);
-    return flow4_hash(&key4, hash_keys);
-  }
-  nids_pack_flow6(key, &key6.inner);
-  return flow6_hash(&key6.inner, hash_keys);
-}
-
-__u64 nids_twin_history(const struct nids_flow_cell* cells, __u32 cell_bits, __u64 hash) {
-  return recall_history(&cells[cell_index(hash, cell_bits)], hash);
-}
-
-void nids_twin_raise(struct nids_flow_cell* cells, __u32 cell_bits, __u64 hash, __u8 word) {
-  __u64* opener = &cells[cell_index(hash, cell_bits)].opener;
-  __u64 before = __atomic_load_n(opener, __ATOMIC_RELAXED), after;
-
-  /* The cell may become another flow's meanwhile. */
-  do {
-    if ((before ^ cell_tag(hash)) & CELL_OPENER_TAG) return;
-    after = (before & ~((__u64)NIDS_FLOW_RAISED << CELL_FLAGS_SHIFT)) | (__u64)raised_flags(word)
-                                                                            << CELL_FLAGS_SHIFT;
-  } while (
-      !__atomic_compare_exchange_n(opener, &before, after, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
-}
 
 /* A packet's key, packed, and what its flow sees of it. */
 struct keyed {
@@ -319,32 +261,6 @@ void nids_twin_packet(struct nids_twin* twin, const struct nids_twin_frame* fram
   stats_finish(&twin->counters);
 }
 
-static int has_key(const flow_word* slot, const __u32 words, const struct nids_flow_key* key,
-                   const struct nids_flow_tunnel* tunnel) {
-  struct nids_flow4_key key4;
-  struct nids_extended_key key6;
-
-  if (words == FLOW4_WORDS) {
-    nids_pack_flow4(key, &key4);
-    return slot_key_equal(slot, (const flow_word*)&key4, FLOW4_WORDS);
-  }
-  if (!nids_has_extended_key(key)) {
-    nids_pack_flow6(key, &key6.inner);
-    return slot_key_equal(slot, (const flow_word*)&key6, FLOW6_WORDS);
-  }
-  nids_pack_extended(key, tunnel, &key6);
-  return slot_key_equal(slot, (const flow_word*)&key6, EXTENDED_WORDS);
-}
-
-int nids_twin_slot4_has_key(const struct nids_flow4* slot, const struct nids_flow_key* key) {
-  return has_key((const flow_word*)slot, FLOW4_WORDS, key, NULL);
-}
-
-int nids_twin_slot6_has_key(const struct nids_flow6* slot, const struct nids_flow_key* key,
-                            const struct nids_flow_tunnel* tunnel) {
-  return has_key((const flow_word*)slot, FLOW6_WORDS, key, tunnel);
-}
-
 static __u32 command(struct nids_flow_state* state, int is_of_flow, __u8 word) {
   /* A slot that was never used is all zero, and so may be a key. */
   if (state->generation == 0 || !is_of_flow) return 0;
@@ -359,17 +275,17 @@ __u32 nids_twin_command(struct nids_twin* twin, const struct nids_flow_key* key,
   __u32 told = 0;
 
   if (set >= (is_table4 ? twin->set4_count : twin->set6_count)) return 0;
-  nids_twin_raise(twin->cells, twin->cell_bits, nids_twin_flow_hash(key, tunnel, twin->hash_keys),
+  nids_cell_raise(twin->cells, twin->cell_bits, nids_flow_hash_of(key, tunnel, twin->hash_keys),
                   word);
   for (int way = 0; way < NIDS_WAYS; way++) {
     if (is_table4) {
       struct nids_flow4* slot = &twin->sets4[set].way[way];
 
-      told += command(&slot->state, nids_twin_slot4_has_key(slot, key), word);
+      told += command(&slot->state, nids_slot4_has_key(slot, key), word);
     } else {
       struct nids_flow6* slot = &twin->sets6[set].way[way];
 
-      told += command(&slot->state, nids_twin_slot6_has_key(slot, key, tunnel), word);
+      told += command(&slot->state, nids_slot6_has_key(slot, key, tunnel), word);
     }
   }
   return told;

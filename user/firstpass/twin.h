@@ -73,24 +73,6 @@ void nids_twin_parse(const struct nids_twin_frame* frame, struct nids_packet* pa
 /* What the packet alone is guilty of: a bit each, by enum nids_finding. */
 __u32 nids_twin_findings(const struct nids_packet* packet);
 
-/* The canonical key of a packet's flow. Both outputs are written whole. */
-enum nids_sender nids_twin_flow_key(const struct nids_packet* packet,
-                                    const struct nids_packet_detail* detail,
-                                    struct nids_flow_key* key, struct nids_flow_tunnel* tunnel);
-
-/* What a reader of flow tables asks of them. `tunnel` completes the key. */
-int nids_twin_slot4_has_key(const struct nids_flow4* slot, const struct nids_flow_key* key);
-int nids_twin_slot6_has_key(const struct nids_flow6* slot, const struct nids_flow_key* key,
-                            const struct nids_flow_tunnel* tunnel);
-__u64 nids_twin_flow_hash(const struct nids_flow_key* key, const struct nids_flow_tunnel* tunnel,
-                          const __u64* hash_keys);
-__u64 nids_twin_history(const struct nids_flow_cell* cells, __u32 cell_bits, __u64 hash);
-
-/* The agent's word on a flow for the CPUs that have no slot of it yet, where its cell still is
- * the flow's.
- */
-void nids_twin_raise(struct nids_flow_cell* cells, __u32 cell_bits, __u64 hash, __u8 word);
-
 #ifdef __cplusplus
 }
 #endif

@@ -6,13 +6,13 @@
 #include <cstring>
 #include <utility>
 
-#include "flow/community_id.hpp"
 #include "flow/conn_state.hpp"
+#include "net/community_id.hpp"
+#include "net/tcp_flags.hpp"
 
 namespace nids {
 namespace {
 
-constexpr std::uint8_t kFin = 0x01, kRst = 0x04;
 constexpr std::uint16_t kSystemPortLast = 1023;  // RFC 6335 section 6
 
 nids_sender other_side(nids_sender sender) {
@@ -265,8 +265,8 @@ TunnelEnds Flow::tunnel_ends(nids_sender opened_by) const {
 }
 
 bool Flow::is_closed() const {
-  return key.l4_proto == IPPROTO_TCP &&
-         (((tcp_flags[0] | tcp_flags[1]) & kRst) != 0 || (tcp_flags[0] & tcp_flags[1] & kFin) != 0);
+  return key.l4_proto == IPPROTO_TCP && (((tcp_flags[0] | tcp_flags[1]) & kTcpRst) != 0 ||
+                                         (tcp_flags[0] & tcp_flags[1] & kTcpFin) != 0);
 }
 
 std::optional<IcmpTypes> Flow::icmp() const {

@@ -9,10 +9,10 @@
 #include <optional>
 #include <string>
 
-#include "decode/flow_identity.hpp"
-#include "flow/ends.hpp"
 #include "flow/flow_record.hpp"
 #include "flow/handshake.hpp"
+#include "net/ends.hpp"
+#include "net/flow_identity.hpp"
 #include "nids/abi/flow.h"
 #include "nids/time.hpp"
 

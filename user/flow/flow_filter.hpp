@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "flow/ends.hpp"
+#include "net/ends.hpp"
 #include "nids/result.hpp"
 
 namespace nids {

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "flow/ends.hpp"
+#include "net/ends.hpp"
 
 namespace nids {
 

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "flow/ends.hpp"
+#include "net/ends.hpp"
 #include "nids/time.hpp"
 
 namespace nids {

@@ -9,7 +9,8 @@
 #include <ranges>
 #include <utility>
 
-#include "firstpass/twin.h"
+#include "net/flow_key.h"
+#include "net/tcp_flags.hpp"
 
 namespace nids {
 namespace {
@@ -18,13 +19,11 @@ constexpr std::uint64_t kJsonSafe = (1ull << 53) - 1;
 // The kernel's slots count in jiffies: at most one of HZ=100 behind.
 constexpr std::uint64_t kCoarse_ns = 10'000'000;
 
-constexpr std::uint8_t kFin = 0x01, kSyn = 0x02, kRst = 0x04, kAck = 0x10;
-
 // The kernel says so too, but each CPU only of what it saw itself.
 bool begins_anew(const Flow& flow, const Packet& packet) {
-  const bool is_opening =
-      packet.headers.l4_proto == IPPROTO_TCP && (packet.headers.tcp_flags & (kSyn | kAck)) == kSyn;
-  const bool has_end = ((flow.tcp_flags[0] | flow.tcp_flags[1]) & (kFin | kRst)) != 0;
+  const bool is_opening = packet.headers.l4_proto == IPPROTO_TCP &&
+                          (packet.headers.tcp_flags & (kTcpSyn | kTcpAck)) == kTcpSyn;
+  const bool has_end = ((flow.tcp_flags[0] | flow.tcp_flags[1]) & (kTcpFin | kTcpRst)) != 0;
   return is_opening && (has_end || packet.time.ns > flow.last.ns + NIDS_IDLE_NS);
 }
 
@@ -262,7 +261,7 @@ std::uint32_t FlowTable::open_late(const FlowPart& part) {
 FlowRef FlowTable::track(Packet& packet) {
   FlowIdentity identity;
   packet.sender =
-      nids_twin_flow_key(&packet.headers, &packet.detail, &identity.key, &identity.tunnel);
+      nids_flow_key_of(&packet.headers, &packet.detail, &identity.key, &identity.tunnel);
   std::uint32_t place = find(identity, packet.ifindex);
   const bool is_new = place == kNone || pool_[place].is_ended || begins_anew(pool_[place], packet);
   if (place == kNone) {
@@ -293,8 +292,7 @@ Flow FlowTable::stranger(const Packet& packet) {
   flow.start = packet.time;
   if (packet.headers.ip_version == 0) return flow;
   nids_flow_tunnel tunnel;
-  const nids_sender sender =
-      nids_twin_flow_key(&packet.headers, &packet.detail, &flow.key, &tunnel);
+  const nids_sender sender = nids_flow_key_of(&packet.headers, &packet.detail, &flow.key, &tunnel);
   flow.set_tunnel(tunnel);
   flow.opener_is_hi = packet.from_opener == (sender == NIDS_FROM_HI);
   return flow;

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "flow/ends.hpp"
+#include "net/ends.hpp"
 #include "nids/time.hpp"
 
 namespace nids {

@@ -9,7 +9,7 @@
 #include <span>
 #include <vector>
 
-#include "flow/ends.hpp"
+#include "net/ends.hpp"
 
 namespace nids {
 

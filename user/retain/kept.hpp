@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "alert/signature.hpp"
-#include "flow/ends.hpp"
+#include "net/ends.hpp"
 #include "nids/time.hpp"
 #include "retain/segment.hpp"
 

@@ -12,14 +12,13 @@
 #include <cstring>
 #include <utility>
 
-#include "decode/flow_identity.hpp"
 #include "decode/secret_hash.hpp"
-#include "firstpass/twin.h"
+#include "net/flow_identity.hpp"
 #include "nids/fd.hpp"
 #include "retain/comments.hpp"
 #include "retain/draft.hpp"
 #include "retain/pcapng_reader.hpp"
-#include "source/twin_frame.hpp"
+#include "source/twin_flow.hpp"
 
 namespace nids {
 namespace {
@@ -47,14 +46,7 @@ class FlowNames {
  private:
   // All zero for a packet of no flow.
   static FlowIdentity key_of(const pcapng::PacketBlock& packet, int dlt) {
-    const nids_twin_frame frame = twin_frame(packet.data, packet.original_len, packet.time, dlt);
-    nids_packet headers{};
-    nids_packet_detail detail{};
-    nids_twin_parse(&frame, &headers, &detail);
-    if ((headers.flags & NIDS_PACKET_IS_FLOW) == 0) return {};
-    FlowIdentity flow;
-    nids_twin_flow_key(&headers, &detail, &flow.key, &flow.tunnel);
-    return flow;
+    return flow_of_frame(packet.data, packet.original_len, dlt).value_or(FlowIdentity{});
   }
 
   boost::unordered_flat_map<FlowIdentity, KeptFlow, SecretHash<FlowIdentity>> names_;

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source/flow_commands.hpp"
 
-#include "firstpass/twin.h"
+#include "net/flow_key.h"
+#include "net/flow_slot.h"
 #include "nids/abi/packed_key.h"
 
 namespace nids {
 namespace {
 
 bool has_key(const nids_flow4& slot, const FlowIdentity& flow) {
-  return nids_twin_slot4_has_key(&slot, &flow.key) != 0;
+  return nids_slot4_has_key(&slot, &flow.key) != 0;
 }
 
 bool has_key(const nids_flow6& slot, const FlowIdentity& flow) {
-  return nids_twin_slot6_has_key(&slot, &flow.key, &flow.tunnel) != 0;
+  return nids_slot6_has_key(&slot, &flow.key, &flow.tunnel) != 0;
 }
 
 // The generation is read before the key: a slot that changes hands between the two has another one
@@ -39,8 +40,8 @@ std::uint32_t tell(Set& set, const FlowIdentity& flow, std::uint8_t word) {
 std::uint32_t FlowCommands::give(const FlowIdentity& flow, nids_slot_address slot,
                                  std::uint8_t word) {
   // First, for who opens a slot meanwhile.
-  nids_twin_raise(tables_.cells, tables_.cell_bits,
-                  nids_twin_flow_hash(&flow.key, &flow.tunnel, tables_.hash_keys.data()), word);
+  nids_cell_raise(tables_.cells, tables_.cell_bits,
+                  nids_flow_hash_of(&flow.key, &flow.tunnel, tables_.hash_keys.data()), word);
   const bool is_in_table4 = nids_is_in_table4(&flow.key) != 0;
   std::uint32_t told = 0;
   for (std::uint32_t cpu = 0; cpu < tables_.cpus; ++cpu) {

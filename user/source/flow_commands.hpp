@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "decode/flow_identity.hpp"
+#include "net/flow_identity.hpp"
 #include "nids/abi/event.h"
 #include "source/flow_reader.hpp"
 

@@ -7,7 +7,8 @@
 #include <limits>
 #include <new>
 
-#include "firstpass/twin.h"
+#include "net/flow_key.h"
+#include "net/flow_slot.h"
 #include "nids/abi/packed_key.h"
 
 namespace nids {
@@ -82,7 +83,7 @@ bool FlowReader::copy(const Table<Slot>& table, std::size_t index, Slot& slot) c
 }
 
 std::uint64_t FlowReader::hash_of(const FlowIdentity& flow) const {
-  return nids_twin_flow_hash(&flow.key, &flow.tunnel, tables_.hash_keys.data());
+  return nids_flow_hash_of(&flow.key, &flow.tunnel, tables_.hash_keys.data());
 }
 
 FlowPart FlowReader::part_of(const FlowIdentity& flow, const nids_flow_state& state) const {
@@ -204,7 +205,7 @@ bool FlowReader::look(Table<Slot>& table, std::size_t index, const TickClock& cl
   }
   table.set_told(index, fingerprint_of(hash), state);
   if (!is_news) return false;
-  part.history = nids_twin_history(tables_.cells, tables_.cell_bits, hash);
+  part.history = nids_cell_history(tables_.cells, tables_.cell_bits, hash);
   part.created = clock.wall(state.created_ticks);
   part.last = clock.wall(state.last_ticks);
   part.is_continued = is_reported(state);

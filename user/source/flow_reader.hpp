@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "decode/exported_flow.hpp"
-#include "decode/flow_identity.hpp"
 #include "decode/flow_part.hpp"
+#include "net/flow_identity.hpp"
 #include "nids/abi/config.h"
 #include "nids/abi/counters.h"
 

@@ -7,8 +7,8 @@
 #include <memory>
 #include <span>
 
-#include "decode/flow_identity.hpp"
 #include "firstpass/first_pass.hpp"
+#include "net/flow_identity.hpp"
 #include "nids/result.hpp"
 #include "source/flow_reader.hpp"
 

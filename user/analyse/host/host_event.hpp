@@ -10,7 +10,7 @@
 #include <cstring>
 #include <type_traits>
 
-#include "flow/ends.hpp"
+#include "net/ends.hpp"
 #include "nids/time.hpp"
 
 namespace nids {

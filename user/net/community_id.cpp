@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "flow/community_id.hpp"
+#include "net/community_id.hpp"
 
 #include <netinet/in.h>
 #include <openssl/evp.h>
@@ -10,6 +10,8 @@
 #include <span>
 #include <utility>
 
+#include "net/icmp_pairs.hpp"
+
 namespace nids {
 namespace {
 
@@ -17,23 +19,6 @@ struct Side {
   std::span<const std::uint8_t> address;
   std::uint16_t port;
 };
-
-using TypePair = std::pair<std::uint8_t, std::uint8_t>;
-
-// Requests and their replies, as Zeek pairs them: RFC 792, 950, 1256.
-constexpr std::array<TypePair, 5> kIcmpPairs{{{8, 0}, {13, 14}, {15, 16}, {10, 9}, {17, 18}}};
-// RFC 4443, 2710, 4861, 4620, 6275.
-constexpr std::array<TypePair, 6> kIcmpv6Pairs{
-    {{128, 129}, {130, 131}, {133, 134}, {135, 136}, {139, 140}, {144, 145}}};
-
-// The type that answers `type`, or -1 where nothing does.
-int answer_to(std::span<const TypePair> pairs, std::uint16_t type) {
-  for (const auto& [request, reply] : pairs) {
-    if (type == request) return reply;
-    if (type == reply) return request;
-  }
-  return -1;
-}
 
 bool comes_first(const Side& a, const Side& b) {
   const int order = std::memcmp(a.address.data(), b.address.data(), a.address.size());
@@ -74,10 +59,9 @@ std::string community_id(const std::uint8_t (&source)[16], const std::uint8_t (&
       is_icmp || l4_proto == IPPROTO_TCP || l4_proto == IPPROTO_UDP || l4_proto == IPPROTO_SCTP;
   bool is_one_way = false;
   if (is_icmp) {
-    const int answer = l4_proto == IPPROTO_ICMP ? answer_to(kIcmpPairs, source_port)
-                                                : answer_to(kIcmpv6Pairs, source_port);
-    is_one_way = answer < 0;
-    if (!is_one_way) destination_port = static_cast<std::uint16_t>(answer);
+    const auto answer = other_icmp_type(l4_proto, source_port);
+    is_one_way = !answer;
+    if (answer) destination_port = *answer;
   }
 
   const std::size_t address_bytes = ip_version == 4 ? 4 : 16;
