@@ -130,7 +130,7 @@ std::vector<std::string> alerts_of(const std::vector<std::vector<HostEvent>>& ti
   std::vector<std::unique_ptr<HostAnalyser>> analysers;
   analysers.push_back(std::make_unique<PortScan>(PortScan::Limits{}));
   Correlator correlator(std::move(analysers), workers, {.batches = ticks.size() + 1});
-  if (has_thread) EXPECT_TRUE(correlator.start_thread());
+  EXPECT_EQ(has_thread && correlator.start_thread(), has_thread);
   std::vector<std::vector<HostBatch>> batches(workers);
   for (std::size_t tick = 0; tick < ticks.size(); ++tick) {
     std::vector<HostEventTable> tables(workers, HostEventTable({}));
