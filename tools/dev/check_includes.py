@@ -13,13 +13,13 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 BPF_STAGES = ["parse", "classify", "flow", "ring"]
 USER_STAGES = [
     "kernel", "firstpass", "source", "decode", "flow", "stream", "protocol", "rules", "analyse",
-    "alert", "log", "retain", "export", "config", "agent", "cli",
+    "alert", "log", "retain", "export", "report", "config", "agent", "cli",
 ]
 SIBLINGS = {"log", "retain", "export"}
 # Beside the order: source makes decode's records, and names files as decode says.
 EXTRA = {("source", "decode")}
 CONFIG_READERS = {"config", "agent", "cli"}
-KERNEL_READERS = {"kernel", "source", "agent", "cli"}
+KERNEL_READERS = {"kernel", "source", "report", "agent", "cli"}
 
 
 def stage_of(path):
@@ -34,7 +34,7 @@ def user_rule(stage, target):
     if target == "config" and stage not in CONFIG_READERS:
         return "only agent and cli read the configuration"
     if target == "kernel" and stage not in KERNEL_READERS:
-        return "only source, agent and cli include user/kernel"
+        return "only source, report, agent and cli include user/kernel"
     if stage in SIBLINGS and target in SIBLINGS:
         return "log, retain and export are siblings"
     if USER_STAGES.index(target) > USER_STAGES.index(stage):

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tables of flows, in the kernel and in the agent, and what is reported of flows.
+#include "report/counter_lists.hpp"
+#include "report/totals.hpp"
+
+namespace nids {
+
+std::vector<Counter> flow_counters() {
+  return {
+      {.json = "flow_table.slots",
+       .metric = "flow_table_slots",
+       .kind = Kind::kGauge,
+       .help = "Slots in the kernel's flow tables.",
+       .read = one([](const StatsReport& report) { return report.slots; })},
+      {.json = "flow_table.live",
+       .metric = "flow_table",
+       .unit = Unit::kFlows,
+       .kind = Kind::kGauge,
+       .help = "Slots of the kernel's flow tables that are in use.",
+       .read = one([](const StatsReport& report) { return live_flows(report.counters); })},
+      {.json = "flow_table.created",
+       .metric = "flows_created",
+       .help = "Flows that got a slot in the kernel's flow tables.",
+       .read = kernel(&nids_counters::flows_created)},
+      {.json = "flow_table.exported",
+       .metric = "flows_exported",
+       .help = "Flows that left the kernel's flow tables.",
+       .read = kernel(&nids_counters::flows_exported)},
+      {.json = "flow_table.cells_replaced",
+       .metric = "shared_state_evictions",
+       .help = "Flows whose originator and order of events were forgotten for another flow.",
+       .read = kernel(&nids_counters::cells_replaced)},
+      {.json = "flow_table.fragments_replaced",
+       .metric = "datagram_evictions",
+       .help = "Datagrams in fragments that were forgotten for others, before their time.",
+       .read = kernel(&nids_counters::fragments_replaced)},
+      {.json = "flow_table.gso_headers_unknown",
+       .metric = "gso_headers_unknown",
+       .unit = Unit::kPackets,
+       .help = "Packets on the wire that were counted without the headers that they repeat.",
+       .read = kernel(&nids_counters::gso_headers_unknown)},
+      {.json = "flow_table.commands",
+       .metric = "flow_commands",
+       .help = "Commands of the agent that told the kernel what to send of a flow.",
+       .read = agent(&nids_agent_counters::commands)},
+      {.json = "agent_table.flows",
+       .metric = "agent_table",
+       .unit = Unit::kFlows,
+       .kind = Kind::kGauge,
+       .help = "Flows in the agent's table, of all its interfaces, as of the last packet of this "
+               "one.",
+       .read = agent(&nids_agent_counters::flows_tracked)},
+      {.json = "agent_table.flows_evicted",
+       .metric = "agent_table_evictions",
+       .help = "Flows that left the agent's table because it was full.",
+       .read = agent(&nids_agent_counters::flows_evicted)},
+      {.json = "agent_table.suppressions_evicted",
+       .metric = "suppression_evictions",
+       .help = "Suppressions that were forgotten before their time, so an alert may have come "
+               "twice.",
+       .read = agent(&nids_agent_counters::suppressions_evicted)},
+      {.json = "agent_table.slots_waiting",
+       .metric = "slots_deferred",
+       .kind = Kind::kGauge,
+       .help = "Slots that the last scan of the flow tables could not read; the next one does.",
+       .read = agent(&nids_agent_counters::slots_waiting)},
+      {.json = "flow_records.told",
+       .metric = "flow_records",
+       .help = "Flow records for EVE and IPFIX.",
+       .read = agent(&nids_agent_counters::flow_records)},
+      {.json = "flow_records.ipfix_sent",
+       .metric = "ipfix_sent",
+       .unit = Unit::kRecords,
+       .kind = Kind::kGauge,  // falls where the network reports a loss later
+       .help = "Flow records sent by IPFIX, less those that turned out to be lost.",
+       .read = agent(&nids_agent_counters::ipfix_sent)},
+      {.json = "flow_records.ipfix_lost",
+       .metric = "ipfix_lost",
+       .unit = Unit::kRecords,
+       .help = "Flow records that the IPFIX collector did not get.",
+       .read = agent(&nids_agent_counters::ipfix_lost)},
+  };
+}
+
+}  // namespace nids
