@@ -13,7 +13,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 BPF_STAGES = ["parse", "classify", "flow", "ring"]
 USER_STAGES = [
     "kernel", "firstpass", "source", "decode", "flow", "stream", "protocol", "rules", "analyse",
-    "alert", "log", "retain", "export", "report", "config", "agent", "cli",
+    "alert", "log", "retain", "export", "report", "http", "config", "agent", "cli",
 ]
 SIBLINGS = {"log", "retain", "export"}
 # Beside the order: source makes decode's records, and names files as decode says.
