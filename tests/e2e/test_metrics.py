@@ -114,6 +114,15 @@ class Stats(MetricsCase):
             self.assertIn("--", done.stderr)
         self.assertEqual(watch.stop(), 0, watch.err)
 
+    def test_an_interface_that_was_detached_has_no_metrics(self):
+        watch = self.attach_with("unix", "v2")
+        self.assertEqual({dict(labels).get("interface") for _, labels in self.scrape("unix")},
+                         {"v0", "v2", None})
+        self.assertEqual(self.lab.nids("detach", "v2").returncode, 0)
+        wait_for("metrics of v0 only", lambda: {
+            dict(labels).get("interface") for _, labels in self.scrape("unix")} == {"v0", None})
+        self.assertEqual(watch.stop(), 0, watch.err)
+
     def test_nothing_attached_is_no_metric(self):
         done = self.lab.nids("stats", "--format", "prometheus")
         self.assertEqual((done.returncode, done.stdout), (0, ""))
