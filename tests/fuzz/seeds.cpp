@@ -222,6 +222,15 @@ void seed_flows() {
   text("fuzz_flow_json", "icmp", flow_json(record, "").dump());
 }
 
+void seed_http_request() {
+  const auto text = [](const std::string& name, const std::string& request) {
+    write("fuzz_http_request", name, std::as_bytes(std::span(request)));
+  };
+  text("get", "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  text("query", "GET /metrics?x=y HTTP/1.0\n\n");
+  text("post", "POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\nx");
+}
+
 }  // namespace
 }  // namespace nids
 
@@ -237,5 +246,6 @@ int main(int count, char** arguments) {
   nids::seed_capture_file();
   nids::seed_pcapng();
   nids::seed_flows();
+  nids::seed_http_request();
   return 0;
 }

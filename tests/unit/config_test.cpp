@@ -134,6 +134,8 @@ hold_time = "1m"
 collector = "[2001:db8::1]:4739"
 domain = 4294967295
 template_seconds = 30
+[metrics]
+listen = "127.0.0.1:9177"
 [community_id]
 seed = 65535
 )");
@@ -156,6 +158,7 @@ seed = 65535
                      .hold_seconds = 60};
   expected.ipfix = {
       {6, {0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 4739}, 0xffff'ffff, 30};
+  expected.metrics.address = {4, {127, 0, 0, 1}, 9177};
   expected.community_id_seed = 65'535;
   EXPECT_EQ(c, expected);
 }
@@ -277,6 +280,27 @@ TEST(Parse, ACollectorIsAnAddressAndAPortAndNeverAName) {
                                  "192.0.2.1\\u0000:4739",
                                  "192.0.2.1:47\\u000039"})
     EXPECT_TRUE(holds(problem_of("[ipfix]\ncollector = \"" + text + "\"\n"), "2:13: ")) << text;
+}
+
+TEST(Parse, MetricsAreServedToThisHostOnly) {
+  const auto listener = [](const std::string& text) {
+    return accepted("[metrics]\nlisten = '" + text + "'\n").metrics;
+  };
+  EXPECT_FALSE(listener("").is_on());
+  EXPECT_TRUE(listener("unix").on_unix_socket);
+  EXPECT_EQ(listener("127.1.2.3:1").address, (Endpoint{4, {127, 1, 2, 3}, 1}));
+  EXPECT_EQ(listener("[::1]:65535").address,
+            (Endpoint{6, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 65'535}));
+  EXPECT_EQ(problem_of("[metrics]\nlisten = '0.0.0.0:9177'\n"),
+            "2:10: metrics.listen: cannot listen at \"0.0.0.0:9177\": expected \"unix\", or an "
+            "address and a port of this host alone such as \"127.0.0.1:9177\" or \"[::1]:9177\"");
+  for (const std::string text : {"192.0.2.1:9177", "128.0.0.1:9177", "[::]:9177", "[::2]:9177",
+                                 "[fe80::1]:9177", "[::ffff:127.0.0.1]:9177", "localhost:9177",
+                                 "127.0.0.1", "127.0.0.1:0", ":9177", "9177", "Unix", "/run/x"})
+    EXPECT_TRUE(holds(problem_of("[metrics]\nlisten = '" + text + "'\n"), "2:10: ")) << text;
+  EXPECT_EQ(problem_of("[metrics]\nlisten = 9177\n"),
+            "2:10: metrics.listen: expected a string such as \"unix\" or \"127.0.0.1:9177\", found "
+            "an integer");
 }
 
 TEST(Parse, AWrongTypeSaysWhatWasExpectedAndFound) {
@@ -426,6 +450,7 @@ TEST(Dump, IsReadBackAsTheSameConfiguration) {
   c.classes[1].identify_packets = 255;
   c.alert.suppress_seconds = 0;
   c.ipfix = {{4, {192, 0, 2, 1}, 65'535}, 0, 86'400};
+  c.metrics.on_unix_socket = true;
   c.community_id_seed = 1;
   EXPECT_EQ(accepted(dump_config(c)), c);
 }
@@ -434,6 +459,8 @@ TEST(Dump, WritesAnIpv6CollectorInBrackets) {
   Config c = default_config();
   c.ipfix.collector = {6, {0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 2055};
   EXPECT_TRUE(holds(dump_config(c), "collector = \"[fd00::1]:2055\""));
+  c.metrics.address = {6, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 9177};
+  EXPECT_TRUE(holds(dump_config(c), "listen = \"[::1]:9177\""));
   EXPECT_EQ(accepted(dump_config(c)), c);
 }
 

@@ -12,6 +12,8 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "agent/unix_listener.hpp"
+
 namespace nids {
 namespace {
 
@@ -30,7 +32,7 @@ class ControlTest : public testing::Test {
  protected:
   void SetUp() override {
     path_ = testing::TempDir() + "control-" + std::to_string(getpid());
-    auto listener = listen_for_control(path_, -1);
+    auto listener = listen_at(path_, -1);
     ASSERT_TRUE(listener) << listener.error().message();
     control_.emplace(std::move(*listener), pipeline_, Control::Limits{.max_changes = 100});
   }

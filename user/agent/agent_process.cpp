@@ -13,8 +13,10 @@
 #include "agent/child.hpp"
 #include "agent/control.hpp"
 #include "agent/link.hpp"
+#include "agent/metrics_listener.hpp"
 #include "agent/privileges.hpp"
 #include "agent/sinks.hpp"
+#include "agent/unix_listener.hpp"
 #include "export/udp_exporter.hpp"
 #include "nids/time.hpp"
 
@@ -47,6 +49,7 @@ AgentProcess::AgentProcess(const AttachRequest& request, const Callbacks& callba
 
 Result<void> AgentProcess::start(const std::function<std::optional<std::string>()>& is_to_end) {
   const std::string action = "start the agent";
+  if (auto opened = open_metrics_listener(); !opened) return opened;
   if (auto begun = begin(); !begun) return begun;
   while (state_ == State::kStarting) {
     std::vector<pollfd> fds;
@@ -63,6 +66,14 @@ Result<void> AgentProcess::start(const std::function<std::optional<std::string>(
   return {};
 }
 
+Result<void> AgentProcess::open_metrics_listener() {
+  if (!request_.config.metrics.is_on()) return {};
+  auto listener = listen_for_metrics(request_.config.metrics, request_.paths.run, reader_group());
+  if (!listener) return listener.error();
+  metrics_listener_ = std::move(*listener);
+  return {};
+}
+
 Result<void> AgentProcess::begin() {
   Sinks sinks = open_sinks(request_.config, request_.paths, attachments_,
                            request_.selection.filter_text, eve_.files(), callbacks_.error);
@@ -71,7 +82,7 @@ Result<void> AgentProcess::begin() {
   eve_is_open_ = sinks.eve.has_value();
   packets_directory_ = sinks.store ? sinks.store->directory() : "";
 
-  auto listener = listen_for_control(control_socket(), reader_group());
+  auto listener = listen_at(control_socket(), reader_group());
   if (!listener) callbacks_.warning(listener.error().message() + "; nobody can ask for flows");
   auto link = make_link();
   if (!link) return link.error();
@@ -116,6 +127,7 @@ void AgentProcess::become_agent(Sinks sinks, Fd link, Fd control_listener, int p
              .sinks = std::move(sinks),
              .link = std::move(link),
              .control_listener = std::move(control_listener),
+             .metrics_listener = std::move(metrics_listener_),
              .parent = parent,
              .selection = request_.selection,
              .warning = callbacks_.warning,
@@ -246,6 +258,9 @@ std::string AgentProcess::control_socket() const {
 
 bool AgentProcess::stop() {
   unlink(control_socket().c_str());
+  if (metrics_listener_ && request_.config.metrics.on_unix_socket)
+    unlink(metrics_path(request_.paths.run).c_str());
+  metrics_listener_ = Fd{};
   if (pid_ == 0) return false;
   if (!link_ || !say(link_.get(), Word::kEnd)) link_ = Fd{};  // a closed link ends the agent too
   const auto deadline = Clock::now() + kEndMayTake;

@@ -19,6 +19,8 @@
 #include "agent/agent.hpp"
 #include "agent/class_table.hpp"
 #include "agent/confinement.hpp"
+#include "agent/live_metrics.hpp"
+#include "agent/metrics_server.hpp"
 #include "agent/privileges.hpp"
 #include "agent/process.hpp"
 #include "source/flow_commands.hpp"
@@ -110,6 +112,15 @@ Result<void> confine_agent(const ChildParts& parts, const std::vector<Watched>& 
   return {};
 }
 
+// What the metrics of an interface need of its maps, while they are open.
+MeteredInterface metered(const Attachment& attachment, const Watched& watched) {
+  auto first = attachment.maps.read();
+  return {.name = attachment.ifname,
+          .first = first ? std::move(*first) : KernelReading{.info = watched.tables.info},
+          .blocks = watched.tables.counters.values(),
+          .agent = watched.counters.get()};
+}
+
 }  // namespace
 
 Result<void> leave_terminal(Fd out, Fd err) {
@@ -131,6 +142,7 @@ void run_child(ChildParts parts) {
     names[static_cast<std::uint32_t>(one.ifindex)] = one.ifname;
   // All that needs root is opened now; what the agent does not need it does not keep.
   std::vector<Watched> watched;
+  std::vector<MeteredInterface> metered_interfaces;
   std::map<std::uint32_t, FlowCommands> commands;  // into the tables that are watched
   Result<void> result;
   for (Attachment& one : parts.attachments) {
@@ -144,8 +156,10 @@ void run_child(ChildParts parts) {
     Mapped<nids_agent_counters> counters{one.maps.fd("nids_agent")};
     if (!counters)
       result = Error{.action = "map the counters of " + one.ifname, .error_number = errno};
-    if (rings && tables && counters)
+    if (rings && tables && counters) {
       watched.push_back({std::move(*rings), std::move(*tables), std::move(counters)});
+      metered_interfaces.push_back(metered(one, watched.back()));
+    }
     one.maps.keep_only({});
   }
   parts.sinks.steer = [&](std::uint32_t ifindex, const FlowIdentity& flow, nids_slot_address slot,
@@ -163,6 +177,13 @@ void run_child(ChildParts parts) {
   if (result) result = confine_agent(parts, watched);
   if (result && parts.sinks.eve && !parts.sinks.eve->start_thread(rotate_bytes))
     parts.warning("no thread can be had to write alerts; a disk that hangs will stop the agent");
+  std::optional<MetricsServer> metrics;
+  if (parts.metrics_listener)
+    metrics.emplace(
+        std::move(parts.metrics_listener), [&] { return live_metrics(metered_interfaces); },
+        MetricsServer::Limits{});
+  if (result && metrics)
+    if (auto started = metrics->start(); !started) parts.warning(started.error().message());
   if (result && parts.sinks.store) start_store(*parts.sinks.store, parent, parts);
   Pipeline pipeline(parts.config, std::move(names), std::move(parts.sinks), parts.selection);
   if (result && !pipeline.start_correlator())

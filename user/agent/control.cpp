@@ -1,20 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/control.hpp"
 
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
-
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/streambuf.hpp>
 #include <boost/asio/write.hpp>
-#include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <deque>
 #include <list>
 #include <nlohmann/json.hpp>
@@ -31,7 +24,6 @@ using Stream = asio::local::stream_protocol;
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kPieceBytes = 64 << 10;  // of an answer, sent at once
-constexpr int kBacklog = 64;                   // one is taken each time the agent looks
 
 std::string line_of(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
@@ -41,28 +33,6 @@ std::string line_of(const Json& json) {
 
 std::string control_path(const std::string& run_directory, std::uint64_t pid) {
   return run_directory + "/agent-" + std::to_string(pid) + ".sock";
-}
-
-Result<Fd> listen_for_control(const std::string& path, int group) {
-  const std::string action = "listen at " + path;
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path))
-    return Error{.action = action, .error_number = ENAMETOOLONG};
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  Fd fd{socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
-  unlink(path.c_str());  // a dead agent's with the same pid
-  const mode_t mask = umask(0177);
-  const bool is_bound =
-      fd && bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
-  const int error = errno;
-  umask(mask);
-  if (!is_bound) return Error{.action = action, .error_number = error};
-  if (group >= 0 &&
-      (chown(path.c_str(), 0, static_cast<gid_t>(group)) != 0 || chmod(path.c_str(), 0660) != 0))
-    return Error{.action = "give " + path + " to its group", .error_number = errno};
-  if (listen(fd.get(), kBacklog) != 0) return Error{.action = action, .error_number = errno};
-  return fd;
 }
 
 class Control::Server {

@@ -16,9 +16,6 @@ namespace nids {
 // The socket of the agent whose parent is `pid`.
 std::string control_path(const std::string& run_directory, std::uint64_t pid);
 
-// Bound and listening, mode 0660, of `group` where there is one.
-[[nodiscard]] Result<Fd> listen_for_control(const std::string& path, int group);
-
 class Control {
  public:
   struct Limits {

@@ -15,13 +15,13 @@
 #include "cli/command.hpp"
 #include "cli/filter_expression.hpp"
 #include "cli/logging.hpp"
-#include "cli/report.hpp"
 #include "cli/selection.hpp"
 #include "cli/started.hpp"
 #include "decode/printable.hpp"
 #include "kernel/handle.hpp"
 #include "kernel/shell_word.hpp"
 #include "log/alert_line.hpp"
+#include "report/report.hpp"
 
 namespace nids {
 namespace {
@@ -200,14 +200,10 @@ Exit report_outcome(const AttachOutcome& outcome, const AttachRequest& request, 
   // Records that no agent will take any more: not where the programs are to go on.
   const bool is_final = !request.keep_attached || !outcome.is_done;
   for (const auto& [name, reading] : outcome.readings) {
-    StatsReport report{.interface = name,
-                       .mode = mode_name(reading.info.mode),
-                       .counters = reading.counters,
-                       .agent_counters = reading.agent,
-                       .classes = reading.classes,
-                       .pending = reading.pending,
-                       .is_final = is_final,
-                       .keeps_packets = request.config.retain.enabled};
+    StatsReport report = report_of(reading);
+    report.interface = name;
+    report.is_final = is_final;
+    report.keeps_packets = request.config.retain.enabled;
     out << summary_text(report);
     is_doubtful = is_doubtful || has_losses(report) || !is_balanced(report).value_or(true);
   }

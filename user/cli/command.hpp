@@ -57,7 +57,7 @@ Exit run_status(bool json, Io&);
 
 struct StatsArguments {
   std::optional<std::string> interface;
-  bool json = false;
+  std::string format = "text";  // or json, prometheus
   std::optional<double> watch_s;
 };
 Exit run_stats(const StatsArguments&, Io&);

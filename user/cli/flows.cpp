@@ -24,11 +24,11 @@
 #include "cli/flows_text.hpp"
 #include "cli/readings.hpp"
 #include "cli/resolver.hpp"
-#include "cli/totals.hpp"
 #include "cli/wall_clock.hpp"
 #include "decode/printable.hpp"
 #include "kernel/flow_maps.hpp"
 #include "log/flow_json.hpp"
+#include "report/totals.hpp"
 #include "source/live_tables.hpp"
 
 namespace nids {

@@ -83,7 +83,11 @@ void add_stats(CLI::App& app) {
   static StatsArguments a;
   auto* sub = app.add_subcommand("stats", "packet, class and loss counters, and the ledger");
   sub->add_option("IFACE", a.interface, "one interface; none: all");
-  sub->add_flag("--json", a.json, "for scripts");
+  auto* format = sub->add_option("--format", a.format, "text, json (for scripts) or prometheus")
+                     ->check(CLI::IsMember({"text", "json", "prometheus"}));
+  sub->add_flag_callback(
+         "--json", [] { a.format = "json"; }, "the same as --format json")
+      ->excludes(format);
   sub->add_option("--watch", a.watch_s, "again every S seconds")
       ->type_name("S")
       ->check(CLI::Range(0.1, 86400.0) & CLI::Validator(

@@ -5,9 +5,9 @@
 #include <cstring>
 
 #include "agent/process.hpp"
-#include "cli/totals.hpp"
 #include "kernel/netlink.hpp"
 #include "kernel/pins.hpp"
+#include "report/totals.hpp"
 
 namespace nids {
 namespace {
@@ -109,16 +109,8 @@ Error in_this_netns(Error error, const std::string& command) {
 
 StatsReport report_of(const Reading& reading) {
   const KernelReading& kernel = reading.kernel;
-  StatsReport report{.interface = name_of(kernel.info),
-                     .mode = mode_name(kernel.info.mode),
-                     .since_ns = kernel.info.attached_wall_ns,
-                     .agent = reading.agent,
-                     .counters = kernel.counters,
-                     .agent_counters = kernel.agent,
-                     .classes = kernel.classes,
-                     .slots = std::uint64_t{kernel.info.cpus} *
-                              (kernel.info.sets4_per_cpu + kernel.info.sets6_per_cpu) * NIDS_WAYS,
-                     .pending = kernel.pending};
+  StatsReport report = report_of(kernel);
+  report.agent = reading.agent;
   if (!reading.attachment) return report;
   report.interface = reading.attachment->ifname;
   // The slots can be added up only while no packet comes: else the sum is of no one moment, and

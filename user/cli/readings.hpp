@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "agent/paths.hpp"
-#include "cli/report.hpp"
 #include "kernel/attachment.hpp"
 #include "nids/result.hpp"
+#include "report/report.hpp"
 
 namespace nids {
 

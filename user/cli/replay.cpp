@@ -7,10 +7,10 @@
 #include "cli/command.hpp"
 #include "cli/ending.hpp"
 #include "cli/filter_expression.hpp"
-#include "cli/report.hpp"
 #include "cli/selection.hpp"
 #include "decode/printable.hpp"
 #include "log/alert_line.hpp"
+#include "report/report.hpp"
 
 namespace nids {
 namespace {

@@ -7,6 +7,7 @@
 #include "cli/command.hpp"
 #include "cli/readings.hpp"
 #include "log/eve_json.hpp"
+#include "report/metrics.hpp"
 
 namespace nids {
 namespace {
@@ -21,6 +22,13 @@ void print_text(const std::vector<StatsReport>& reports, Io& io) {
   }
 }
 
+void print_json(const std::vector<StatsReport>& reports, bool is_line, Io& io) {
+  using Json = nlohmann::ordered_json;
+  auto json = Json::array();
+  for (const StatsReport& report : reports) json.push_back(stats_json(report));
+  io.out << json.dump(is_line ? -1 : 2, ' ', false, Json::error_handler_t::replace) << '\n';
+}
+
 Exit print_once(const StatsArguments& arguments, Io& io) {
   auto readings = read_attached(arguments.interface, io.paths);
   if (!readings) return fail(readings.error(), io);
@@ -30,15 +38,12 @@ Exit print_once(const StatsArguments& arguments, Io& io) {
     reports.push_back(report_of(reading));
     is_balanced_all = is_balanced_all && is_balanced(reports.back()).value_or(true);
   }
-  if (arguments.json) {
-    auto json = nlohmann::ordered_json::array();
-    for (const StatsReport& report : reports) json.push_back(stats_json(report));
-    using Json = nlohmann::ordered_json;
-    io.out << json.dump(arguments.watch_s ? -1 : 2, ' ', false, Json::error_handler_t::replace)
-           << '\n';
-  } else {
+  if (arguments.format == "json")
+    print_json(reports, arguments.watch_s.has_value(), io);
+  else if (arguments.format == "prometheus")
+    io.out << metrics_text(reports);
+  else
     print_text(reports, io);
-  }
   io.out.flush();
   return is_balanced_all ? kOk : kDegraded;
 }
@@ -52,9 +57,11 @@ std::string watch_header(std::chrono::nanoseconds since_epoch, bool is_first) {
 
 Exit run_stats(const StatsArguments& arguments, Io& io) {
   if (!arguments.watch_s) return print_once(arguments, io);
+  if (arguments.format == "prometheus")
+    return usage("--watch: not with --format prometheus, which is of one moment", io, "stats");
   constexpr const char* kClearScreen = "\x1b[H\x1b[2J";
   for (bool is_first = true;; is_first = false) {
-    if (!arguments.json)
+    if (arguments.format == "text")
       io.out << (io.out_is_terminal
                      ? kClearScreen
                      : watch_header(std::chrono::system_clock::now().time_since_epoch(), is_first));

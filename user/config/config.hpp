@@ -106,6 +106,12 @@ struct Config {
     std::uint32_t template_seconds = 60;  // templates are sent again this often
     bool operator==(const Ipfix&) const = default;
   } ipfix;
+  struct Metrics {
+    bool on_unix_socket = false;
+    Endpoint address;  // of this host alone; of no IP version: none
+    bool is_on() const { return on_unix_socket || address.ip_version != 0; }
+    bool operator==(const Metrics&) const = default;
+  } metrics;
   std::uint16_t community_id_seed = 0;
   std::vector<ProtocolClass> classes;  // in index order, from index 1; see builtin_classes()
 
@@ -152,6 +158,11 @@ std::string size_text(std::uint64_t bytes);  // "64KiB" where it is a whole numb
 // a resolver.
 Result<Endpoint> parse_endpoint(std::string_view text);
 std::string endpoint_text(const Endpoint&);  // empty where there is none
+
+// "unix", "127.0.0.1:9177" or "[::1]:9177"; empty: nothing. An address that other hosts can reach
+// is refused.
+Result<Config::Metrics> parse_listener(std::string_view text);
+std::string listener_text(const Config::Metrics&);
 
 // Limits every class but those listed ("ssh,telnet") to be counted only. An error names the
 // classes there are.

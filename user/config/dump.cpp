@@ -219,6 +219,11 @@ std::string dump_config(const Config& config) {
   dump_alert_and_eve(config, w);
   dump_retain(config.retain, w);
   dump_ipfix(config.ipfix, w);
+  w.table("metrics");
+  w.comment("Where counters are served for Prometheus, by HTTP: \"unix\" is the socket");
+  w.comment("/run/nids-xdp/metrics.sock, for root and the group nids-xdp; \"127.0.0.1:9177\" and");
+  w.comment("\"[::1]:9177\" are open to every user of this host; empty: nowhere.");
+  w.key("listen", '"' + listener_text(config.metrics) + '"');
   w.table("community_id");
   w.comment("Seed of community_id, 0 to 65535; the same in all tools that are to agree.");
   w.number("seed", config.community_id_seed);

@@ -39,6 +39,12 @@ bool names_a_host(const Endpoint& endpoint) {
          !std::equal(kMapped.begin(), kMapped.end(), endpoint.address.begin());
 }
 
+// 127.0.0.0/8 and ::1
+bool is_loopback(const Endpoint& endpoint) {
+  constexpr std::array<std::uint8_t, 16> kLoopback6{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  return endpoint.ip_version == 4 ? endpoint.address[0] == 127 : endpoint.address == kLoopback6;
+}
+
 }  // namespace
 
 Result<Endpoint> parse_endpoint(std::string_view text) {
@@ -70,6 +76,22 @@ std::string endpoint_text(const Endpoint& endpoint) {
   inet_ntop(is_ipv6 ? AF_INET6 : AF_INET, endpoint.address.data(), text, sizeof(text));
   const std::string port = ':' + std::to_string(endpoint.port);
   return is_ipv6 ? '[' + std::string(text) + ']' + port : text + port;
+}
+
+Result<Config::Metrics> parse_listener(std::string_view text) {
+  if (text.empty()) return Config::Metrics{};
+  if (text == "unix") return Config::Metrics{.on_unix_socket = true, .address = {}};
+  const auto endpoint = parse_endpoint(text);
+  if (!endpoint || !is_loopback(*endpoint))
+    return Error{.action = "listen at " + quoted(text),
+                 .reason =
+                     "expected \"unix\", or an address and a port of this host alone such as "
+                     "\"127.0.0.1:9177\" or \"[::1]:9177\""};
+  return Config::Metrics{.on_unix_socket = false, .address = *endpoint};
+}
+
+std::string listener_text(const Config::Metrics& metrics) {
+  return metrics.on_unix_socket ? "unix" : endpoint_text(metrics.address);
 }
 
 }  // namespace nids

@@ -85,6 +85,7 @@ Keys schema(Config& c, ClassTable& classes) {
                           {"domain", integer(c.ipfix.domain, {0, kMaxDomain})},
                           {"template_seconds",
                            integer(c.ipfix.template_seconds, {1, kMaxTemplateSeconds})}})},
+      {"metrics", table_of({{"listen", listener(c.metrics)}})},
       {"community_id", table_of({{"seed", integer(c.community_id_seed, {0, 65'535})}})},
       {"classes", read_classes},
   };

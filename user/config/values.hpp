@@ -240,6 +240,17 @@ inline Read endpoint(Endpoint& out) {
   };
 }
 
+inline Read listener(Config::Metrics& out) {
+  return [&out](const toml::node& node, const std::string& name, Problems& problems) {
+    const auto* text = node.as_string();
+    if (text == nullptr)
+      return mismatch(node, name, "a string such as \"unix\" or \"127.0.0.1:9177\"", problems);
+    const auto read = parse_listener(text->get());
+    if (!read) return problems.add(node, name, read.error().message());
+    out = *read;
+  };
+}
+
 struct Key {
   std::string_view name;
   Read read;

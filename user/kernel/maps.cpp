@@ -42,16 +42,22 @@ Result<T> lookup_beginning(int fd, const char* name) {
 
 constexpr std::size_t kCounterWords = sizeof(nids_counters) / sizeof(std::uint64_t);
 
+// Word by word, in their order.
+template <class T>
+void copy_words(const T& shared, T& copy) {
+  std::array<std::uint64_t, sizeof(T) / sizeof(std::uint64_t)> words;
+  const auto* from = reinterpret_cast<const std::uint64_t*>(&shared);
+  for (std::size_t i = 0; i < words.size(); ++i)
+    words[i] = __atomic_load_n(from + i, __ATOMIC_RELAXED);
+  std::memcpy(&copy, words.data(), sizeof(copy));
+}
+
 // Returns whether no packet was under way from before the copy until after it: the CPU raises
 // `started` first of all and `finished` last.
 bool copy_block(const nids_counters& shared, nids_counters& copy) {
-  std::array<std::uint64_t, kCounterWords> words;
-  const auto* from = reinterpret_cast<const std::uint64_t*>(&shared);
   const std::uint64_t finished = __atomic_load_n(&shared.finished, __ATOMIC_ACQUIRE);
-  for (std::size_t i = 0; i < words.size(); ++i)
-    words[i] = __atomic_load_n(from + i, __ATOMIC_RELAXED);
+  copy_words(shared, copy);
   __atomic_thread_fence(__ATOMIC_ACQUIRE);
-  std::memcpy(&copy, words.data(), sizeof(copy));
   return __atomic_load_n(&shared.started, __ATOMIC_RELAXED) == finished;
 }
 
@@ -281,9 +287,9 @@ Result<KernelReading> Maps::read() const {
   reading.info = *info_value;
   // The kernel maps none that was opened to be read only, as pinned ones are.
   const MappedArray<const nids_counters> blocks(fd("nids_counters"), reading.info.cpus);
-  for (std::uint32_t cpu = 0; cpu < reading.info.cpus; ++cpu) {
-    auto block = blocks ? Result<nids_counters>(read_block(blocks[cpu]))
-                        : read_block(fd("nids_counters"), cpu);
+  if (blocks) reading.counters = read_counters(blocks.values());
+  for (std::uint32_t cpu = 0; !blocks && cpu < reading.info.cpus; ++cpu) {
+    auto block = read_block(fd("nids_counters"), cpu);
     if (!block) return block.error();
     add_counters(reading.counters, *block);
   }
@@ -351,6 +357,18 @@ Result<void> write_value(int fd, const void* value, const std::string& map) {
   if (bpf_map_update_elem(fd, &kFirst, value, BPF_ANY) != 0)
     return Error{.action = "write map " + map, .error_number = errno};
   return {};
+}
+
+nids_counters read_counters(std::span<const nids_counters> blocks) {
+  nids_counters sum{};
+  for (const nids_counters& block : blocks) add_counters(sum, read_block(block));
+  return sum;
+}
+
+nids_agent_counters read_counters(const nids_agent_counters& shared) {
+  nids_agent_counters copy;
+  copy_words(shared, copy);
+  return copy;
 }
 
 void add_counters(nids_counters& sum, const nids_counters& block) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -75,6 +76,11 @@ class Maps {
 
 // The configuration's part of the maps, for a new program or a running one.
 [[nodiscard]] Result<void> write_value(int fd, const void* value, const std::string& map);
+
+// Of memory that other CPUs write meanwhile: the blocks of all CPUs added up, each consistent in
+// itself, and the agent's fields, each by itself.
+nids_counters read_counters(std::span<const nids_counters> blocks);
+nids_agent_counters read_counters(const nids_agent_counters& shared);
 
 // Field by field; `started` and `finished` included.
 void add_counters(nids_counters& sum, const nids_counters& block);

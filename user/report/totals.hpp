@@ -5,8 +5,8 @@
 #include <cstring>
 #include <string>
 
-#include "cli/report.hpp"
 #include "nids/sum.hpp"
+#include "report/report.hpp"
 
 namespace nids {
 
@@ -40,6 +40,15 @@ inline nids_sum ring_pending(const StatsReport& report) {
   const nids_sum offered = report.counters.ring_offered;
   return {offered.packets > gone.packets ? offered.packets - gone.packets : 0,
           offered.bytes > gone.bytes ? offered.bytes - gone.bytes : 0};
+}
+
+// Records that nobody took and nobody will.
+inline std::uint64_t unread_records(const StatsReport& report) {
+  return report.is_final ? ring_pending(report).packets : 0;
+}
+
+inline std::uint64_t live_flows(const nids_counters& c) {
+  return c.flows_created - c.flows_exported;
 }
 
 inline std::string class_name(const nids_class& one) {

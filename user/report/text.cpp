@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/report.hpp"
-
 #include <spdlog/fmt/fmt.h>
 
-#include "cli/totals.hpp"
+#include <span>
+
 #include "decode/printable.hpp"
-#include "kernel/maps.hpp"
+#include "report/keys.hpp"
+#include "report/report.hpp"
+#include "report/totals.hpp"
 
 namespace nids {
 namespace {
@@ -32,30 +33,19 @@ void append_count(std::string& list, const char* name, std::uint64_t count) {
   if (count != 0) list += fmt::format("{}{} {}", list.empty() ? "" : ", ", name, count);
 }
 
-std::string findings_list(const nids_counters& c) {
-  std::string findings;
-#define NIDS_COUNT(name, key, meaning) append_count(findings, key, c.findings[NIDS_FINDING_##name]);
-  NIDS_FINDINGS(NIDS_COUNT)
-#undef NIDS_COUNT
-  return findings;
+std::string counts_list(std::span<const __u64> counts, std::span<const char* const> keys) {
+  std::string list;
+  for (std::size_t i = 0; i < keys.size(); ++i) append_count(list, keys[i], counts[i]);
+  return list;
 }
 
+std::string findings_list(const nids_counters& c) { return counts_list(c.findings, kFindingKeys); }
+
 std::string headers_text(const nids_counters& c) {
-  std::string parse, network, transport, tunnel;
-#define NIDS_COUNT(name, key, meaning) append_count(parse, key, c.parse[NIDS_PARSE_##name]);
-  NIDS_PARSE_RESULTS(NIDS_COUNT)
-#undef NIDS_COUNT
-#define NIDS_COUNT(name, key) append_count(network, key, c.network[NIDS_NETWORK_##name]);
-  NIDS_NETWORKS(NIDS_COUNT)
-#undef NIDS_COUNT
-#define NIDS_COUNT(name, key) append_count(transport, key, c.transport[NIDS_TRANSPORT_##name]);
-  NIDS_TRANSPORTS(NIDS_COUNT)
-#undef NIDS_COUNT
-#define NIDS_COUNT(name, key) append_count(tunnel, key, c.tunnel[NIDS_TUNNEL_##name]);
-  NIDS_TUNNELS(NIDS_COUNT)
-#undef NIDS_COUNT
-  return counters_line("parse", parse) + counters_line("network", network) +
-         counters_line("transport", transport) + counters_line("tunnel", tunnel) +
+  return counters_line("parse", counts_list(c.parse, kParseResultKeys)) +
+         counters_line("network", counts_list(c.network, kNetworkKeys)) +
+         counters_line("transport", counts_list(c.transport, kTransportKeys)) +
+         counters_line("tunnel", counts_list(c.tunnel, kTunnelKeys)) +
          counters_line("findings", findings_list(c));
 }
 
@@ -113,11 +103,6 @@ std::string kept_text(const StatsReport& report) {
          retained_text(report) + deleted_text(a) + left_out_text(a);
 }
 
-// Records that nobody took and nobody will.
-std::uint64_t unread(const StatsReport& report) {
-  return report.is_final ? ring_pending(report).packets : 0;
-}
-
 std::string lost_text(const StatsReport& report) {
   const nids_counters& c = report.counters;
   const nids_agent_counters& a = report.agent_counters;
@@ -130,7 +115,7 @@ std::string lost_text(const StatsReport& report) {
   append_count(list, "lines that nobody read:", a.lines_lost);
   append_count(list, "flow records, collector:", a.ipfix_lost);
   append_count(list, "records refused:", a.invalid_records);
-  if (const auto left = unread(report); left != 0)
+  if (const auto left = unread_records(report); left != 0)
     list += (list.empty() ? "" : ", ") + counted(left, "record") + " unread";
   return "lost    " + (list.empty() ? "nothing" : list) + "\n";
 }
@@ -151,22 +136,6 @@ std::string ledger_text(const StatsReport& report) {
 
 }  // namespace
 
-std::optional<bool> is_balanced(const StatsReport& report) {
-  const nids_counters& c = report.counters;
-  const nids_sum seen = seen_sum(c);
-  const nids_sum found = plus(plus(c.live, c.exported), plus(c.unaccounted, c.no_flow));
-  if (seen.packets != found.packets || seen.bytes != found.bytes || !report.scan_agrees)
-    return false;
-  return are_records_accounted(c, report.agent_counters, report.pending);
-}
-
-bool has_losses(const StatsReport& report) {
-  const nids_agent_counters& a = report.agent_counters;
-  return ring_lost(report.counters).packets != 0 || a.not_kept_by_error.packets != 0 ||
-         a.not_kept_by_overload.packets != 0 || a.eve_lost != 0 || a.ipfix_lost != 0 ||
-         a.invalid_records != 0 || report.counters.unaccounted.packets != 0 || unread(report) != 0;
-}
-
 std::string stats_text(const StatsReport& report) {
   const nids_counters& c = report.counters;
   const nids_sum pending = ring_pending(report);
@@ -174,9 +143,8 @@ std::string stats_text(const StatsReport& report) {
                      report.agent ? "running" : "not running") +
          amount("in", c.seen[NIDS_INGRESS]) + amount("out", c.seen[NIDS_EGRESS]) + headers_text(c) +
          classes_text(report) + "ledger\n" + ledger_text(report) +
-         fmt::format("flows   {} live of {} slots, {} created, {} exported\n",
-                     c.flows_created - c.flows_exported, report.slots, c.flows_created,
-                     c.flows_exported) +
+         fmt::format("flows   {} live of {} slots, {} created, {} exported\n", live_flows(c),
+                     report.slots, c.flows_created, c.flows_exported) +
          fmt::format("ring    {} offered, {} consumed, {} lost, {} pending\n",
                      c.ring_offered.packets, report.agent_counters.consumed.packets,
                      ring_lost(c).packets, pending.packets) +

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The counters of one interface, or one replay, for scripts and for people. Reads no map.
+// The counters of one interface, or one replay, for scripts and for people.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "nids/abi/config.h"
-#include "nids/abi/counters.h"
+#include "kernel/maps.hpp"
 
 namespace nids {
 
@@ -17,6 +16,7 @@ struct StatsReport {
   std::string interface;
   std::string mode;
   std::uint64_t since_ns = 0;  // wall time
+  std::uint64_t now_ns = 0;    // CLOCK_MONOTONIC of the reading; 0: not known
   bool agent = false;
   nids_counters counters{};
   nids_agent_counters agent_counters{};
@@ -28,6 +28,9 @@ struct StatsReport {
   bool is_final = false;      // no agent takes what is in the ring any more
   bool keeps_packets = true;  // retention is on, as far as is known
 };
+
+// What a reading of an attached program and its agent says.
+StatsReport report_of(const KernelReading& reading);
 
 // Whether seen = live + exported + unaccounted + no_flow, and what was offered to the rings =
 // consumed + lost + pending, each in packets or records and in bytes. Nothing where what is pending
