@@ -214,6 +214,16 @@ TEST(HostEventTable, WhoDoesMuchStaysAndTheRestIsCountedBySource) {
   EXPECT_EQ(table.merged(), 16u);
 }
 
+TEST(HostEventTable, WhatComesBackIsCountedOnce) {
+  HostEventTable table({.events = 4, .remainders = 4});
+  for (std::uint32_t source = 0; source < 8; ++source) table.add(failed(key(source), 80));
+  EXPECT_EQ(table.merged(), 4u);
+  for (HostEvent& event : table.take()) table.add(std::move(event));
+  EXPECT_EQ(table.merged(), 4u);
+  EXPECT_EQ(table.lost(), 0u);
+  EXPECT_EQ(table.take().size(), 8u);
+}
+
 TEST(PortSample, KeepsTheLowestWhateverTheOrder) {
   std::mt19937 random(3);
   std::vector<std::uint16_t> all(1000);

@@ -25,6 +25,7 @@ HostKey remainder_of(const HostKey& key) {
 }  // namespace
 
 void HostEventTable::add(HostEvent event) {
+  if (event.key.is_remainder != 0) return add_to_remainder(std::move(event));
   if (const auto found = event_of_.find(event.key); found != event_of_.end())
     return events_[found->second].add(event);
   if (events_.size() < limits_.events) {
@@ -43,16 +44,15 @@ void HostEventTable::add(HostEvent event) {
 }
 
 void HostEventTable::add_to_remainder(HostEvent event) {
+  const bool is_new = event.key.is_remainder == 0;  // one that comes back was counted before
   event.key = remainder_of(event.key);
-  if (const auto found = remainder_of_.find(event.key); found != remainder_of_.end()) {
-    merged_ += event.started;
-    return remainders_[found->second].add(event);
-  }
-  if (remainders_.size() >= limits_.remainders) {
+  const auto found = remainder_of_.find(event.key);
+  if (found == remainder_of_.end() && remainders_.size() >= limits_.remainders) {
     lost_ += event.started;
     return;
   }
-  merged_ += event.started;
+  if (is_new) merged_ += event.started;
+  if (found != remainder_of_.end()) return remainders_[found->second].add(event);
   remainder_of_.emplace(event.key, static_cast<std::uint32_t>(remainders_.size()));
   remainders_.push_back(std::move(event));
 }
