@@ -9,7 +9,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 class Unusable(Exception):
-    """There is no such build. The text says why."""
+    """The build does not exist or failed; the text says why."""
 
 
 def run(*command, **options):
@@ -25,7 +25,7 @@ def commit_of(name):
 
 
 def build_commit(commit, folder, jobs):
-    """CMakeLists.txt uses ccache if there is one. Paths inside the worktree must not defeat it."""
+    """Two variables let ccache hit in any worktree; CMakeLists.txt uses ccache if it is installed."""
     tree, binary = folder / f"tree-{commit}", folder / commit
     environment = os.environ | {"CCACHE_BASEDIR": str(tree), "CCACHE_NOHASHDIR": "1"}
     run("git", "-C", str(ROOT), "worktree", "add", "--detach", str(tree), commit)
@@ -40,7 +40,7 @@ def build_commit(commit, folder, jobs):
 
 
 def binary_of(name, folder, jobs):
-    """`name`: a binary or a git commit."""
+    """`name` is a binary or a git commit."""
     path = pathlib.Path(name).resolve()
     if path.is_file() and os.access(path, os.X_OK):
         return str(path)

@@ -11,7 +11,7 @@ MISSING = object()  # the path, or the item, is only on the other side
 class Difference:
     capture: str
     kind: str  # of observation.KINDS
-    # Of the JSON value that differs; empty: the item as a whole. "(lines)" is the order of the items,
+    # Of the JSON value that differs; empty: the complete item differs. "(lines)" is the order of the items,
     # "(keys)" the order of an object's keys.
     path: str
     base: object
@@ -41,7 +41,7 @@ def event_of(item):
 
 
 def signature_ids(item):
-    """Of an alert, or of all alerts in a packet's comments."""
+    """The ids of an alert, or of all alerts in a packet's comments."""
     if isinstance(item, dict):
         own = {item["signature_id"]} if isinstance(item.get("signature_id"), int) else set()
         return own.union(*map(signature_ids, item.values()))

@@ -62,7 +62,7 @@ def run(command):
 
 
 def observe(binary, capture, place):
-    """What the build says of the capture: a list for each kind. `place` is an empty folder."""
+    """What the build reports about the capture: a list for each kind. `place` is an empty folder."""
     eve, store = place / "eve.json", place / "store"
     code, out, messages = run([binary, "replay", str(capture), "--json", "--eve", str(eve),
                                "--retain", str(store)])
@@ -81,7 +81,7 @@ def observe(binary, capture, place):
 
 
 def observe_both(binaries, capture):
-    """One after the other in the same folder, so that the paths in the output are equal."""
+    """Runs them one after the other in one folder, so that the paths in the output are equal."""
     with tempfile.TemporaryDirectory(prefix="nids-compare-") as folder:
         place = pathlib.Path(folder)
         place.chmod(0o755)  # replay gives up root before it writes

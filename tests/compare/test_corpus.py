@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""nids-xdp says the same of a capture each time: tools/compare with one build twice, over some of the
-shared captures."""
+"""nids-xdp has the same output for a capture each time: tools/compare with one build twice, over some of
+the shared captures."""
 import os
 import pathlib
 import subprocess

@@ -20,7 +20,7 @@ NIDS_XDP = os.environ.get("NIDS_XDP_BIN", str(ROOT / "build/release/nids-xdp"))
 ETHERNET = 1
 
 
-# Runs the real program, then the alteration that the capture's name says.
+# Runs the real program, then the alteration that the capture's name selects.
 SCRIPT = """\
 #!/usr/bin/python3
 import pathlib, re, subprocess, sys

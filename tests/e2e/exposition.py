@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A strict reader of the Prometheus text format 0.0.4: what is not exactly right is an error."""
+"""A strict reader of the Prometheus text format 0.0.4: any deviation is an error."""
 import re
 import shutil
 
@@ -12,7 +12,7 @@ LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"(?:,|$)'
 
 def read(text):
     """{(name, labels as a sorted tuple of pairs): number}; checks the form of each line, and that
-    each family is there once, with HELP, TYPE and samples in this order."""
+    each family comes once, with HELP, TYPE and samples in this order."""
     assert text == "" or text.endswith("\n"), "the last line has no end"
     samples, types, family = {}, {}, None
     for line in text.splitlines():
@@ -44,7 +44,7 @@ def read(text):
 
 
 def check(text):
-    """The same, and promtool's opinion where it is installed (Debian: prometheus)."""
+    """Does the same, and runs promtool if it is installed (Debian: prometheus)."""
     samples = read(text)
     if shutil.which("promtool"):
         done = lab.run("promtool", "check", "metrics", input=text, check=False)

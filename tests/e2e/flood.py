@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames faster than sockets can send them: the kernel repeats one, with another sender each time."""
+"""Sends frames faster than sockets can: the kernel repeats one, with another sender each time."""
 import contextlib
 import ctypes
 import os
@@ -14,7 +14,7 @@ BPF = {"x86_64": 321, "aarch64": 280}[platform.machine()]
 MAP_CREATE, PROG_LOAD, PROG_TEST_RUN = 0, 5, 10
 ARRAY, XDP, LIVE_FRAMES = 2, 6, 2
 ROUND = 1 << 14  # frames that one call sends
-SOURCE = 26  # of the IPv4 address in the frame
+SOURCE = 26  # offset of the IPv4 source address in the frame
 
 
 def bpf(command, attribute):
@@ -35,7 +35,7 @@ def program(counter, ifindex, sources):
         instruction(0x61, 3, 1, 4),                 # r3 = data_end
         instruction(0xBF, 4, 2),
         instruction(0x07, 4, number=SOURCE + 4),
-        instruction(0x2D, 4, 3, 9),                 # too short: to the redirect
+        instruction(0x2D, 4, 3, 9),                 # too short: skip the write
         instruction(0x18, 5, 2, number=counter), instruction(0),  # r5 = the counter's address
         instruction(0xB7, 0, number=1),
         instruction(0xDB, 5, 0, number=0x01),       # r0 = fetch and add
@@ -58,7 +58,7 @@ def load(counter, ifindex, sources):
 
 @contextlib.contextmanager
 def flood(namespace, ifname, frame, sources=1, threads=1):
-    """Sends this IPv4 frame meanwhile, from `sources` addresses, a power of two. The interface at
+    """Sends this IPv4 frame until the block ends, from `sources` addresses, a power of two. The interface at
     the other end of the veth pair must have a native XDP program."""
     with namespace.entered():
         ifindex = socket.if_nametoindex(ifname)
@@ -73,7 +73,7 @@ def flood(namespace, ifname, frame, sources=1, threads=1):
         try:
             with namespace.entered():
                 while not is_over.is_set():
-                    with contextlib.suppress(InterruptedError):  # of a round
+                    with contextlib.suppress(InterruptedError):  # a signal ends a call early
                         bpf(PROG_TEST_RUN, attribute)
         except OSError as error:
             errors.append(error)

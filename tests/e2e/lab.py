@@ -278,7 +278,7 @@ class Watch:
             os.kill(pid, signal.SIGSTOP)
 
     def release(self):
-        """The agent first: its parent goes on once it has read its rings."""
+        """Continues the agent, and its parent once the rings are empty."""
         for pid in self.agents:
             os.kill(pid, signal.SIGCONT)
         wait_for("empty rings", lambda: self.lab.stats()["ring"]["pending"] == 0, seconds=60)

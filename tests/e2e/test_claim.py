@@ -31,7 +31,7 @@ class Claim(lab.LabCase):
             root.mkdir()
 
     def start_behind(self, root, program, argument, *options):
-        """An attach that this program starts, with its argument."""
+        """Runs attach through this Python program, which gets the argument."""
         number = next(lab.numbers)
         out, err = self.lab.path(f"claim-{number}.out"), self.lab.path(f"claim-{number}.err")
         command = self.lab.near.command(sys.executable, "-c", program, argument, lab.binary(),
@@ -44,7 +44,7 @@ class Claim(lab.LabCase):
         return watch
 
     def start(self, root, at, *options):
-        """An agent that starts at this moment of the monotonic clock."""
+        """Starts an agent at this time of the monotonic clock."""
         return self.start_behind(root, START_AT, at, *options)
 
     def start_two(self, *options):
@@ -143,7 +143,7 @@ class Claim(lab.LabCase):
         self.assertEqual(done.stdout, f"{0}\n", done.stderr)
 
     def start_unclaimed(self, error):
-        """An agent whose netlink socket for nftables is refused with this error."""
+        """Starts an agent that can't open the netlink socket of nftables: socket() fails with this error."""
         watch = self.start_behind(self.lab.root, REFUSE, error)
         self.lab.wait_until_attached(watch)
         return watch
@@ -173,7 +173,7 @@ class Claim(lab.LabCase):
         self.assertEqual(watch.stop(), 0, watch.err)
 
 
-# Runs a command without the netlink family of nftables, as a kernel without it or a sandbox has it.
+# Runs a command without the netlink family of nftables, as on a kernel or in a sandbox without it.
 REFUSE = """
 import ctypes, os, platform, struct, sys
 

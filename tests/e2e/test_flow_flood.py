@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Flows end while more records come than the agent can read, and nothing that ends stops it."""
+"""Flows end while more records come than the agent can read, and the end of many flows does not stall it."""
 import json
 
 import lab
@@ -21,7 +21,7 @@ class FlowFlood(lab.LabCase):
         return self.lab.attach("v0", "--config", config, "--retain", "off")
 
     def follow_eve(self, part):
-        """A condition: this part of a line has been written. Few lines are parsed, of so many."""
+        """Returns a condition: the EVE file has this part of a line. Parsing all lines would take too long."""
         eve = open(self.lab.eve_path, "rb")
         self.addCleanup(eve.close)
         return lambda: part in eve.read()

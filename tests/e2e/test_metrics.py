@@ -18,7 +18,7 @@ DOCS = lab.ROOT / "docs/metrics.md"
 
 
 def rest_of(client):
-    """What comes until the end, however it ends."""
+    """All bytes until the connection ends or breaks."""
     parts = []
     try:
         while part := client.recv(65536):
@@ -207,21 +207,21 @@ class Listener(MetricsCase):
         listen = f"127.0.0.1:{PORT}"
         watch = self.attach_with(listen)
         agent, = watch.agents
-        # Slow ones: half a request, and a whole one whose answer nobody takes.
+        # Slow clients: one sends half a request, one never reads its answer.
         slow = [self.connect(listen) for _ in range(4)]
         for client in slow[:2]:
             client.sendall(REQUEST[:20])
         for client in slow[2:]:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
             client.sendall(REQUEST)
-        # A megabyte that does not end.
+        # A megabyte without the end of the headers.
         with self.connect(listen) as large:
             try:
                 large.sendall(b"GET /metrics HTTP/1.1\r\nX: " + b"x" * (1 << 20))
             except OSError:
                 pass
             self.assertIn(rest_of(large)[:12], ("", "HTTP/1.1 431"))
-        # Fifty at once, while packets come.
+        # Fifty clients at once, while packets come.
         answers = [None] * 50
 
         def ask(i):
@@ -250,7 +250,7 @@ class Listener(MetricsCase):
 
 class Documentation(MetricsCase):
     def commands(self):
-        """What docs/metrics.md tells to type: the lines of its blocks of sh."""
+        """The commands in docs/metrics.md: the lines of its blocks of sh."""
         blocks = re.findall(r"```sh\n(.*?)```", DOCS.read_text(), re.S)
         return [line for block in blocks for line in block.splitlines() if line]
 
@@ -275,7 +275,7 @@ class Documentation(MetricsCase):
         self.assertEqual(watch.stop(), 0, watch.err)
 
     def test_each_metric_is_in_the_table(self):
-        """Name, kind and meaning of each, as they are served, and no other."""
+        """The table has name, kind and meaning of each metric as served, and no other metric."""
         watch = self.attach_with("unix")
         body = self.ask("unix").partition("\r\n\r\n")[2]
         served = {}
@@ -290,7 +290,7 @@ class Documentation(MetricsCase):
             r"^\| `(nids_xdp_\w+)` \| (?:`[^|]*`)? ?\| (\w+) \| (.*) \|$", DOCS.read_text(), re.M)}
         for name in served:
             self.assertEqual(told.get(name), served[name], name)
-        # What is served only when it is known.
+        # Served only if the value is known.
         self.assertLessEqual(set(told) - set(served),
                              {"nids_xdp_store_oldest_packet_timestamp_seconds"})
         self.assertEqual(watch.stop(), 0, watch.err)

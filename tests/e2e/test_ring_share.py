@@ -1,13 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The last quarter of a ring. First packets beyond one a second from a sender are withheld from it,
-but what follows of their flows gets through, and raises the alert."""
+but later packets of their flows get through, and raise the alert."""
 import lab
 from lab import FAR_IP, NEAR_IP
 from packets import IPV4, TCP, UDP, ethernet, ipv4, netis, tcp, udp
 
 RING = 256 * 1024
-PORTS = range(20001, 20021)  # of clients: one connection each
+PORTS = range(20001, 20021)  # client ports, one connection each
 SYN, ACK, PUSH = 0x02, 0x10, 0x08
 BACK = {"source": NEAR_IP, "target": FAR_IP}
 
@@ -26,7 +26,7 @@ class RingShare(lab.LabCase):
         self.hold_agent()
 
     def hold_agent(self):
-        """Fills the ring to its last quarter, by flows that go on, and leaves it there."""
+        """Stops the agent, and fills the ring up to its last quarter with packets of flows that go on."""
         self.watch.hold()
         for flow in range(20):
             self.lab.far.send_frames("v1", [netis(40000 + flow, bytes(1400))] * 5)
@@ -41,7 +41,7 @@ class RingShare(lab.LabCase):
         self.lab.near.send_frames("v0", answers)
 
     def let_go(self):
-        """The alerts of connections, in the end; nothing but what was withheld is lost."""
+        """Ends the agent and returns the alerts of PORTS. Only withheld first packets may be lost."""
         ring = self.lab.stats()["ring"]
         self.assertGreater(ring["first_packets_withheld"], 0)
         self.assertEqual(ring["lost"], ring["first_packets_withheld"])

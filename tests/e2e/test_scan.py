@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Port scans, found in flows alone: what nmap does, and what a browser does."""
+"""Port scans, found in flow counts alone: nmap is reported, a browser is not."""
 import json
 import socket
 import time
@@ -10,7 +10,7 @@ from flood import flood
 from lab import NEAR_IP, wait_for
 from packets import dull
 
-# Then no packet of a scan goes up: the classes of its ports are only counted.
+# With these settings no packet of a scan reaches user space: the classes of its ports are only counted.
 CLASS = "netis"
 CONFIG = """
 [findings]
@@ -55,7 +55,7 @@ class Scan(lab.LabCase):
         self.config.write_text(CONFIG + "[eve]\nflows = false\n")
         watch = self.lab.attach("v0", "--config", self.config, "--retain", "off")
         with flood(self.lab.far, "v1", dull(), sources=1 << 24):
-            # Until more sources come in a tick than the agent adds up.
+            # The flood must send from more sources in a tick than the table of a tick holds.
             wait_for("sources that find no room", lambda: self.lab.stats()["hosts"]["flows_lost"] > 0,
                      seconds=60)
             self.lab.far.run("nmap", "-sS", "-Pn", "-n", "-p1-1000", "--max-retries", "1", NEAR_IP,
@@ -75,7 +75,7 @@ class Scan(lab.LabCase):
                 client.sendall(b"GET / HTTP/1.1\r\n\r\n")
             for client in clients:
                 client.close()
-        # Past the second after which a connection counts as unanswered, and past two scans.
+        # Longer than the second after which a connection is unanswered, and than two scans of the tables.
         time.sleep(2.5)
         self.assertEqual(watch.stop(), 0, watch.err)
         self.assertEqual(self.scans(), [])

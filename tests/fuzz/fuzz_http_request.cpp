@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes as an HTTP request: never a crash, one of the known answers, 200 only for GET of the
-// path, and the end of the headers is found wherever the bytes are cut.
+// Any bytes are an HTTP request. There is never a crash, the status is a known one, 200 comes only
+// for GET of the path, and the end of the headers is found wherever the bytes are cut.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A context that keeps what an analyser raises and publishes. Knows no flows but those given to it.
+// A context that stores what an analyser raises and publishes. Knows only the flows given to it.
 #pragma once
 
 #include <utility>

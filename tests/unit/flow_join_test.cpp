@@ -100,7 +100,7 @@ class JoinedFlows : public testing::Test {
   std::vector<Told> told_;
 };
 
-// A flood of new flows is over in one moment. Between two calls the agent reads its rings.
+// All flows of a flood end in the same scan. Between two calls the agent reads its rings.
 TEST_F(JoinedFlows, FlowsThatAreOverTogetherAreReportedAFewAtATime) {
   for (std::uint16_t port = 1; port <= 10; ++port)
     table_->add(counted(part_of(port), NIDS_FROM_HI, 1));
@@ -115,7 +115,7 @@ TEST_F(JoinedFlows, FlowsThatAreOverTogetherAreReportedAFewAtATime) {
   EXPECT_EQ(table_->size(), 0u);
 }
 
-// A storm of unanswered flows may use up the time that there is for the last records.
+// A flood of unanswered flows may use up the time for the last records.
 TEST_F(JoinedFlows, AtTheEndAnsweredConnectionsAreReportedFirst) {
   FlowPart unanswered = counted(part_of(1), NIDS_FROM_HI, 1);
   unanswered.tcp_flags[NIDS_FROM_HI] = kSyn;
@@ -133,7 +133,7 @@ TEST_F(JoinedFlows, AtTheEndAnsweredConnectionsAreReportedFirst) {
   EXPECT_EQ(told_[1].hi_port, 1);
 }
 
-// Two scans must have found nothing new of a flow, and each of them may take many calls.
+// A flow is over after two scans without news of it, and each scan may take many calls.
 TEST_F(JoinedFlows, ManyCallsOfOneScanAreOneScan) {
   for (std::uint16_t port = 1; port <= 10; ++port)
     table_->add(counted(part_of(port), NIDS_FROM_HI, 1));
@@ -157,7 +157,7 @@ TEST_F(JoinedFlows, FlowsThatGoOnAreReportedAFewAtATime) {
   count_packets();
   EXPECT_FALSE(report());
   EXPECT_EQ(told_.size(), 4u);
-  count_packets();  // which is no news of the first four before another 10 seconds
+  count_packets();  // no record of the first four before another 10 seconds
   EXPECT_FALSE(report());
   EXPECT_EQ(told_.size(), 8u);
   EXPECT_TRUE(report());

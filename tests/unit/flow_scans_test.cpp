@@ -65,7 +65,7 @@ TEST_F(FlowScansTest, GoesOnWhileTheRingsAreNeverEmpty) {
   EXPECT_EQ(largest_look_, FlowScans::kSlots);
 }
 
-// A flood of flows is over in one moment: no reason to look at the others minutes later.
+// The reports after a flood take seconds. They must not delay the scans after it by minutes.
 TEST_F(FlowScansTest, ALongReportDelaysNoScanOnceItIsWritten) {
   report_takes_ = milliseconds(2);
   reports_a_scan_ = 1'000;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A client, however hostile, costs the server no more than its place and its time.
+// A hostile client costs the server one of its 16 clients, for 5 seconds at most.
 #include "agent/metrics_server.hpp"
 
 #include <gmock/gmock.h>
@@ -50,7 +50,7 @@ class MetricsServerTest : public testing::Test {
     EXPECT_EQ(send(client.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(bytes.size()));
   }
-  // To the end of the connection.
+  // Reads until the connection ends.
   static std::string answer_of(const Fd& client) {
     std::string answer;
     std::array<char, 65'536> piece;
@@ -104,7 +104,7 @@ TEST_F(MetricsServerTest, ASlowClientIsClosedWhenItsTimeIsOver) {
   const Fd silent = connected();
   EXPECT_EQ(answer_of(silent), "");
   std::string answer;
-  while (answer.empty()) answer = get();  // a busy machine may be late, too
+  while (answer.empty()) answer = get();  // a busy machine may close this one too
   EXPECT_THAT(answer, HasSubstr("{reason=\"timeout\"} "));
   EXPECT_THAT(answer, Not(HasSubstr("{reason=\"timeout\"} 0\n")));
 }

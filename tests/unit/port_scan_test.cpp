@@ -124,7 +124,7 @@ TEST_F(PortScanTest, ForgetsWhatIsOver) {
   EXPECT_EQ(scan_.evictions(), 0u);
 }
 
-// The host events of all workers, whoever of them saw which flow and in which order.
+// Whichever worker sends which event, and in which order, the alerts are the same.
 std::vector<std::string> alerts_of(const std::vector<std::vector<HostEvent>>& ticks,
                                    std::size_t workers, std::mt19937& random, bool has_thread) {
   std::vector<std::unique_ptr<HostAnalyser>> analysers;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The counters as text and JSON, the ledger, and the model: each field of the ABI is in it.
+// The counters as text and JSON, the ledger, and the list of counters, which has each field of the
+// ABI.
 #include "report/report.hpp"
 
 #include <gtest/gtest.h>
@@ -20,7 +21,7 @@ namespace {
 
 constexpr std::size_t kWord = sizeof(std::uint64_t);
 
-// A struct whose fields are 64-bit words, each of another value.
+// Returns a struct of 64-bit words with a different value in each.
 template <class T>
 T numbered(std::uint64_t first) {
   std::array<std::uint64_t, sizeof(T) / kWord> words;
@@ -28,7 +29,7 @@ T numbered(std::uint64_t first) {
   return std::bit_cast<T>(words);
 }
 
-// What an interface without a class in use counts of it is 0.
+// The counts of a class that is not in use are 0.
 StatsReport numbered_report() {
   StatsReport report{.interface = "v0",
                      .mode = "native",

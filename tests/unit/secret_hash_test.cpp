@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The hash of keys that attackers choose: what they can't know places the keys.
+// Attackers choose the keys, so secret numbers must decide where each key goes.
 #include "decode/secret_hash.hpp"
 
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@ namespace {
 using Hash = SecretHash<FlowIdentity>;
 
 constexpr std::uint16_t kFlows = 1'000;
-constexpr std::size_t kByChance = 2;  // of 1,000 flows and 4 billion values
+constexpr std::size_t kByChance = 2;  // equal hashes, of 1,000 flows and 4 billion values
 
 std::vector<FlowIdentity> flows() {
   std::vector<FlowIdentity> all(kFlows);
@@ -36,7 +36,7 @@ TEST(SecretHash, TwoInstancesPlaceTheSameFlowsDifferently) {
   EXPECT_LE(same, kByChance);
 }
 
-// With one secret number that is only added, keys that collide in one instance do in each.
+// If one secret number were only added, keys that collide in one instance would collide in each.
 TEST(SecretHash, TwoFlowsAreNotEquallyFarApartInTwoInstances) {
   const auto one = places(Hash{}), other = places(Hash{});
   std::size_t same = 0;

@@ -20,8 +20,8 @@ SIBLINGS = {"log", "retain", "export"}
 # Beside the order: source makes decode's records, and names files as decode says.
 EXTRA = {("source", "decode")}
 CONFIG_READERS = {"config", "agent", "cli"}
-# The native twin serves replays and `pcap summary`. Only these files of user/ may reach its headers,
-# directly or through another header: the live agent works without it.
+# The native twin serves replays and the commands that read captures. Only these files of user/ may reach
+# its headers, directly or through another header, because the live agent works without the twin.
 TWIN_READERS = ("firstpass/*", "source/by_*.cpp", "source/record_source.hpp", "source/twin_*",
                 "agent/replay.cpp", "cli/pcap.cpp")
 FIRSTPASS_READERS = {"source", "cli"}
@@ -77,7 +77,7 @@ def why_not(path, quote, name):
 
 
 def ways_to_twin(included):
-    """Each include in user/ with which a file that may not reach the native twin does."""
+    """Each include by which a file of user/ reaches the native twin and may not."""
     reaching, more = set(), {name for name in included if name.startswith("firstpass/")}
     while more:
         reaching |= more
@@ -90,7 +90,7 @@ def ways_to_twin(included):
 
 def main():
     problems = []
-    included = {}  # by each file of user/
+    included = {}  # headers by file of user/
     for top in ("include", "bpf", "user", "tests"):
         for path in sorted((ROOT / top).rglob("*")):
             if path.suffix not in (".h", ".hpp", ".c", ".cpp"):

@@ -69,7 +69,7 @@ class AgentProcess {
   std::optional<Relay> out_, err_;
   State state_ = State::kNone;
   int pid_ = 0;                   // 0: there is none
-  Fd metrics_listener_;           // stays open, so that no one takes its place between two agents
+  Fd metrics_listener_;           // stays open, so that nobody takes the port between two children
   Fd link_;                       // to the agent; closed once the agent has closed its end
   Clock::time_point deadline_{};  // of the start
   Clock::time_point running_since_{}, next_start_{};

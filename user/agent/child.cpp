@@ -112,7 +112,7 @@ Result<void> confine_agent(const ChildParts& parts, const std::vector<Watched>& 
   return {};
 }
 
-// What the metrics of an interface need of its maps, while they are open.
+// Reads what the metrics need of an interface now, because its maps are closed later.
 MeteredInterface metered(const Attachment& attachment, const Watched& watched) {
   auto first = attachment.maps.read();
   return {.name = attachment.ifname,

@@ -19,7 +19,7 @@ struct ChildParts {
   Sinks sinks;
   Fd link;              // to the parent
   Fd control_listener;  // none: nobody can ask for flows
-  Fd metrics_listener;  // none: metrics are not served
+  Fd metrics_listener;  // empty: metrics are not served
   int parent;           // its pid
   const Selection& selection;
   std::function<void(const std::string&)> warning, error;

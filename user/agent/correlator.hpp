@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gives the host analysers what the workers saw, one tick at a time, sorted by key, so that alerts
-// do not depend on how threads ran. With a thread of its own or inline.
+// Merges the host events of all workers and gives them to the host analysers, one tick at a time,
+// sorted by key, so that alerts do not depend on how threads were scheduled. Runs in a thread of
+// its own, or inline.
 #pragma once
 
 #include <condition_variable>
@@ -15,9 +16,9 @@
 
 namespace nids {
 
-// What one worker saw in one tick.
+// The host events of one worker in one tick.
 struct HostBatch {
-  std::uint64_t tick = 0;  // in each worker, higher than that of the batch before
+  std::uint64_t tick = 0;  // rises from batch to batch of a worker
   WallTime now;            // at the end of the tick
   std::vector<HostEvent> events;
 };
@@ -25,25 +26,25 @@ struct HostBatch {
 class Correlator {
  public:
   struct Limits {
-    std::size_t batches = 16;   // of a worker that wait
-    std::size_t alerts = 1024;  // that wait to be taken; beyond it new ones are lost, and counted
+    std::size_t batches = 16;   // in the queue of a worker
+    std::size_t alerts = 1024;  // waiting for take_alerts(); more are lost, and counted
   };
   Correlator(std::vector<std::unique_ptr<HostAnalyser>> analysers, std::size_t workers,
              Limits limits);
   ~Correlator();
   Correlator(const Correlator&) = delete;
 
-  // From now on a thread works; before, offer() does all. Returns whether there is one.
+  // From now on a thread does the work; before, offer() does it. Returns false if there is none.
   bool start_thread();
 
-  // By the thread of a worker, which never waits. Each worker gives a batch for each tick, even an
-  // empty one: a tick is worked off when all have given it. False: there is no room, and the batch
-  // stays with its worker, which adds the next tick to it.
+  // Called by the thread of a worker; never waits. Each worker submits a batch for each tick, even
+  // an empty one, because a tick is processed when all workers have submitted it. Returns false if
+  // the queue is full: the worker keeps the batch and adds the next tick to it.
   [[nodiscard]] bool offer(std::size_t worker, HostBatch& batch);
-  // That there are no more batches: what waits is worked off, without waiting for other workers.
+  // Call when no more batches come. Processes what is queued, without waiting for other workers.
   void finish();
 
-  // The alerts so far, each once.
+  // The alerts since the last call.
   std::vector<Alert> take_alerts();
 
   struct Counts {
@@ -53,13 +54,13 @@ class Correlator {
 
  private:
   void run();
-  // Of the first tick that is complete; empty: there is none.
+  // The batches of the first complete tick; empty if there is none.
   std::vector<HostBatch> next_tick(bool is_last);
   void work_off(std::vector<HostBatch> batches);
 
-  std::vector<std::unique_ptr<HostAnalyser>> analysers_;  // the thread's, once there is one
+  std::vector<std::unique_ptr<HostAnalyser>> analysers_;  // once there is a thread: its own
   Limits limits_;
-  mutable std::mutex mutex_;  // of all below; held for moves only
+  mutable std::mutex mutex_;  // guards all below; held for moves only
   std::condition_variable changed_;
   std::vector<std::deque<HostBatch>> queues_;  // by worker
   std::vector<Alert> alerts_;

@@ -27,8 +27,8 @@ void FlowScans::go_on(bool has_more) {
   else
     is_under_way_ = is_reporting_ = !report_(kFlows);
   const Time end = now_();
-  // While records wait each step is paid for before the next one; else the whole scan is, but not
-  // its reports: a flow is reported once, and after a flood that takes seconds.
+  // While records wait, a pause follows each step. Otherwise one pause follows the complete scan.
+  // Its length leaves the reports out, because they take seconds after a flood and come only once.
   if (has_more)
     next_ = start + kShare * (end - start);
   else if (is_look)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // When to look at how many slots of the flow tables: once a second at all of them, a bounded number
 // between two drains of the rings, and in all a small share of the agent's thread. After the last
-// slot, flows that are over are reported, again a bounded number between two drains. Reads no
+// slot, flows that are over are reported, also a bounded number between two drains. Reads no
 // table.
 #pragma once
 
@@ -17,7 +17,7 @@ class FlowScans {
   using Now = std::function<Time()>;
   // Looks at so many slots more; returns whether the last of all was among them.
   using Look = std::function<bool(std::size_t slots)>;
-  // Reports so many flows that are over; returns whether none is left.
+  // Reports at most `flows` flows that are over; returns whether none is left.
   using Report = std::function<bool(std::size_t flows)>;
 
   FlowScans(Look look, Report report, Now now = std::chrono::steady_clock::now);
@@ -28,7 +28,7 @@ class FlowScans {
   bool is_under_way() const { return is_under_way_; }
 
   static constexpr std::size_t kSlots = 2048;  // 2 ms at most, where all of them have changed
-  static constexpr std::size_t kFlows = 256;   // likewise: their records are written
+  static constexpr std::size_t kFlows = 256;   // 2 ms at most, with their records written
   static constexpr auto kEvery = std::chrono::seconds(1);
   static constexpr int kShare = 20;  // a twentieth
 

@@ -11,7 +11,7 @@ std::string live_metrics(const std::vector<MeteredInterface>& interfaces) {
     KernelReading reading = one.first;
     reading.counters = read_counters(one.blocks);
     reading.agent = read_counters(*one.agent);
-    if (reading.agent.pid == 0) continue;  // the parent has given the interface up
+    if (reading.agent.pid == 0) continue;  // the parent gave the interface up
     reading.pending.reset();
     reports.push_back(report_of(reading));
     reports.back().interface = one.name;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The metrics of the interfaces of this agent, read from counters that are mapped. Makes no system
-// call, so that a confined thread may use it.
+// The metrics of the interfaces of this agent, read from mapped counters. Makes no system call,
+// because the thread that calls it is confined.
 #pragma once
 
 #include <span>
@@ -13,7 +13,7 @@ namespace nids {
 
 struct MeteredInterface {
   std::string name;
-  KernelReading first;  // what does not change is taken from it: modes, sizes, classes
+  KernelReading first;  // for what does not change: modes, sizes, classes
   std::span<const nids_counters> blocks;
   const nids_agent_counters* agent;
 };

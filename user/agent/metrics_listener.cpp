@@ -40,7 +40,7 @@ Result<Fd> listen_at_port(const Endpoint& endpoint) {
     length = sizeof(*address);
   }
   Fd fd{socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
-  // The server closes first, so the port stays in TIME_WAIT after an agent's end.
+  // The server closes connections first. They stay in TIME_WAIT and would block the next bind().
   const int on = 1;
   if (!fd || setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
       bind(fd.get(), reinterpret_cast<const sockaddr*>(&storage), length) != 0 ||

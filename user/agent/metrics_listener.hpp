@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The listening socket for metrics, made by the parent, which may. Accepts nobody.
+// The listening socket for metrics. The parent makes it, because the child may not. Accepts nobody.
 #pragma once
 
 #include <string>
@@ -12,7 +12,8 @@ namespace nids {
 
 std::string metrics_path(const std::string& run_directory);
 
-// Not blocking. The socket at metrics_path(), mode 0660 of `group`, or a port of this host.
+// Returns a non-blocking socket: at metrics_path() with mode 0660 for `group`, or at a loopback
+// port.
 [[nodiscard]] Result<Fd> listen_for_metrics(const Config::Metrics& config,
                                             const std::string& run_directory, int group);
 

@@ -69,13 +69,13 @@ class MetricsServer::Server {
   Source source_;
   Limits limits_;
   Fd end_;
-  std::list<Client> clients_;  // the one that came first is first
+  std::list<Client> clients_;  // in the order in which they were accepted
   std::vector<pollfd> fds_;    // end, listener, then the clients
   Clock::time_point next_accept_{}, text_until_{};
   std::string text_;
   std::map<HttpStatus, std::uint64_t> requests_;
   std::uint64_t evicted_ = 0, timed_out_ = 0;
-  std::thread thread_;  // the last: all else is there before it
+  std::thread thread_;  // last, because it uses all the others
 };
 
 Result<void> MetricsServer::Server::start() {
@@ -104,7 +104,7 @@ void MetricsServer::Server::run() {
   }
 }
 
-// False: the end.
+// Returns false if the thread has to end.
 bool MetricsServer::Server::wait() {
   const auto now = Clock::now();
   const bool may_accept = now >= next_accept_;
@@ -138,7 +138,7 @@ MetricsServer::Server::Progress MetricsServer::Server::work(Client& client) {
   return client.is_answered() ? write(client) : Progress::kWaits;
 }
 
-// One piece, so that the others have their turn.
+// Reads one piece only, so that a fast client does not hold up the others.
 MetricsServer::Server::Progress MetricsServer::Server::read(Client& client) {
   std::array<char, 1024> piece;
   const std::size_t had = client.request.size();
@@ -176,7 +176,7 @@ const std::string& MetricsServer::Server::text() {
   return text_;
 }
 
-// Of this thread, which no interface has.
+// The metrics of the listener itself: they belong to no interface.
 std::string MetricsServer::Server::own_text() const {
   constexpr const char* kRequests = "nids_xdp_metrics_requests_total";
   constexpr const char* kClosed = "nids_xdp_metrics_clients_closed_total";
@@ -186,8 +186,8 @@ std::string MetricsServer::Server::own_text() const {
     text += std::string(kRequests) + "{code=\"" + std::to_string(static_cast<int>(status)) +
             "\"} " + std::to_string(count) + '\n';
   text += metric_header(kClosed,
-                        "Clients that were closed before their answer was sent: they took too long "
-                        "(timeout), or a newer one needed the place (evicted).",
+                        "Clients that were closed before they had their answer: they took too long "
+                        "(timeout), or there were too many (evicted).",
                         Kind::kCounter);
   const auto closed = [&](const char* reason, std::uint64_t count) {
     text += std::string(kClosed) + "{reason=\"" + reason + "\"} " + std::to_string(count) + '\n';

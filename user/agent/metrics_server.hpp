@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Answers GET /metrics over HTTP, in a thread of its own that waits for no client. Opens nothing
-// and changes nothing; who may connect is decided by the socket.
+// Answers GET /metrics over HTTP, in a thread of its own that waits for no client. Opens and
+// changes nothing; the rights of the socket decide who may connect.
 #pragma once
 
 #include <chrono>
@@ -17,19 +17,19 @@ namespace nids {
 class MetricsServer {
  public:
   struct Limits {
-    std::size_t max_clients = 16;  // beyond it the one that came first is closed
+    std::size_t max_clients = 16;  // beyond it the oldest is closed
     std::size_t max_request_bytes = 4096;
-    std::chrono::milliseconds client_time{5000};   // from its coming to its end
-    std::chrono::milliseconds accept_interval{5};  // so that no flood of clients keeps a CPU busy
-    std::chrono::milliseconds text_time{250};      // a text is used again for so long
+    std::chrono::milliseconds client_time{5000};   // from accept() to the end of the answer
+    std::chrono::milliseconds accept_interval{5};  // a flood of clients does not keep a CPU busy
+    std::chrono::milliseconds text_time{250};      // how long a text is reused
   };
   using Source = std::function<std::string()>;  // the metrics; called in the thread
 
-  // `listener` does not block.
+  // `listener` is non-blocking.
   MetricsServer(Fd listener, Source source, const Limits& limits);
   ~MetricsServer();  // ends the thread
 
-  // Once; threads inherit the confinement of the process.
+  // Call once, after the process is confined, because threads inherit the confinement.
   [[nodiscard]] Result<void> start();
 
  private:

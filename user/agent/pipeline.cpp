@@ -84,7 +84,7 @@ Pipeline::Pipeline(const Config& config, std::map<std::uint32_t, std::string> in
   for (const ProtocolClass& one : config.classes) class_names_.push_back(one.name);
   analysers_.push_back(std::make_unique<FlaggedProtocol>(flagged_classes(config)));
   analysers_.push_back(std::make_unique<StatelessFinding>());
-  // A filter selects packets, and flows say nothing of the packets that they consist of.
+  // A filter selects packets, and a flow does not say which packets it consists of.
   if (config.scan.enabled && !selection_.filter)
     analysers_.push_back(std::make_unique<ConnectionOutcome>());
   for (const auto& one : analysers_) {
@@ -390,7 +390,7 @@ void Pipeline::tick(WallTime now) {
   raise_without_packet(correlator_.take_alerts());
 }
 
-// What finds no room stays, and the next tick is added to it.
+// A batch for which the queue has no room is merged into the next tick.
 void Pipeline::hand_over(std::uint64_t tick) {
   for (HostEvent& event : host_batch_.events) host_events_.add(std::move(event));
   host_batch_ = {.tick = tick_, .now = now_, .events = host_events_.take()};

@@ -75,13 +75,13 @@ class Pipeline {
   // The same a piece at a time: looks at so many slots more. Returns whether the last of all
   // interfaces was among them.
   bool scan_some(const TickClock& clock, std::size_t slots);
-  // Then: reports so many flows that are over. Returns whether none is left, which ends the scan.
+  // After that: reports at most `flows` flows. Returns whether none is left, which ends the scan.
   bool report_some(std::size_t flows);
 
-  // Analysers do what is due, and host events of the tick that ended go to the correlator. Call it
-  // between two drains of the rings; it does a bounded amount of work.
+  // Calls the analysers that want ticks, and sends the host events of an ended tick to the
+  // correlator. Call it between two drains of the rings; it does a bounded amount of work.
   void tick(WallTime now);
-  // From now on host analysers have a thread of their own. Returns whether they have.
+  // From now on host analysers run in a thread of their own. Returns false if there is none.
   bool start_correlator() { return correlator_.start_thread(); }
 
   // Tells all flows, and lets go of what is held: what was told was the last.
@@ -137,7 +137,7 @@ class Pipeline {
   void tell(const Flow& flow, FlowReason reason);
   void flow_changed(FlowRef ref, Flow& flow, FlowChange change);
   void hand_over(std::uint64_t tick);
-  // Alerts that are about no packet.
+  // Raises alerts that no packet caused.
   void raise_without_packet(std::vector<Alert> alerts);
   void flush_export();
   void warn();
@@ -170,10 +170,10 @@ class Pipeline {
   WallTime now_;                           // of the last look at slots
   std::optional<ClockOffset> flow_clock_;  // that of the flows' times
   std::vector<std::unique_ptr<Analyser>> analysers_;
-  // Those of them that want it.
+  // By what they want.
   std::vector<Analyser*> flow_analysers_, packet_analysers_, tick_analysers_;
   HostEventTable host_events_;
-  HostBatch host_batch_;  // that found no room yet
+  HostBatch host_batch_;  // the queue had no room for it yet
   std::uint64_t tick_ = 0;
   Correlator correlator_;
   Suppression suppression_;

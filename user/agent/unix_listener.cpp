@@ -13,7 +13,7 @@
 namespace nids {
 namespace {
 
-constexpr int kBacklog = 64;  // one is taken each time the agent looks
+constexpr int kBacklog = 64;  // clients are accepted one at a time
 
 std::optional<sockaddr_un> address_of(const std::string& path) {
   sockaddr_un address{};
@@ -30,7 +30,7 @@ Result<Fd> listen_at(const std::string& path, int group) {
   const auto address = address_of(path);
   if (!address) return Error{.action = action, .error_number = ENAMETOOLONG};
   Fd fd{socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
-  unlink(path.c_str());  // a dead agent's
+  unlink(path.c_str());  // left by a dead agent
   const mode_t mask = umask(0177);
   const bool is_bound =
       fd && bind(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) == 0;
@@ -44,7 +44,7 @@ Result<Fd> listen_at(const std::string& path, int group) {
   return fd;
 }
 
-// A full backlog is one, too: EAGAIN.
+// EAGAIN: the backlog is full, so there is a listener.
 bool has_listener(const std::string& path) {
   const auto address = address_of(path);
   const Fd fd{socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};

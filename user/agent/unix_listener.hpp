@@ -9,10 +9,11 @@
 
 namespace nids {
 
-// Bound and listening, mode 0660, of `group` where there is one. What is at the path is removed.
+// Returns a bound and listening socket with mode 0660 for `group`, or 0600 if `group` is negative.
+// Removes a file that is there.
 [[nodiscard]] Result<Fd> listen_at(const std::string& path, int group);
 
-// Whether a process listens there.
+// Returns whether a process listens at the path.
 bool has_listener(const std::string& path);
 
 }  // namespace nids

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which signature an alert is of. The numbers are names: what code has to know of an alert is in
-// its kind.
+// The signature of an alert, and its kind. Code decides by the kind, because the numbers are only
+// names.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace nids {
 
-inline constexpr std::uint32_t kGeneratorId = 9000;  // of all signatures that are built in
+inline constexpr std::uint32_t kGeneratorId = 9000;  // of all built-in signatures
 
 struct SignatureId {
   std::uint32_t gid = kGeneratorId;
@@ -22,7 +22,7 @@ struct SignatureId {
   }
 };
 
-// Stored in the index by number.
+// The index stores the number, so never renumber.
 enum class AlertKind : std::uint8_t { kFlaggedProtocol = 1, kStatelessFinding = 2, kHost = 3 };
 
 std::string_view name_of(AlertKind kind);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an analyser is: it is told of flows, packets and time, and raises alerts. No input, no
-// output, no clock of its own. One instance per worker, used by the worker's thread only.
+// The interface of an analyser: it gets flows, packets and ticks, and raises alerts. It does no I/O
+// and reads no clock. There is one instance per worker, used by the worker's thread only.
 #pragma once
 
 #include <string_view>
@@ -13,8 +13,8 @@
 
 namespace nids {
 
-// A packet and its flow. A packet of no flow has a Flow of its own, which nobody keeps, and the
-// empty reference.
+// A packet and its flow. A packet of no flow has a Flow for this call only, and the empty
+// reference.
 struct PacketView {
   const Packet& packet;
   Flow& flow;
@@ -39,14 +39,14 @@ class Context {
  public:
   virtual ~Context() = default;
   virtual void alert(Alert alert) = 0;
-  // To the host analysers. Events of the same hosts and service are added up.
+  // Sends to the host analysers. Events of the same hosts and service are added up.
   virtual void publish(HostEvent event) = 0;
-  // Null where the flow is over.
+  // Null if the flow is over.
   virtual Flow* flow(FlowRef ref) = 0;
   virtual WallTime now() const = 0;
 };
 
-// What an analyser is told of; the rest is skipped.
+// The events that an analyser gets.
 struct Wants {
   bool flows = false, packets = false, ticks = false;
 };
@@ -56,11 +56,11 @@ class Analyser {
   virtual ~Analyser() = default;
   virtual std::string_view name() const noexcept = 0;
   virtual Wants wants() const noexcept = 0;
-  // Every flow, also one that sends no packet to user space. FlowStates keeps state for it.
+  // For every flow, even one that sends no packet to user space. FlowStates stores state by flow.
   virtual void on_flow(FlowRef, Flow&, FlowChange, Context&) {}
   virtual void on_packet(const PacketView&, Context&) {}
-  // Some times a second, between two drains of the rings: it may do a bounded amount of work, and
-  // is called again soon.
+  // Several times a second, between two drains of the rings. It must do a bounded amount of work;
+  // the next call comes soon.
   virtual void on_tick(Context&) {}
 };
 

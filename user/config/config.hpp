@@ -67,8 +67,8 @@ struct Config {
   } alert;
   struct Scan {
     bool enabled = true;
-    std::uint32_t ports = 50;           // that fail, from one source to one host; at most 256
-    std::uint32_t window_seconds = 60;  // each at most so long after the one before
+    std::uint32_t ports = 50;           // failed ports, from one source to one host; at most 256
+    std::uint32_t window_seconds = 60;  // the longest time between two of them
     bool operator==(const Scan&) const = default;
   } scan;
   struct Eve {
@@ -108,7 +108,7 @@ struct Config {
   } ipfix;
   struct Metrics {
     bool on_unix_socket = false;
-    Endpoint address;  // of this host alone; of no IP version: none
+    Endpoint address;  // loopback; IP version 0: none
     bool is_on() const { return on_unix_socket || address.ip_version != 0; }
     bool operator==(const Metrics&) const = default;
   } metrics;
@@ -159,8 +159,8 @@ std::string size_text(std::uint64_t bytes);  // "64KiB" where it is a whole numb
 Result<Endpoint> parse_endpoint(std::string_view text);
 std::string endpoint_text(const Endpoint&);  // empty where there is none
 
-// "unix", "127.0.0.1:9177" or "[::1]:9177"; empty: nothing. An address that other hosts can reach
-// is refused.
+// Reads "unix", "127.0.0.1:9177" or "[::1]:9177"; empty turns the listener off. Refuses an address
+// that other hosts can reach.
 Result<Config::Metrics> parse_listener(std::string_view text);
 std::string listener_text(const Config::Metrics&);
 

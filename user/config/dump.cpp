@@ -112,11 +112,12 @@ void dump_alert_and_eve(const Config& config, Writer& w) {
   w.number("max_suppressions", config.alert.max_suppressions);
 
   w.table("scan");
-  w.comment("Whether port scans are reported, from flows alone.");
+  w.comment("Whether port scans are reported. Flow counts are enough: no packet is needed.");
   w.flag("enabled", config.scan.enabled);
-  w.comment("TCP ports of one host that refuse one source or do not answer it.");
+  w.comment(
+      "So many TCP ports of one host that refuse one source, or do not answer it, are a scan.");
   w.number("ports", config.scan.ports);
-  w.comment("Longest time between two of them.");
+  w.comment("Longest time between two such ports of one scan.");
   w.key("window", seconds_string(config.scan.window_seconds));
 
   w.table("eve");
@@ -220,9 +221,9 @@ std::string dump_config(const Config& config) {
   dump_retain(config.retain, w);
   dump_ipfix(config.ipfix, w);
   w.table("metrics");
-  w.comment("Where counters are served for Prometheus, by HTTP: \"unix\" is the socket");
+  w.comment("Where metrics are served for Prometheus, over HTTP: \"unix\" is the socket");
   w.comment("/run/nids-xdp/metrics.sock, for root and the group nids-xdp; \"127.0.0.1:9177\" and");
-  w.comment("\"[::1]:9177\" are open to every user of this host; empty: nowhere.");
+  w.comment("\"[::1]:9177\" are open to every user of this host; empty: off.");
   w.key("listen", '"' + listener_text(config.metrics) + '"');
   w.table("community_id");
   w.comment("Seed of community_id, 0 to 65535; the same in all tools that are to agree.");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The hash of keys that attackers choose. Knows nothing of what a key means.
+// The hash for tables whose keys attackers choose. Independent of what a key means.
 #pragma once
 
 #include <array>
@@ -11,8 +11,8 @@
 
 namespace nids {
 
-// Each instance has secret random numbers of its own. Under them the hash is strongly universal
-// (multilinear, Lemire and Kaser 2014), so nobody can choose keys that collide.
+// Each instance has secret random numbers of its own. They make the hash strongly universal
+// (multilinear, Lemire and Kaser 2014), so an attacker can't choose keys that collide.
 template <class Key>
 class SecretHash {
  public:

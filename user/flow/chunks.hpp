@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// An array that grows without moving what is in it. Never shrinks.
+// An array that grows without moving its elements. Never shrinks.
 #pragma once
 
 #include <cstddef>

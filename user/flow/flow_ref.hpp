@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// A handle of a flow, good for as long as the flow is in its table, and what happens to a flow.
+// A handle of a flow, valid while the flow is in its table, and the changes of a flow.
 #pragma once
 
 #include <cstdint>
 
 namespace nids {
 
-// A place in the table and how often it has been used before: a place is used again.
+// An index of the table, and how often that index was used before, because indexes are reused.
 struct FlowRef {
   std::uint32_t index = 0;  // 0: of no flow
   std::uint32_t generation = 0;
   bool operator==(const FlowRef&) const = default;
 };
 
-// kUpdate: the state of its connection or its history changed, or the other side sent for the first
-// time.
+// kUpdate: the connection state or the history changed, or the other side sent its first packet.
 enum class FlowChange : std::uint8_t { kStart, kUpdate, kEnd };
 
 }  // namespace nids

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an analyser remembers of each flow. Its owner calls end() at the end of a flow, which frees
-// what the flow had. State of a flow that was before at the same place is never seen.
+// The state that an analyser has for each flow. The owner calls end() at the end of a flow, which
+// frees the state. A later flow with the same index never sees the state of an earlier one.
 #pragma once
 
 #include <cstdint>

@@ -50,13 +50,13 @@ std::uint64_t id_of(const FlowIdentity& flow, std::uint32_t ifindex, WallTime st
   return state & kJsonSafe;
 }
 
-// What records of flows say: of those never answered less than of those that were.
+// Least valuable records first: a flow that was never answered says less than one that was.
 constexpr std::array kLeastFirst{
     FlowPhase::kReplaced, FlowPhase::kTcpClosed, FlowPhase::kTcpNew,        FlowPhase::kOther,
     FlowPhase::kIcmp,     FlowPhase::kUdp,       FlowPhase::kTcpEstablished};
 static_assert(kLeastFirst.size() == kFlowPhases);
 
-// Attackers choose addresses: strongly universal under secret random numbers, as SecretHash.
+// Strongly universal with secret random numbers, as SecretHash, because attackers choose addresses.
 std::size_t secret_hash(const nids_flow_key& key, const nids_flow_tunnel* tunnel,
                         std::uint32_t ifindex) {
   static const auto secrets = [] {
@@ -430,7 +430,7 @@ bool FlowTable::tell_long_ones(WallTime now, std::chrono::nanoseconds interval, 
   return true;
 }
 
-// The time for the last records is limited, so those that say least come last.
+// The time for the last records is limited, so the least valuable come last.
 void FlowTable::end_all(FlowReason reason) {
   for (const FlowPhase phase : kLeastFirst | std::views::reverse) {
     const List& list = lists_[static_cast<std::size_t>(phase)];

@@ -46,8 +46,8 @@ class FlowTable {
   // again. Fills in `sender` of the packet and corrects `from_opener`.
   FlowRef track(Packet& packet);
 
-  // The flow of a handle; null where it is over. It does not move, and is valid until the next call
-  // of track(), add(), expire() or end_all().
+  // The flow of a handle; null if the flow is over. The pointer is valid until the next call of
+  // track(), add(), expire() or end_all().
   Flow* find(FlowRef flow) {
     const bool is_there = flow.index != kNone && flow.index < pool_.size() &&
                           generations_[flow.index] == flow.generation && at(flow.index) != nullptr;
@@ -62,10 +62,10 @@ class FlowTable {
 
   // After a step of the wall clock, by which all times of `expire()` and of packets step too.
   void shift(std::int64_t step_ns);
-  // After each scan of the tables: tells the flows that are over at `now`, at most `flows` in one
-  // call. Returns false if more of them may be left: call it again before the next scan.
+  // Call after each scan of the tables. Reports the flows that are over at `now`, at most `flows`
+  // in a call. Returns false if more may be left: call it again before the next scan.
   bool expire(WallTime now, std::size_t flows = kAll);
-  // The same with the flows that go on and have not been told for so long.
+  // The same for flows that go on and were not reported for `interval`.
   bool tell_long_ones(WallTime now, std::chrono::nanoseconds interval, std::size_t flows = kAll);
   // Tells all: the end.
   void end_all(FlowReason reason);
@@ -90,8 +90,8 @@ class FlowTable {
                                                                            : nullptr;
   }
 
-  // Told of each flow that was counted: its start, its changes and its end, with all its counts. It
-  // may not change the table.
+  // Called at the start, each change and the end of each flow that was counted. It may not change
+  // the table.
   using Observer = std::function<void(FlowRef, Flow&, FlowChange)>;
   void observe(Observer observer) { observer_ = std::move(observer); }
 
@@ -151,7 +151,7 @@ class FlowTable {
   std::array<List, kFlowPhases> lists_;
   boost::unordered_flat_set<std::uint32_t, Hash, Equal> index_;
   std::uint32_t scan_ = 0;
-  bool is_expiring_ = false;         // expire() has not come to its end
+  bool is_expiring_ = false;         // expire() has more to report
   std::uint32_t next_long_one_ = 0;  // where tell_long_ones() goes on
   WallTime now_;                     // of the last scan
   std::uint64_t evictions_ = 0;

@@ -37,7 +37,7 @@ const char* reason_of(HttpStatus status) {
 }  // namespace
 
 bool has_empty_line(std::string_view bytes, std::size_t checked) {
-  // The end of a line alone may be LF (RFC 9112 section 2.2).
+  // A lone LF may end a line (RFC 9112 section 2.2).
   constexpr std::size_t kOverlap = 2;
   const std::size_t from = checked > kOverlap ? checked - kOverlap : 0;
   return bytes.find("\n\n", from) != bytes.npos || bytes.find("\n\r\n", from) != bytes.npos;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The little of HTTP/1.x (RFC 9112) that answering GET needs. Pure: reads and writes no socket.
+// The part of HTTP/1.x (RFC 9112) that an answer to GET needs. Pure: reads and writes no socket.
 #pragma once
 
 #include <cstddef>
@@ -16,13 +16,14 @@ enum class HttpStatus : int {
   kHeadersTooLarge = 431
 };
 
-// Whether the bytes hold the empty line that ends the headers. The first `checked` bytes did not.
+// Returns whether the bytes contain the empty line that ends the headers. The first `checked` bytes
+// alone do not.
 bool has_empty_line(std::string_view bytes, std::size_t checked);
 
-// The answer to a request for the only resource that there is. Headers are not looked at.
+// The status for a request, if `path` is the only resource. Ignores the headers.
 HttpStatus status_of_request(std::string_view request, std::string_view path);
 
-// The whole answer; the connection is closed after it.
+// The complete answer. It tells the client that the connection is closed.
 std::string http_answer(HttpStatus status, std::string_view content_type, std::string_view body);
 
 }  // namespace nids

@@ -42,7 +42,7 @@ Result<T> lookup_beginning(int fd, const char* name) {
 
 constexpr std::size_t kCounterWords = sizeof(nids_counters) / sizeof(std::uint64_t);
 
-// Word by word, in their order.
+// Copies word by word in order, because others write meanwhile.
 template <class T>
 void copy_words(const T& shared, T& copy) {
   std::array<std::uint64_t, sizeof(T) / sizeof(std::uint64_t)> words;

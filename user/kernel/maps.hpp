@@ -77,8 +77,8 @@ class Maps {
 // The configuration's part of the maps, for a new program or a running one.
 [[nodiscard]] Result<void> write_value(int fd, const void* value, const std::string& map);
 
-// Of memory that other CPUs write meanwhile: the blocks of all CPUs added up, each consistent in
-// itself, and the agent's fields, each by itself.
+// Read mapped memory that others write meanwhile. The first adds up the blocks of all CPUs, each of
+// them consistent. The second reads each field by itself.
 nids_counters read_counters(std::span<const nids_counters> blocks);
 nids_agent_counters read_counters(const nids_agent_counters& shared);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The key and the hash of a flow, computed by the same source as in the kernel. Keeps no state. */
+/* The key and the hash of a flow, computed by the same source as in the kernel. Has no state. */
 #ifndef NIDS_NET_FLOW_KEY_H
 #define NIDS_NET_FLOW_KEY_H
 
@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-/* The canonical key of a packet's flow. Both outputs are written whole. */
+/* Returns the sender; writes all of `key` and `tunnel`, the canonical key of the packet's flow. */
 enum nids_sender nids_flow_key_of(const struct nids_packet* packet,
                                   const struct nids_packet_detail* detail,
                                   struct nids_flow_key* key, struct nids_flow_tunnel* tunnel);

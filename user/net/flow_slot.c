@@ -37,7 +37,7 @@ void nids_cell_raise(struct nids_flow_cell* cells, __u32 cell_bits, __u64 hash, 
   __u64* opener = &cells[cell_index(hash, cell_bits)].opener;
   __u64 before = __atomic_load_n(opener, __ATOMIC_RELAXED), after;
 
-  /* The cell may become another flow's meanwhile. */
+  /* Another flow may take the cell meanwhile. */
   do {
     if ((before ^ cell_tag(hash)) & CELL_OPENER_TAG) return;
     after = (before & ~((__u64)NIDS_FLOW_RAISED << CELL_FLAGS_SHIFT)) | (__u64)raised_flags(word)

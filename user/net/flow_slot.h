@@ -14,11 +14,11 @@ int nids_slot4_has_key(const struct nids_flow4* slot, const struct nids_flow_key
 int nids_slot6_has_key(const struct nids_flow6* slot, const struct nids_flow_key* key,
                        const struct nids_flow_tunnel* tunnel);
 
-/* The history of the flow with this hash; 0: the cell is of another flow. */
+/* Returns the history of the flow with this hash, or 0 if the cell belongs to another flow. */
 __u64 nids_cell_history(const struct nids_flow_cell* cells, __u32 cell_bits, __u64 hash);
 
 /* Sets the flags of the command `word` in the flow's cell, for CPUs that have no slot of the
- * flow yet. Does nothing if the cell is of another flow.
+ * flow yet. Does nothing if the cell belongs to another flow.
  */
 void nids_cell_raise(struct nids_flow_cell* cells, __u32 cell_bits, __u64 hash, __u8 word);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parts of counters(), and what their tables share. For the files of that list only.
+// The parts of counters(), and the helpers that they share. Only counters*.cpp include it.
 #pragma once
 
 #include <array>

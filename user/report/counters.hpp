@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The list of all counters of an interface and of its agent: the name, the meaning, the unit and
-// the value of each. JSON and metrics are made from it. Formats nothing.
+// the value of each. JSON and metrics are made from this list. Formats nothing.
 #pragma once
 
 #include <cstdint>
@@ -16,14 +16,14 @@ namespace nids {
 
 enum class Kind : std::uint8_t { kCounter, kGauge };  // of a metric: a gauge may fall
 
-// The unit of a metric's name. Values of kSeconds are read in nanoseconds.
+// The unit in a metric's name. Counter::read returns nanoseconds for kSeconds.
 enum class Unit : std::uint8_t { kNone, kPackets, kBytes, kRecords, kFlows, kSeconds };
 
 struct Value {
   std::uint64_t number = 0;
   std::string label{};  // the value of Counter::label; empty: none
 };
-using Values = std::vector<Value>;  // none: not known, or nothing to count
+using Values = std::vector<Value>;  // empty: not known, or nothing to count
 
 struct Counter {
   // The key in `stats --json`, with dots between levels; "*" stands for the label. Empty: no key.

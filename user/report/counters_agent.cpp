@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the interface is attached, and how its agent is. In `status --json`, not in `stats --json`.
+// How the interface is attached, and the state of its agent. Only metrics have these counters:
+// `status --json` shows the same, and `stats --json` does not.
 #include "report/counter_lists.hpp"
 
 namespace nids {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tables of flows, in the kernel and in the agent, and what is reported of flows.
+// The flow tables of the kernel and of the agent, host analysers, and flow records.
 #include "report/counter_lists.hpp"
 #include "report/totals.hpp"
 
@@ -28,20 +28,22 @@ std::vector<Counter> flow_counters() {
        .read = kernel(&nids_counters::flows_exported)},
       {.json = "flow_table.cells_replaced",
        .metric = "shared_state_evictions",
-       .help = "Flows whose originator and order of events were forgotten for another flow.",
+       .help =
+           "Flows whose shared state (originator, order of events) was evicted for another flow.",
        .read = kernel(&nids_counters::cells_replaced)},
       {.json = "flow_table.fragments_replaced",
        .metric = "datagram_evictions",
-       .help = "Datagrams in fragments that were forgotten for others, before their time.",
+       .help = "Fragmented datagrams that were evicted for others before their time.",
        .read = kernel(&nids_counters::fragments_replaced)},
       {.json = "flow_table.gso_headers_unknown",
        .metric = "gso_headers_unknown",
        .unit = Unit::kPackets,
-       .help = "Packets on the wire that were counted without the headers that they repeat.",
+       .help = "Packets of GSO frames that were counted without the bytes of the headers that each "
+               "repeats.",
        .read = kernel(&nids_counters::gso_headers_unknown)},
       {.json = "flow_table.commands",
        .metric = "flow_commands",
-       .help = "Commands of the agent that told the kernel what to send of a flow.",
+       .help = "Commands of the agent that changed what the kernel sends of a flow.",
        .read = agent(&nids_agent_counters::commands)},
       {.json = "agent_table.flows",
        .metric = "agent_table",
@@ -56,8 +58,8 @@ std::vector<Counter> flow_counters() {
        .read = agent(&nids_agent_counters::flows_evicted)},
       {.json = "agent_table.suppressions_evicted",
        .metric = "suppression_evictions",
-       .help = "Suppressions that were forgotten before their time, so an alert may have come "
-               "twice.",
+       .help =
+           "Suppressions that were evicted before their time, so an alert may have been repeated.",
        .read = agent(&nids_agent_counters::suppressions_evicted)},
       {.json = "agent_table.slots_waiting",
        .metric = "slots_deferred",
@@ -67,20 +69,21 @@ std::vector<Counter> flow_counters() {
       {.json = "hosts.flows_merged",
        .metric = "hosts_merged",
        .unit = Unit::kFlows,
-       .help = "Flows that host analysers saw by their source only, for want of room.",
+       .help =
+           "Flows that host analysers got by source only, because the table of a tick was full.",
        .read = agent(&nids_agent_counters::host_flows_merged)},
       {.json = "hosts.flows_lost",
        .metric = "hosts_lost",
        .unit = Unit::kFlows,
-       .help = "Flows that host analysers did not see, for want of room.",
+       .help = "Flows that host analysers did not get, because the table of a tick was full.",
        .read = agent(&nids_agent_counters::host_flows_lost)},
       {.json = "hosts.alerts_lost",
        .metric = "host_alerts_lost",
-       .help = "Alerts of host analysers that were not taken in time.",
+       .help = "Alerts of host analysers that were lost because too many waited.",
        .read = agent(&nids_agent_counters::host_alerts_lost)},
       {.json = "hosts.evictions",
        .metric = "host_evictions",
-       .help = "What host analysers forgot to make room.",
+       .help = "Pairs of hosts that host analysers evicted because their tables were full.",
        .read = agent(&nids_agent_counters::host_evictions)},
       {.json = "flow_records.told",
        .metric = "flow_records",
@@ -89,7 +92,7 @@ std::vector<Counter> flow_counters() {
       {.json = "flow_records.ipfix_sent",
        .metric = "ipfix_sent",
        .unit = Unit::kRecords,
-       .kind = Kind::kGauge,  // falls where the network reports a loss later
+       .kind = Kind::kGauge,  // falls when the network reports a loss later
        .help = "Flow records sent by IPFIX, less those that turned out to be lost.",
        .read = agent(&nids_agent_counters::ipfix_sent)},
       {.json = "flow_records.ipfix_lost",

@@ -24,7 +24,7 @@ std::vector<Counter> ledger_counters() {
       {.json = "ledger.unaccounted",
        .metric = "ledger_unaccounted",
        .unit = Unit::kPackets,
-       .help = "Packets of no flow because no slot could be had: overload.",
+       .help = "Packets without a flow because they got no slot: overload.",
        .read = kernel(&nids_counters::unaccounted, kPacketsOf)},
       {.json = "ledger.no_flow",
        .metric = "ledger_no_flow",
@@ -48,7 +48,7 @@ std::vector<Counter> ledger_counters() {
       {.json = "ledger.unaccounted_bytes",
        .metric = "ledger_unaccounted",
        .unit = Unit::kBytes,
-       .help = "Bytes of no flow because no slot could be had: overload.",
+       .help = "Bytes of packets without a flow because they got no slot: overload.",
        .read = kernel(&nids_counters::unaccounted, kBytesOf)},
       {.json = "ledger.no_flow_bytes",
        .metric = "ledger_no_flow",
@@ -57,7 +57,7 @@ std::vector<Counter> ledger_counters() {
        .read = kernel(&nids_counters::no_flow, kBytesOf)},
       {.metric = "ledger_balanced",
        .kind = Kind::kGauge,
-       .help = "1 if the counters add up as far as can be told, else 0.",
+       .help = "0 if the counters do not add up, else 1, also if that could not be checked.",
        .read = one([](const StatsReport& report) { return is_balanced(report).value_or(true); })},
   };
 }

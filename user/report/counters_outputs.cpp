@@ -157,7 +157,7 @@ std::vector<Counter> alerts_and_eve() {
        .read = agent(&nids_agent_counters::alerts_suppressed)},
       {.json = "alerts.not_indexed",
        .metric = "alerts_not_indexed",
-       .help = "Alerts that the index does not know, so the command alerts does not show them.",
+       .help = "Alerts that are not in the index, so the command alerts does not show them.",
        .read = agent(&nids_agent_counters::alerts_not_indexed)},
       {.json = "alerts.deleted_by_policy",
        .metric = "alerts_deleted",
@@ -178,7 +178,8 @@ std::vector<Counter> alerts_and_eve() {
        .read = agent(&nids_agent_counters::eve_lost)},
       {.json = "alerts.lines_lost",
        .metric = "terminal_lines_lost",
-       .help = "Alerts and messages that nobody read from the terminal.",
+       .help =
+           "Alerts and messages that were left out because the terminal did not take them in time.",
        .read = agent(&nids_agent_counters::lines_lost)},
       {.json = "alerts.eve_files_removed",
        .metric = "eve_files_removed",

@@ -14,7 +14,7 @@ Read seen(__u64 nids_sum::*part) {
   };
 }
 
-// Index 0 of the list is no tunnel, which is not counted.
+// Index 0 means no tunnel and is not counted.
 Values tunnels(const StatsReport& report) {
   Values values;
   for (std::size_t i = NIDS_TUNNEL_NONE + 1; i < kTunnelKeys.size(); ++i)
@@ -22,7 +22,7 @@ Values tunnels(const StatsReport& report) {
   return values;
 }
 
-// Of each class that is in use.
+// One value for each class in use.
 Read classes(std::function<std::uint64_t(const nids_class_sum&)> field) {
   return [field = std::move(field)](const StatsReport& report) {
     Values values;
@@ -33,7 +33,7 @@ Read classes(std::function<std::uint64_t(const nids_class_sum&)> field) {
   };
 }
 
-// What is lost has no class, too: index 0.
+// Lost packets may have no class: index 0.
 Read classes_and_none(__u64 nids_sum::*part) {
   return [part](const StatsReport& report) {
     Values values = classes([part](const nids_class_sum& sum) { return sum.lost.*part; })(report);

@@ -24,12 +24,12 @@ std::vector<Counter> ring_counters() {
       {.json = "ring.offered",
        .metric = "ring_offered",
        .unit = Unit::kRecords,
-       .help = "Records that the kernel had for the agent.",
+       .help = "Records that the kernel had to send to the agent.",
        .read = kernel(&nids_counters::ring_offered, kPacketsOf)},
       {.json = "ring.consumed",
        .metric = "ring_consumed",
        .unit = Unit::kRecords,
-       .help = "Records that the agent took.",
+       .help = "Records that the agent read.",
        .read = agent(&nids_agent_counters::consumed, kPacketsOf)},
       {.json = "ring.lost",
        .help = "Records that were lost: of each reason, and those of packets that could not be "
@@ -44,12 +44,12 @@ std::vector<Counter> ring_counters() {
       {.json = "ring.offered_bytes",
        .metric = "ring_offered",
        .unit = Unit::kBytes,
-       .help = "Bytes of the records that the kernel had for the agent.",
+       .help = "Bytes of the records that the kernel had to send to the agent.",
        .read = kernel(&nids_counters::ring_offered, kBytesOf)},
       {.json = "ring.consumed_bytes",
        .metric = "ring_consumed",
        .unit = Unit::kBytes,
-       .help = "Bytes of the records that the agent took.",
+       .help = "Bytes of the records that the agent read.",
        .read = agent(&nids_agent_counters::consumed, kBytesOf)},
       {.json = "ring.lost_bytes",
        .help = "Bytes of the records that were lost.",
@@ -63,7 +63,7 @@ std::vector<Counter> ring_counters() {
       {.json = "ring.invalid",
        .metric = "ring_invalid",
        .unit = Unit::kRecords,
-       .help = "Records that the agent took and refused to decode.",
+       .help = "Records that the agent read and rejected as invalid.",
        .read = agent(&nids_agent_counters::invalid_records)},
       {.json = "ring.lost_by_reason.*.packets",
        .metric = "ring_lost",
@@ -89,8 +89,9 @@ std::vector<Counter> ring_counters() {
       {.json = "ring.first_packets_withheld",
        .metric = "ring_withheld_first",
        .unit = Unit::kPackets,
-       .help = "First packets of flows that left the last quarter of a ring to other packets; "
-               "their records are lost too.",
+       .help =
+           "First packets of flows that were lost because the last quarter of a ring is reserved "
+           "for other packets; counted as lost records too.",
        .read = kernel(&nids_counters::first_packets_withheld)},
   };
 }

@@ -9,7 +9,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// The place of a key with dots. A missing level is made, also that of a list without entries.
+// The value at a key with dots. Makes missing levels, so that a list without entries is there too.
 Json& place_of(Json& json, std::string_view key, std::string_view label) {
   Json* at = &json;
   for (;;) {

@@ -8,7 +8,7 @@
 namespace nids {
 namespace {
 
-// Valid UTF-8 without line breaks, in the quotes of a label value.
+// Valid UTF-8 without line breaks, escaped for a label value.
 std::string label_value(std::string_view text) {
   std::string escaped;
   for (const char c : printable(text)) {

@@ -10,7 +10,7 @@
 
 namespace nids {
 
-// All interfaces, each metric family once. No label holds an address.
+// The metrics of all interfaces, with each family once. No label has an address.
 std::string metrics_text(std::span<const StatsReport> reports);
 
 // The two comment lines before the samples of a family.

@@ -29,7 +29,7 @@ struct StatsReport {
   bool keeps_packets = true;  // retention is on, as far as is known
 };
 
-// What a reading of an attached program and its agent says.
+// Makes a report from the maps of an attached program.
 StatsReport report_of(const KernelReading& reading);
 
 // Whether seen = live + exported + unaccounted + no_flow, and what was offered to the rings =

@@ -61,7 +61,7 @@ class Hold {
 
   Limits limits_;
   std::list<Held> held_;  // oldest first
-  // Ids can be foreseen: attackers may not choose collisions.
+  // A secret hash, because ids can be predicted, and attackers could choose collisions.
   std::unordered_map<std::uint64_t, Queue, SecretHash<std::uint64_t>> flows_;
   std::uint64_t used_bytes_ = 0;
 };

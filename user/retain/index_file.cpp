@@ -46,7 +46,7 @@ CREATE INDEX alert_segment ON alert(segment) WHERE segment IS NOT NULL;
 CREATE INDEX alert_community ON alert(community);
 )";
 
-// The version before had one generator and no kinds.
+// The previous version had one generator and no kinds.
 constexpr int kVersionBefore = 2;
 constexpr std::string_view kAlertsBefore = R"(
 CREATE TABLE alert(

@@ -17,8 +17,8 @@ namespace nids {
 // behind no higher one than kMaxFoundAlert: what was planted can't use the numbers up.
 inline constexpr std::uint64_t kMaxAlert = 1ull << 53, kMaxFoundAlert = 1ull << 52;
 
-// Indexes and comments of earlier versions name no kind of alert. Their alerts of these numbers
-// were raised by a class, all others by a finding.
+// Indexes and comments of earlier versions have no kind of alert. A class raised their alerts of
+// these numbers, a finding all others.
 inline constexpr std::uint32_t kFirstOfClassBefore = 1000, kLastOfClassBefore = 1999;
 
 // The flow of a packet, as comments and the index name it.

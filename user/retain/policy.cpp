@@ -89,7 +89,7 @@ KeptAmount CapturePolicy::amount_of(const Flow& flow) const {
 bool CapturePolicy::raise(Flow& flow, AlertKind kind, int severity) const {
   const auto level = static_cast<std::uint8_t>(std::clamp(severity, 1, 3));
   if (flow.severity == 0 || level < flow.severity) flow.severity = level & 3;
-  if (kind != AlertKind::kFlaggedProtocol) {  // those are of its class
+  if (kind != AlertKind::kFlaggedProtocol) {  // a flagged protocol's alerts follow its class
     if (limits_.by_severity[level] <= amount_of(flow)) return false;
     flow.kept_as = level & 3;
     return true;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The flow of a frame of a capture, as the native twin parses the frame. Keeps no state.
+// The flow of a captured frame, as the native twin parses the frame. Has no state.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 
 namespace nids {
 
-// Of a link type that link_layer() takes. None: the frame belongs to no flow.
+// `dlt` is a link type that link_layer() accepts. Returns nothing if the frame belongs to no flow.
 std::optional<FlowIdentity> flow_of_frame(std::span<const std::byte> bytes, std::uint32_t wire_len,
                                           int dlt);
 

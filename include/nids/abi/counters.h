@@ -125,11 +125,11 @@ struct nids_agent_counters {
 	__u64 lines_lost;      /* alerts and messages that nobody read from the terminal */
 	__u64 ring_lost_noted; /* records lost by the rings at the agent's last check */
 	__u64 ring_lost_ns;    /* CLOCK_MONOTONIC of the last check that found more; 0: never */
-	/* Of flows that host analysers are told of. */
-	__u64 host_flows_merged; /* told by source only, for want of room */
-	__u64 host_flows_lost;	 /* not told, for want of room */
-	__u64 host_alerts_lost;	 /* that nobody took in time */
-	__u64 host_evictions;	 /* what host analysers forgot for want of room */
+	/* Host analysers. */
+	__u64 host_flows_merged; /* got by source only: the table of a tick was full */
+	__u64 host_flows_lost;	 /* not got: the table of a tick was full */
+	__u64 host_alerts_lost;	 /* too many waited */
+	__u64 host_evictions;	 /* pairs of hosts, at the cap */
 };
 NIDS_ABI_SIZE(struct nids_agent_counters, 464);
 

@@ -31,7 +31,7 @@ HostKey key_of(const Flow& flow, const Ends& ends) {
 
 }  // namespace
 
-// Of TCP only what began with a SYN counts: what was under way before says nothing of who asked.
+// TCP counts only from a SYN on: without it the originator is not certain.
 ConnectionOutcome::Outcome ConnectionOutcome::outcome_of(const Flow& flow) {
   const nids_sender client = flow.opener();
   const nids_sender server = client == NIDS_FROM_LO ? NIDS_FROM_HI : NIDS_FROM_LO;
@@ -74,20 +74,20 @@ void ConnectionOutcome::on_flow(FlowRef ref, Flow& flow, FlowChange change, Cont
 
 void ConnectionOutcome::wait_for_answer(FlowRef ref, const Flow& flow, Context& context) {
   const auto wait_ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(kWait).count());
-  if (how_many_wait_ >= kMaxWaiting) return;  // it is judged at its end
+  if (how_many_wait_ >= kMaxWaiting) return;  // judged when the flow ends
   const std::uint64_t due_ns = std::min(flow.start.ns, context.now().ns) + wait_ns;
   waiting_[std::clamp(due_ns / kSlot_ns, judged_, judged_ + kSlots - 1) % kSlots].push_back(ref);
   ++how_many_wait_;
 }
 
-// Returns whether all of them are judged.
+// Judges at most kAtOnce flows. Returns whether none is left.
 bool ConnectionOutcome::judge_some(std::vector<FlowRef>& due, Context& context) {
   for (std::size_t i = 0; i < kAtOnce && !due.empty(); ++i) {
     const FlowRef ref = due.back();
     due.pop_back();
     --how_many_wait_;
     const Flow* flow = context.flow(ref);
-    if (flow == nullptr) continue;  // it was judged at its end
+    if (flow == nullptr) continue;  // judged when the flow ended
     Outcome& state = outcomes_.of(ref);
     if (state != Outcome::kOpen) continue;
     state = Outcome::kUnanswered;
@@ -98,7 +98,7 @@ bool ConnectionOutcome::judge_some(std::vector<FlowRef>& due, Context& context) 
 
 void ConnectionOutcome::on_tick(Context& context) {
   const std::uint64_t now = context.now().ns / kSlot_ns;
-  // After a step of the clock, or a pause, everything that waits is due.
+  // After a step of the clock or a pause, all slots are due.
   if (now < judged_ || now > judged_ + kSlots) judged_ = now - std::min<std::uint64_t>(now, kSlots);
   while (judged_ < now) {
     if (!judge_some(waiting_[judged_ % kSlots], context)) return;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What became of each connection: answered, refused or left unanswered. Tells the host analysers,
-// from the flows alone. Raises no alert.
+// Judges from the flow alone whether a connection was answered, refused or unanswered, and
+// publishes the outcome to the host analysers. Raises no alert.
 #pragma once
 
 #include <array>
@@ -15,7 +15,7 @@ namespace nids {
 
 class ConnectionOutcome final : public Analyser {
  public:
-  // Without an answer for so long a connection counts as unanswered, until the answer comes.
+  // A connection without an answer for this long is unanswered. A later answer cancels that.
   static constexpr auto kWait = std::chrono::seconds(1);
 
   std::string_view name() const noexcept override { return "connection_outcome"; }
@@ -26,9 +26,9 @@ class ConnectionOutcome final : public Analyser {
  private:
   enum class Outcome : std::uint8_t { kNone, kOpen, kUnanswered, kRefused, kAnswered };
   static constexpr std::uint64_t kSlot_ns = 100'000'000;
-  // More than kWait takes, so that no slot holds two different times.
+  // More slots than kWait needs, so that no slot holds two different times.
   static constexpr std::size_t kSlots = 16;
-  static constexpr std::size_t kAtOnce = 1024;  // judgements in one call of on_tick()
+  static constexpr std::size_t kAtOnce = 1024;  // judgements of one slot in a call of on_tick()
   static constexpr std::size_t kMaxWaiting = 262'144;
 
   static Outcome outcome_of(const Flow& flow);
@@ -37,9 +37,9 @@ class ConnectionOutcome final : public Analyser {
   bool judge_some(std::vector<FlowRef>& due, Context& context);
 
   FlowStates<Outcome> outcomes_;
-  // A wheel of those that are judged later, by the slot of time in which they are.
+  // A timer wheel of the flows that wait for an answer.
   std::array<std::vector<FlowRef>, kSlots> waiting_;
-  std::uint64_t judged_ = 0;  // all slots of time before this one
+  std::uint64_t judged_ = 0;  // slots before this one are done
   std::size_t how_many_wait_ = 0;
 };
 

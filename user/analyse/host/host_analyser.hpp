@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a host analyser is: it sees what hosts do over many flows. One instance, on the correlator's
-// thread. The order of events within a tick, and which worker sent them, must not matter: the
-// correlator sorts them.
+// The interface of a host analyser: it gets what hosts do over many flows, and raises alerts. There
+// is one instance, on the correlator's thread. Within a tick the events come sorted by key, once
+// for each key, whatever the order of the workers.
 #pragma once
 
 #include <cstdint>
@@ -19,9 +19,9 @@ class HostAnalyser {
   virtual std::string_view name() const noexcept = 0;
   // The flows of one key in one tick. `now` is the tick's end.
   virtual void on_event(const HostEvent& event, WallTime now, std::vector<Alert>& alerts) = 0;
-  // After the events of a tick.
+  // Called after the events of each tick.
   virtual void on_tick(WallTime now, std::vector<Alert>& alerts) = 0;
-  // Sources and destinations that were forgotten for others, so far.
+  // The number of pairs of hosts evicted for others so far.
   virtual std::uint64_t evictions() const noexcept = 0;
 };
 

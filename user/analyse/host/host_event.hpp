@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a worker tells host analysers: the flows of one tick, added up by source, destination and
-// service. Plain values, merged in any order with the same result.
+// What a worker sends to the host analysers: the flows of one tick, added up by source, destination
+// and service. The order in which events are added does not change the result.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +15,7 @@
 
 namespace nids {
 
-// The source opened the flows. No padding: it is compared and hashed as bytes.
+// The source is the originator of the flows. No padding: keys are compared and hashed as bytes.
 struct HostKey {
   std::uint8_t source[16]{};
   std::uint8_t destination[16]{};
@@ -24,7 +24,7 @@ struct HostKey {
   std::uint8_t ip_version = 0;
   std::uint8_t l4_proto = 0;
   std::uint8_t class_id = 0;      // of the service; 0: of no class
-  std::uint8_t is_remainder = 0;  // 1: of many destinations and services, which are left open
+  std::uint8_t is_remainder = 0;  // 1: many destinations and services, which are zero here
   TunnelEnds tunnel;
   bool operator==(const HostKey& other) const {
     return std::memcmp(this, &other, sizeof *this) == 0;
@@ -33,8 +33,8 @@ struct HostKey {
 };
 static_assert(std::has_unique_object_representations_v<HostKey>);
 
-// The lowest ports of a set: up to kMax it has all of them, beyond it says only that there are as
-// many. The same whatever the order in which ports come.
+// The lowest kMax ports of a set. With fewer than kMax it is the complete set. The order in which
+// ports are added does not change the sample.
 class PortSample {
  public:
   static constexpr std::size_t kMax = 256;
@@ -58,21 +58,21 @@ class PortSample {
       ports_;
 };
 
-// Counts are of flows.
+// Counts are in flows.
 struct HostEvent {
   HostKey key;
   std::uint32_t started = 0;
   std::uint32_t answered = 0;
   std::uint32_t refused = 0;     // by a RST
-  std::uint32_t unanswered = 0;  // for a second, or to their end
-  std::uint32_t taken_back = 0;  // were told as unanswered, and were answered later
+  std::uint32_t unanswered = 0;  // for a second, or until their end
+  std::uint32_t taken_back = 0;  // counted as unanswered before, and answered since
   PortSample failed_ports;       // of the destination: refused or unanswered
   WallTime first{~0ull}, last;   // of the flows' packets
 
   std::uint64_t flows() const {
     return std::uint64_t{started} + answered + refused + unanswered + taken_back;
   }
-  // Of the same key.
+  // `other` has the same key.
   void add(const HostEvent& other) {
     started += other.started;
     answered += other.answered;

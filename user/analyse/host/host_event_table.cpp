@@ -8,10 +8,10 @@
 namespace nids {
 namespace {
 
-constexpr std::size_t kLookAt = 8;    // places, for one that may be taken
-constexpr std::uint64_t kLittle = 2;  // events: one flow that began, and what became of it
+constexpr std::size_t kLookAt = 8;    // events to look at for one to evict
+constexpr std::uint64_t kLittle = 2;  // the start and the outcome of a single flow
 
-// What is left open is zero.
+// The source stays; all other fields are zero.
 HostKey remainder_of(const HostKey& key) {
   HostKey rest;
   std::memcpy(rest.source, key.source, sizeof(rest.source));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The host events of one worker until they are handed over, added up by key. Bounded: what does
-// not fit is added to the remainder of its source, and what does not fit there is counted. One
-// thread.
+// The host events of one worker in the current tick, added up by key. Bounded: events beyond the
+// limit are added to the remainder of their source, and those beyond the remainders are counted.
+// For one thread.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -20,12 +20,12 @@ class HostEventTable {
   };
   explicit HostEventTable(Limits limits) : limits_(limits) {}
 
-  // A new key takes the place of one with a single event, if the table is full: a host that does
-  // much stays, however many others do little.
+  // If the table is full, a new key evicts one with a single flow, so that busy hosts stay in a
+  // flood of sources with one flow each.
   void add(HostEvent event);
 
   bool empty() const { return events_.empty() && remainders_.empty(); }
-  // All events and remainders; the table is empty then.
+  // Returns all events and remainders, and empties the table.
   std::vector<HostEvent> take();
 
   std::uint64_t merged() const { return merged_; }  // flows that went into remainders, so far
@@ -39,7 +39,7 @@ class HostEventTable {
   Limits limits_;
   std::vector<HostEvent> events_, remainders_;
   Index event_of_, remainder_of_;
-  std::size_t hand_ = 0;  // where the search for a place goes on
+  std::size_t hand_ = 0;  // where the next search begins
   std::uint64_t merged_ = 0, lost_ = 0;
 };
 

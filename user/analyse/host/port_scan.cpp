@@ -21,7 +21,7 @@ std::string seconds_text(std::uint64_t ns) {
 }  // namespace
 
 bool PortScan::is_over(const Episode& episode, WallTime now) const {
-  // The distance counts, not the order: the clock may have been set back.
+  // By distance, because the clock may have been set back.
   const auto [earlier, later] = std::minmax(episode.touched.ns, now.ns);
   return later - earlier >= static_cast<std::uint64_t>(limits_.window.count());
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A vertical port scan: one source tries many TCP ports of one host, and they refuse or do not
-// answer. Reports each episode once.
+// Detects vertical port scans: one source tries many TCP ports of one host, and the host refuses or
+// ignores it. Reports each episode once.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -18,8 +18,8 @@ class PortScan final : public HostAnalyser {
   struct Limits {
     std::size_t ports = 50;  // at most PortSample::kMax
     std::chrono::nanoseconds window = std::chrono::seconds(60);
-    // Pairs of source and destination that are remembered. Those with kFew failed ports or more
-    // have places of their own, so that many pairs with one port each do not displace a scan.
+    // Pairs of source and destination. Those with kFew failed ports or more have a list of their
+    // own, so that many pairs with one port each do not evict a scan.
     std::size_t suspects = 4096, others = 4096;
   };
   static constexpr std::size_t kFew = 4;
@@ -32,16 +32,16 @@ class PortScan final : public HostAnalyser {
   std::uint64_t evictions() const noexcept override { return evictions_; }
 
  private:
-  // One episode of a pair, until there is no failed port for the window.
+  // An episode of a pair ends when no port has failed for the window.
   struct Episode {
     HostKey pair;
     PortSample ports;
     std::uint64_t taken_back = 0;
     WallTime first, last;  // of the flows
-    WallTime touched;      // the last tick that had a failed port
+    WallTime touched;      // the last tick with a failed port
     bool is_suspect = false, is_reported = false;
   };
-  using Episodes = std::list<Episode>;  // the one touched longest ago is first
+  using Episodes = std::list<Episode>;  // least recently touched first
 
   Episodes::iterator episode_of(const HostKey& pair, WallTime now);
   void forget_first(Episodes& episodes);
