@@ -118,7 +118,7 @@ alerts  15027 (severity 1: 5008, 2: 5009, 3: 5010), 5011 suppressed
 kept    5012 packets, 5013 bytes; 5022 held until an alert, 7778 not kept by policy
 deleted 5020 packets, 5021 bytes by the budget, earlier runs' included
 left    5043 packets, 5044 bytes out of the analysis by --filter or --count
-lost    records, ring full: 11152, packets without a slot: 1375, packets, disk: 5016, packets, disk too slow: 5018, EVE lines: 5033, lines that nobody read: 5051, flow records, collector: 5041, records refused: 5006
+lost    records, ring full: 11152, packets without a slot: 1375, packets, disk: 5016, packets, disk too slow: 5018, EVE lines: 5033, lines that nobody read: 5051, flow records, collector: 5041, records refused: 5006, flows not seen by host analysers: 5055, alerts of host analysers: 5056
 )");
 }
 
@@ -135,7 +135,7 @@ alerts  15027 (severity 1: 5008, 2: 5009, 3: 5010), 5011 suppressed
 kept    5012 packets, 5013 bytes; 5022 held until an alert, 7778 not kept by policy
 deleted 5020 packets, 5021 bytes by the budget, earlier runs' included
 left    5043 packets, 5044 bytes out of the analysis by --filter or --count
-lost    records, ring full: 11152, packets without a slot: 1375, packets, disk: 5016, packets, disk too slow: 5018, EVE lines: 5033, lines that nobody read: 5051, flow records, collector: 5041, records refused: 5006
+lost    records, ring full: 11152, packets without a slot: 1375, packets, disk: 5016, packets, disk too slow: 5018, EVE lines: 5033, lines that nobody read: 5051, flow records, collector: 5041, records refused: 5006, flows not seen by host analysers: 5055, alerts of host analysers: 5056
 )");
 }
 
@@ -208,6 +208,8 @@ TEST(Ledger, EachKindOfLossIsALoss) {
   EXPECT_TRUE(with([](auto& r) { r.agent_counters.not_kept_by_error.packets = 1; }));
   EXPECT_TRUE(with([](auto& r) { r.agent_counters.eve_lost = 1; }));
   EXPECT_TRUE(with([](auto& r) { r.agent_counters.invalid_records = 1; }));
+  EXPECT_TRUE(with([](auto& r) { r.agent_counters.host_flows_lost = 1; }));
+  EXPECT_TRUE(with([](auto& r) { r.agent_counters.host_alerts_lost = 1; }));
 }
 
 TEST(Ledger, RecordsLeftInTheRingAreLostOnceNobodyTakesThem) {

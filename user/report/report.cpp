@@ -35,8 +35,8 @@ bool has_losses(const StatsReport& report) {
   const nids_agent_counters& a = report.agent_counters;
   return ring_lost(report.counters).packets != 0 || a.not_kept_by_error.packets != 0 ||
          a.not_kept_by_overload.packets != 0 || a.eve_lost != 0 || a.ipfix_lost != 0 ||
-         a.invalid_records != 0 || report.counters.unaccounted.packets != 0 ||
-         unread_records(report) != 0;
+         a.invalid_records != 0 || a.host_flows_lost != 0 || a.host_alerts_lost != 0 ||
+         report.counters.unaccounted.packets != 0 || unread_records(report) != 0;
 }
 
 }  // namespace nids

@@ -115,6 +115,8 @@ std::string lost_text(const StatsReport& report) {
   append_count(list, "lines that nobody read:", a.lines_lost);
   append_count(list, "flow records, collector:", a.ipfix_lost);
   append_count(list, "records refused:", a.invalid_records);
+  append_count(list, "flows not seen by host analysers:", a.host_flows_lost);
+  append_count(list, "alerts of host analysers:", a.host_alerts_lost);
   if (const auto left = unread_records(report); left != 0)
     list += (list.empty() ? "" : ", ") + counted(left, "record") + " unread";
   return "lost    " + (list.empty() ? "nothing" : list) + "\n";

@@ -81,8 +81,8 @@ void ConnectionOutcome::wait_for_answer(FlowRef ref, const Flow& flow, Context& 
 }
 
 // Judges at most kAtOnce flows. Returns whether none is left.
-bool ConnectionOutcome::judge_some(std::vector<FlowRef>& due, Context& context) {
-  for (std::size_t i = 0; i < kAtOnce && !due.empty(); ++i) {
+bool ConnectionOutcome::judge_some(std::vector<FlowRef>& due, std::size_t& left, Context& context) {
+  for (; left > 0 && !due.empty(); --left) {
     const FlowRef ref = due.back();
     due.pop_back();
     --how_many_wait_;
@@ -100,8 +100,9 @@ void ConnectionOutcome::on_tick(Context& context) {
   const std::uint64_t now = context.now().ns / kSlot_ns;
   // After a step of the clock or a pause, all slots are due.
   if (now < judged_ || now > judged_ + kSlots) judged_ = now - std::min<std::uint64_t>(now, kSlots);
+  std::size_t left = kAtOnce;
   while (judged_ < now) {
-    if (!judge_some(waiting_[judged_ % kSlots], context)) return;
+    if (!judge_some(waiting_[judged_ % kSlots], left, context)) return;
     ++judged_;
   }
 }

@@ -28,13 +28,13 @@ class ConnectionOutcome final : public Analyser {
   static constexpr std::uint64_t kSlot_ns = 100'000'000;
   // More slots than kWait needs, so that no slot holds two different times.
   static constexpr std::size_t kSlots = 16;
-  static constexpr std::size_t kAtOnce = 1024;  // judgements of one slot in a call of on_tick()
+  static constexpr std::size_t kAtOnce = 1024;  // judgements in a call of on_tick()
   static constexpr std::size_t kMaxWaiting = 262'144;
 
   static Outcome outcome_of(const Flow& flow);
   static void publish(const Flow& flow, Outcome before, Outcome now, Context& context);
   void wait_for_answer(FlowRef ref, const Flow& flow, Context& context);
-  bool judge_some(std::vector<FlowRef>& due, Context& context);
+  bool judge_some(std::vector<FlowRef>& due, std::size_t& left, Context& context);
 
   FlowStates<Outcome> outcomes_;
   // A timer wheel of the flows that wait for an answer.
