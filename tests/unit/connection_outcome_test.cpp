@@ -68,6 +68,31 @@ TEST_F(ConnectionOutcomeTest, Refused) {
   EXPECT_EQ(sum().failed_ports.lowest(), 80);
 }
 
+TEST_F(ConnectionOutcomeTest, ASynAckOfTheClientMakesNobodyElseTheClient) {
+  flow_.opener_is_hi = true;  // as the first pass corrects it then
+  client(NIDS_EVENT_SYN | NIDS_EVENT_SYN_ACK);
+  server(NIDS_EVENT_RST | NIDS_EVENT_DATA);
+  tell(FlowChange::kStart);
+  EXPECT_EQ(sum().refused, 1u);
+  EXPECT_EQ(sum().failed_ports.lowest(), 80);
+}
+
+TEST_F(ConnectionOutcomeTest, TheAnswerMayBeInASlotThatIsReadLater) {
+  client(NIDS_EVENT_SYN);
+  flow_.history = 1 | (NIDS_EVENTS_PER_SENDER + 2) << NIDS_HISTORY_EVENT_BITS;  // SYN, SYN-ACK back
+  tell(FlowChange::kStart);
+  EXPECT_EQ(sum().answered, 1u);
+}
+
+TEST_F(ConnectionOutcomeTest, WhatHappenedLongAgoIsNotJudged) {
+  client(NIDS_EVENT_SYN);
+  server(NIDS_EVENT_RST);
+  context_.time = {kStart + 3'000 * kTenth};
+  tell(FlowChange::kStart);
+  tell(FlowChange::kEnd);
+  EXPECT_TRUE(context_.events.empty());
+}
+
 TEST_F(ConnectionOutcomeTest, UnansweredAfterASecondAndNotBefore) {
   client(NIDS_EVENT_SYN);
   tell(FlowChange::kStart);
@@ -85,7 +110,7 @@ TEST_F(ConnectionOutcomeTest, ALateAnswerTakesTheJudgementBack) {
   at(12);
   server(NIDS_EVENT_SYN_ACK);
   tell(FlowChange::kUpdate);
-  EXPECT_EQ(sum().taken_back, 1u);
+  EXPECT_EQ(sum().late_ports.size(), 1u);
   EXPECT_EQ(sum().answered, 1u);
 }
 
@@ -114,11 +139,11 @@ TEST_F(ConnectionOutcomeTest, WhatBeganBeforeUsIsNoConnectionOfAnybody) {
   EXPECT_TRUE(context_.events.empty());
 }
 
-TEST_F(ConnectionOutcomeTest, UdpIsAnsweredByAnything) {
+TEST_F(ConnectionOutcomeTest, UdpIsAnsweredByADatagram) {
   flow_.key.l4_proto = IPPROTO_UDP;
-  flow_.senders = 1;
+  client(NIDS_EVENT_DATA);
   tell(FlowChange::kStart);
-  flow_.senders = 3;
+  server(NIDS_EVENT_DATA);
   tell(FlowChange::kUpdate);
   EXPECT_EQ(sum().answered, 1u);
 }
@@ -128,6 +153,15 @@ TEST_F(ConnectionOutcomeTest, AStepOfTheClockJudgesWhatWaits) {
   tell(FlowChange::kStart);
   at(36'000);
   EXPECT_EQ(sum().unanswered, 1u);
+}
+
+TEST_F(ConnectionOutcomeTest, AClockThatGoesBackALittleJudgesNothing) {
+  at(5);
+  client(NIDS_EVENT_SYN);
+  tell(FlowChange::kStart);
+  at(3);
+  at(6);
+  EXPECT_EQ(sum().unanswered, 0u);
 }
 
 TEST_F(ConnectionOutcomeTest, APlaceThatIsUsedAgainBeginsAnew) {

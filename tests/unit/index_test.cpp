@@ -12,6 +12,7 @@
 
 #include "nids/fd.hpp"
 #include "retain/index_file.hpp"
+#include "retain/rebuild.hpp"
 #include "support/open_index.hpp"
 
 namespace nids {
@@ -68,6 +69,26 @@ class IndexTest : public ::testing::Test {
     ASSERT_EQ(sqlite3_open((directory_ + "/" + kIndexFile).c_str(), &db), SQLITE_OK);
     EXPECT_EQ(sqlite3_exec(db, text, nullptr, nullptr, nullptr), SQLITE_OK);
     sqlite3_close(db);
+  }
+  void make_version_before() {
+    execute(R"(
+CREATE TABLE segment(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, indexed INTEGER NOT NULL,
+  packets INTEGER NOT NULL, bytes INTEGER NOT NULL);
+CREATE TABLE span(
+  segment INTEGER NOT NULL, place INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+  flow INTEGER NOT NULL, community TEXT NOT NULL, ends BLOB NOT NULL, class TEXT NOT NULL,
+  bytes INTEGER NOT NULL, offsets BLOB NOT NULL, PRIMARY KEY(segment, place)) WITHOUT ROWID;
+CREATE INDEX span_community ON span(community);
+CREATE TABLE alert(
+  id INTEGER PRIMARY KEY, time INTEGER NOT NULL, signature_id INTEGER NOT NULL,
+  severity INTEGER NOT NULL, signature TEXT NOT NULL, flow INTEGER NOT NULL,
+  community TEXT NOT NULL, ends BLOB NOT NULL, class TEXT NOT NULL, record TEXT NOT NULL,
+  segment INTEGER, place INTEGER, number INTEGER);
+CREATE INDEX alert_segment ON alert(segment) WHERE segment IS NOT NULL;
+CREATE INDEX alert_community ON alert(community);
+INSERT INTO alert VALUES(7, 5, 1001, 2, 'ssh', 9, '1:x=', x'', 'ssh', '{}', NULL, NULL, NULL),
+  (8, 6, 2003, 1, 'Xmas', 0, '', x'', '', '{}', NULL, NULL, NULL);
+PRAGMA application_id = 1852400755; PRAGMA user_version = 2;)");
   }
   static std::vector<FlowSpan> spans(const Index& index, const SpanQuery& query = {}) {
     std::vector<FlowSpan> found;
@@ -214,24 +235,7 @@ TEST_F(IndexTest, HowManyAlertsThereAreIsNotCountedEachTime) {
 }
 
 TEST_F(IndexTest, TheVersionBeforeIsTakenOver) {
-  execute(R"(
-CREATE TABLE segment(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, indexed INTEGER NOT NULL,
-  packets INTEGER NOT NULL, bytes INTEGER NOT NULL);
-CREATE TABLE span(
-  segment INTEGER NOT NULL, place INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
-  flow INTEGER NOT NULL, community TEXT NOT NULL, ends BLOB NOT NULL, class TEXT NOT NULL,
-  bytes INTEGER NOT NULL, offsets BLOB NOT NULL, PRIMARY KEY(segment, place)) WITHOUT ROWID;
-CREATE INDEX span_community ON span(community);
-CREATE TABLE alert(
-  id INTEGER PRIMARY KEY, time INTEGER NOT NULL, signature_id INTEGER NOT NULL,
-  severity INTEGER NOT NULL, signature TEXT NOT NULL, flow INTEGER NOT NULL,
-  community TEXT NOT NULL, ends BLOB NOT NULL, class TEXT NOT NULL, record TEXT NOT NULL,
-  segment INTEGER, place INTEGER, number INTEGER);
-CREATE INDEX alert_segment ON alert(segment) WHERE segment IS NOT NULL;
-CREATE INDEX alert_community ON alert(community);
-INSERT INTO alert VALUES(7, 5, 1001, 2, 'ssh', 9, '1:x=', x'', 'ssh', '{}', NULL, NULL, NULL),
-  (8, 6, 2003, 1, 'Xmas', 0, '', x'', '', '{}', NULL, NULL, NULL);
-PRAGMA application_id = 1852400755; PRAGMA user_version = 2;)");
+  make_version_before();
   const Fd directory{::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   EXPECT_FALSE(is_index_unusable(directory.get()));
   const Index index = open();
@@ -246,6 +250,14 @@ PRAGMA application_id = 1852400755; PRAGMA user_version = 2;)");
   EXPECT_EQ(found[0].signature, "ssh");
   EXPECT_EQ(found[0].flow.id, 9u);
   EXPECT_EQ(found[1].kind, AlertKind::kStatelessFinding);
+}
+
+TEST_F(IndexTest, AnIndexMadeAnewHasTheAlertsOfTheVersionBefore) {
+  make_version_before();
+  const Fd directory{::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  const auto repaired = rebuild_index(directory.get(), directory_);
+  ASSERT_TRUE(repaired) << repaired.error().message();
+  EXPECT_EQ(ids(open(Index::Access::kRead)), (std::vector<std::uint64_t>{7, 8}));
 }
 
 TEST_F(IndexTest, WhatIsTakenBackIsGoneAndTheNextChangeHolds) {

@@ -11,6 +11,7 @@
 
 #include "agent/correlator.hpp"
 #include "analyse/host/host_event_table.hpp"
+#include "nids/abi/flow.h"
 
 namespace nids {
 namespace {
@@ -75,11 +76,15 @@ TEST_F(PortScanTest, ManyPortsThatAnswerAreNone) {
 
 TEST_F(PortScanTest, AnswersThatCameLateDoNotCount) {
   ports(1, 40);
-  event({.key = key(7), .answered = 20, .taken_back = 20});
+  HostEvent late;
+  late.key = key(7);
+  late.answered = 300;
+  for (std::uint16_t port = 1; port <= 20; ++port) late.late_ports.add(port);
+  event(late);
   ports(41, 69);
   EXPECT_TRUE(alerts_.empty());
   ports(70, 70);
-  EXPECT_EQ(alerts_.size(), 1u);
+  EXPECT_EQ(alerts_.size(), 1u) << "however many connections to a port were answered late";
 }
 
 TEST_F(PortScanTest, UdpIsLeftToAnother) {
@@ -95,6 +100,24 @@ TEST_F(PortScanTest, AfterAPauseItIsANewEpisode) {
   EXPECT_EQ(alerts_.size(), 1u) << "the ports before do not count";
   ports(50, 50, key(7), kStart + 120 * kSecond);
   EXPECT_EQ(alerts_.size(), 2u);
+}
+
+TEST_F(PortScanTest, TheTimesOfFlowsDecideAndNotWhenTheyWereJudged) {
+  for (std::uint16_t port = 1; port <= 50; ++port) {
+    event(failed(key(7), port, kStart + port * 45 * kSecond), kStart + (port + 1) * 60 * kSecond);
+    scan_.on_tick({kStart + port * 45 * kSecond + 30 * kSecond}, alerts_);
+  }
+  EXPECT_EQ(alerts_.size(), 1u);
+}
+
+TEST_F(PortScanTest, AnOuterAddressOfTheSourceMakesNoOtherPair) {
+  for (std::uint16_t port = 1; port <= 50; ++port) {
+    HostKey one = key(7);
+    one.tunnel.kind = NIDS_TUNNEL_VXLAN;
+    one.tunnel.client[3] = static_cast<std::uint8_t>(port);
+    ports(port, port, one);
+  }
+  EXPECT_EQ(alerts_.size(), 1u);
 }
 
 TEST_F(PortScanTest, TimeThatWentBackEndsNothingAndLeaksNothing) {
@@ -118,9 +141,9 @@ TEST_F(PortScanTest, SuspectsAreBoundedToo) {
 
 TEST_F(PortScanTest, ForgetsWhatIsOver) {
   for (std::uint32_t source = 1; source <= 8; ++source) ports(1, 1, key(source));
-  scan_.on_tick({kStart + 61 * kSecond}, alerts_);
+  scan_.on_tick({kStart + 121 * kSecond}, alerts_);
   for (std::uint32_t source = 11; source <= 18; ++source)
-    ports(1, 1, key(source), kStart + 61 * kSecond);
+    ports(1, 1, key(source), kStart + 121 * kSecond);
   EXPECT_EQ(scan_.evictions(), 0u);
 }
 

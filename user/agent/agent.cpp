@@ -69,7 +69,12 @@ Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample&
   FlowScans scans([&](std::size_t slots) { return pipeline.scan_some(tick_clock(), slots); },
                   [&](std::size_t flows) { return pipeline.report_some(flows); });
   const auto each = [&](void (Pipeline::*what)(nids_agent_counters&)) {
-    for (const Watched& one : interfaces) (pipeline.*what)(*one.counters.get());
+    // What counts for all interfaces goes to the first. Nobody reads those of one that was
+    // detached.
+    for (const bool is_detached : {false, true})
+      for (const Watched& one : interfaces)
+        if ((__atomic_load_n(&one.counters->pid, __ATOMIC_RELAXED) == 0) == is_detached)
+          (pipeline.*what)(*one.counters.get());
   };
   for (const Watched& one : interfaces)
     for (const Fd& ring : one.rings) {

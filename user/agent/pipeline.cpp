@@ -149,9 +149,6 @@ void Pipeline::packet(Packet& packet, nids_agent_counters& counters) {
     return !is_news;
   });
 
-  counters.suppressions_evicted +=
-      suppression_.evictions() - std::exchange(suppression_evictions_, suppression_.evictions());
-
   const auto evidence = retain(packet, raised.alerts, flow, counters);
   for (const Alert& alert : raised.alerts) log(alert, evidence, counters);
 }
@@ -342,8 +339,8 @@ bool Pipeline::report_some(std::size_t flows) {
 void Pipeline::end_flows(const TickClock& clock) {
   scan(clock);
   flows_.end_all(FlowReason::kShutdown);
+  correlator_.finish();  // no batch is refused after it
   hand_over(tick_ + 1);
-  correlator_.finish();
   raise_without_packet(correlator_.take_alerts());
   hold_.clear();
   flush_export();
@@ -427,24 +424,30 @@ void Pipeline::tell(const Flow& flow, FlowReason reason) {
         counters);
 }
 
-void Pipeline::flush(nids_agent_counters& counters) {
+void Pipeline::count(nids_agent_counters& counters) {
   // Added, not set: the counters are one interface's, and older than this process.
   const auto added = [](std::uint64_t now, std::uint64_t& before) {
     return now - std::exchange(before, now);
   };
   counters.flows_evicted += added(flows_.evictions(), flow_evictions_);
+  counters.suppressions_evicted += added(suppression_.evictions(), suppression_evictions_);
   counters.host_flows_merged += added(host_events_.merged(), host_flows_merged_);
   counters.host_flows_lost += added(host_events_.lost(), host_flows_lost_);
   const Correlator::Counts host = correlator_.counts();
   counters.host_alerts_lost += added(host.alerts_lost, host_counts_.alerts_lost);
   counters.host_evictions += added(host.evictions, host_counts_.evictions);
   if (sinks_.lines_lost) counters.lines_lost += added(sinks_.lines_lost(), lines_lost_);
+}
+
+void Pipeline::flush(nids_agent_counters& counters) {
+  count(counters);
   if (sinks_.store) sinks_.store->flush(counters);
   warn();
   counters.degraded = degraded();
 }
 
 void Pipeline::finish(nids_agent_counters& counters) {
+  count(counters);
   if (sinks_.eve) sinks_.eve->finish();
   if (sinks_.store) sinks_.store->finish(counters);
   warn();

@@ -140,6 +140,7 @@ class Pipeline {
   // Raises alerts that no packet caused.
   void raise_without_packet(std::vector<Alert> alerts);
   void flush_export();
+  void count(nids_agent_counters& counters);
   void warn();
   void write_eve(std::string_view line, nids_agent_counters& counters);
   void packet(Packet& packet, nids_agent_counters& counters);

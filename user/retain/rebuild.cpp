@@ -50,6 +50,11 @@ Result<void> take_alerts(const Index& from, Index& to, Repaired& repaired) {
   return result;
 }
 
+Result<void> finish(Index& index) {
+  if (auto committed = index.commit(); !committed) return committed;
+  return index.gather();
+}
+
 // The new file, whole; or as far as it came, where it is ended before.
 Result<void> make_new(int directory_fd, const std::string& path, Repaired& repaired,
                       const GoesOn& goes_on) {
@@ -59,10 +64,13 @@ Result<void> make_new(int directory_fd, const std::string& path, Repaired& repai
   if (!done) return done.error();
   repaired = std::move(*done);
   if (!repaired.is_whole) return {};
-  if (auto old = Index::open(directory_fd, path, IndexAccess::kRead); old)
+  if (!is_there(directory_fd, kIndexFile)) return finish(*index);
+  auto old = Index::open(directory_fd, path, IndexAccess::kRead);
+  // One of the version before is brought up to date by a writer.
+  if (!old) old = Index::open(directory_fd, path, IndexAccess::kWrite);
+  if (old)
     if (auto taken = take_alerts(*old, *index, repaired); !taken) return taken;
-  if (auto committed = index->commit(); !committed) return committed;
-  return index->gather();
+  return finish(*index);
 }
 
 Result<void> make_anew(int directory_fd, const std::string& path, Repaired& repaired,

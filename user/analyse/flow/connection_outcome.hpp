@@ -24,7 +24,9 @@ class ConnectionOutcome final : public Analyser {
   void on_tick(Context& context) override;
 
  private:
-  enum class Outcome : std::uint8_t { kNone, kOpen, kUnanswered, kRefused, kAnswered };
+  enum class Outcome : std::uint8_t { kNone, kOpen, kUnanswered, kRefused, kAnswered, kOld };
+  // Longer than the time between two scans, in a replay too.
+  static constexpr std::uint64_t kOld_ns = 120'000'000'000;
   static constexpr std::uint64_t kSlot_ns = 100'000'000;
   // More slots than kWait needs, so that no slot holds two different times.
   static constexpr std::size_t kSlots = 16;

@@ -46,6 +46,9 @@ class PortSample {
   void add(const PortSample& other) {
     for (const std::uint16_t port : other.ports_) add(port);
   }
+  void remove(const PortSample& other) {
+    for (const std::uint16_t port : other.ports_) ports_.erase(port);
+  }
   std::size_t size() const { return ports_.size(); }
   bool empty() const { return ports_.empty(); }
   std::uint16_t lowest() const { return *ports_.begin(); }
@@ -65,21 +68,19 @@ struct HostEvent {
   std::uint32_t answered = 0;
   std::uint32_t refused = 0;     // by a RST
   std::uint32_t unanswered = 0;  // for a second, or until their end
-  std::uint32_t taken_back = 0;  // counted as unanswered before, and answered since
   PortSample failed_ports;       // of the destination: refused or unanswered
+  PortSample late_ports;         // answered after they counted as unanswered
   WallTime first{~0ull}, last;   // of the flows' packets
 
-  std::uint64_t flows() const {
-    return std::uint64_t{started} + answered + refused + unanswered + taken_back;
-  }
+  std::uint64_t flows() const { return std::uint64_t{started} + answered + refused + unanswered; }
   // `other` has the same key.
   void add(const HostEvent& other) {
     started += other.started;
     answered += other.answered;
     refused += other.refused;
     unanswered += other.unanswered;
-    taken_back += other.taken_back;
     failed_ports.add(other.failed_ports);
+    late_ports.add(other.late_ports);
     first = std::min(first, other.first);
     last = std::max(last, other.last);
   }

@@ -20,10 +20,11 @@ std::string seconds_text(std::uint64_t ns) {
 
 }  // namespace
 
-bool PortScan::is_over(const Episode& episode, WallTime now) const {
-  // By distance, because the clock may have been set back.
-  const auto [earlier, later] = std::minmax(episode.touched.ns, now.ns);
-  return later - earlier >= static_cast<std::uint64_t>(limits_.window.count());
+// By the times of flows, because in a replay many seconds may be judged at once. In both
+// directions, because the clock may have been set back.
+bool PortScan::is_over(const Episode& episode, WallTime first, WallTime last) const {
+  const auto window_ns = static_cast<std::uint64_t>(limits_.window.count());
+  return first.ns > episode.last.ns + window_ns || last.ns + window_ns < episode.first.ns;
 }
 
 void PortScan::forget_first(Episodes& episodes) {
@@ -32,12 +33,15 @@ void PortScan::forget_first(Episodes& episodes) {
 }
 
 void PortScan::forget_old(Episodes& episodes, WallTime now) {
-  while (!episodes.empty() && is_over(episodes.front(), now)) forget_first(episodes);
+  // Flows of this time may still come: what is forgotten must be over for them as well.
+  const auto window_ns = static_cast<std::uint64_t>(limits_.window.count());
+  const WallTime before{now.ns - std::min(now.ns, window_ns)};
+  while (!episodes.empty() && is_over(episodes.front(), before, now)) forget_first(episodes);
 }
 
-PortScan::Episodes::iterator PortScan::episode_of(const HostKey& pair, WallTime now) {
+PortScan::Episodes::iterator PortScan::episode_of(const HostKey& pair, const HostEvent& event) {
   if (const auto found = index_.find(pair); found != index_.end()) {
-    if (!is_over(*found->second, now)) return found->second;
+    if (!is_over(*found->second, event.first, event.last)) return found->second;
     (found->second->is_suspect ? suspects_ : others_).erase(found->second);
     index_.erase(found);
   }
@@ -45,26 +49,31 @@ PortScan::Episodes::iterator PortScan::episode_of(const HostKey& pair, WallTime 
     forget_first(others_);
     ++evictions_;
   }
-  others_.push_back({.pair = pair, .ports = {}, .first = {~0ull}, .last = {}, .touched = now});
+  others_.push_back({.pair = pair,
+                     .ports = {},
+                     .tunnel = event.key.tunnel,
+                     .first = event.first,
+                     .last = event.last});
   return index_.emplace(pair, std::prev(others_.end())).first->second;
 }
 
-void PortScan::on_event(const HostEvent& event, WallTime now, std::vector<Alert>& alerts) {
+void PortScan::on_event(const HostEvent& event, WallTime, std::vector<Alert>& alerts) {
   if (event.key.l4_proto != IPPROTO_TCP || event.key.is_remainder != 0) return;
   HostKey pair = event.key;
   pair.class_id = 0;
+  // A source may choose its outer address as it likes.
+  std::memset(pair.tunnel.client, 0, sizeof(pair.tunnel.client));
   if (event.failed_ports.empty()) {
     const auto known = index_.find(pair);
-    if (known != index_.end()) known->second->taken_back += event.taken_back;
+    if (known != index_.end()) known->second->ports.remove(event.late_ports);
     return;
   }
-  const auto at = episode_of(pair, now);
+  const auto at = episode_of(pair, event);
   Episode& episode = *at;
   episode.ports.add(event.failed_ports);
-  episode.taken_back += event.taken_back;
+  episode.ports.remove(event.late_ports);
   episode.first = std::min(episode.first, event.first);
   episode.last = std::max(episode.last, event.last);
-  episode.touched = now;
   Episodes& from = episode.is_suspect ? suspects_ : others_;
   episode.is_suspect = episode.is_suspect || episode.ports.size() >= kFew;
   Episodes& to = episode.is_suspect ? suspects_ : others_;
@@ -73,7 +82,7 @@ void PortScan::on_event(const HostEvent& event, WallTime now, std::vector<Alert>
     forget_first(suspects_);
     ++evictions_;
   }
-  if (episode.is_reported || episode.ports.size() < limits_.ports + episode.taken_back) return;
+  if (episode.is_reported || episode.ports.size() < limits_.ports) return;
   episode.is_reported = true;
   alerts.push_back(alert_about(episode));
 }
@@ -97,7 +106,7 @@ Alert PortScan::alert_about(const Episode& episode) const {
   std::memcpy(alert.ends.vlan, episode.pair.vlan, sizeof(alert.ends.vlan));
   alert.ends.ip_version = episode.pair.ip_version;
   alert.ends.l4_proto = episode.pair.l4_proto;
-  alert.tunnel = episode.pair.tunnel;
+  alert.tunnel = episode.tunnel;
   alert.ifindex = episode.pair.ifindex;
   const std::size_t ports = episode.ports.size();
   alert.observed = (ports == PortSample::kMax ? "at least " : "") + std::to_string(ports) +

@@ -36,17 +36,16 @@ class PortScan final : public HostAnalyser {
   struct Episode {
     HostKey pair;
     PortSample ports;
-    std::uint64_t taken_back = 0;
-    WallTime first, last;  // of the flows
-    WallTime touched;      // the last tick with a failed port
+    TunnelEnds tunnel;     // of the first flow; the pair leaves open which end of it the source has
+    WallTime first, last;  // of the flows with a failed port
     bool is_suspect = false, is_reported = false;
   };
   using Episodes = std::list<Episode>;  // least recently touched first
 
-  Episodes::iterator episode_of(const HostKey& pair, WallTime now);
+  Episodes::iterator episode_of(const HostKey& pair, const HostEvent& event);
   void forget_first(Episodes& episodes);
   void forget_old(Episodes& episodes, WallTime now);
-  bool is_over(const Episode& episode, WallTime now) const;
+  bool is_over(const Episode& episode, WallTime first, WallTime last) const;
   Alert alert_about(const Episode& episode) const;
 
   Limits limits_;
