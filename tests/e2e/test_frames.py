@@ -205,7 +205,7 @@ class Frames(lab.LabCase):
                 for port in range(int(first), int(last or first) + 1):
                     expected[proto, port] = one["name"]
         config = self.lab.path("no-suppression.toml")
-        config.write_text('[alert]\nsuppress = "0s"\n')
+        config.write_text('[alert]\nsuppress = "0s"\n[scan]\nenabled = false\n')
         watch = self.lab.attach("v0", "--config", config)
         frames = [ethernet(IPV4, ipv4({"tcp": TCP, "udp": UDP}[proto],
                                       {"tcp": tcp, "udp": udp}[proto](61234, port)))
