@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstring>
 #include <random>
-#include <ranges>
 #include <utility>
 
 #include "net/flow_key.h"
@@ -432,8 +431,8 @@ bool FlowTable::tell_long_ones(WallTime now, std::chrono::nanoseconds interval, 
 
 // The time for the last records is limited, so the least valuable come last.
 void FlowTable::end_all(FlowReason reason) {
-  for (const FlowPhase phase : kLeastFirst | std::views::reverse) {
-    const List& list = lists_[static_cast<std::size_t>(phase)];
+  for (auto phase = kLeastFirst.rbegin(); phase != kLeastFirst.rend(); ++phase) {
+    const List& list = lists_[static_cast<std::size_t>(*phase)];
     while (list.first != kNone) {
       const std::uint32_t place = list.first;
       tell(place, reason);
