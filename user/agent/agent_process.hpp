@@ -68,7 +68,7 @@ class AgentProcess {
   EveRenewal eve_;
   std::optional<Relay> out_, err_;
   State state_ = State::kNone;
-  int pid_ = 0;                   // 0: there is none
+  int pid_ = 0;                   // of the agent; 0 while none runs
   Fd metrics_listener_;           // stays open, so that nobody takes the port between two children
   Fd link_;                       // to the agent; closed once the agent has closed its end
   Clock::time_point deadline_{};  // of the start

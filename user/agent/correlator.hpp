@@ -34,7 +34,8 @@ class Correlator {
   ~Correlator();
   Correlator(const Correlator&) = delete;
 
-  // From now on a thread does the work; before, offer() does it. Returns false if there is none.
+  // Starts the thread that does the work. Without it offer() does the work. Returns false if the
+  // thread cannot be started.
   bool start_thread();
 
   // Called by the thread of a worker; never waits. Each worker submits a batch for each tick, even
@@ -54,7 +55,7 @@ class Correlator {
 
  private:
   void run();
-  // The batches of the first complete tick; empty if there is none.
+  // The batches of the first complete tick; empty if no tick is complete.
   std::vector<HostBatch> next_tick(bool is_last);
   void work_off(std::vector<HostBatch> batches);
 

@@ -81,7 +81,8 @@ class Pipeline {
   // Calls the analysers that want ticks, and sends the host events of an ended tick to the
   // correlator. Call it between two drains of the rings; it does a bounded amount of work.
   void tick(WallTime now);
-  // From now on host analysers run in a thread of their own. Returns false if there is none.
+  // Starts the thread of the host analysers. Returns false if it cannot be started; then they run
+  // in the thread that calls tick().
   bool start_correlator() { return correlator_.start_thread(); }
 
   // Tells all flows, and lets go of what is held: what was told was the last.

@@ -63,7 +63,7 @@ struct alignas(64) Flow {
   std::uint8_t severity : 2 = 0;  // the highest of its alerts, 1 to 3, news or not; 0: no alert
   std::uint8_t kept_as : 2 = 0;   // by retain: the severity whose policy it has; 0: its class's
   bool is_refused : 1 = false;    // by retain: CapturePolicy::is_refused()
-  bool is_started : 1 = false;    // by the table: its start was told
+  bool is_started : 1 = false;    // by the table: observers know of it
 
   // On the wire, not told in a record yet.
   FlowCounts counts() const;
