@@ -38,14 +38,14 @@ Alert ssh_alert() {
 }
 
 Json parsed(const Alert& alert, const std::optional<Evidence>& evidence = {}) {
-  return Json::parse(eve_alert_line(alert, evidence));
+  return Json::parse(EveAlert(alert).line(evidence));
 }
 
 TEST(EveAlert, IsOneLineWithTheKeysInSuricatasOrder) {
   Alert alert = ssh_alert();
   alert.ends.vlan[0] = 5;
   alert.ends.vlan[1] = 6;
-  EXPECT_EQ(eve_alert_line(alert, Evidence{"/var/lib/a.pcapng", 3}),
+  EXPECT_EQ(EveAlert(alert).line(Evidence{"/var/lib/a.pcapng", 3}),
             R"({"timestamp":"2026-11-22T10:00:00.123456+0000","flow_id":9007199254740991,)"
             R"("in_iface":"eth0","event_type":"alert","vlan":[5,6],"src_ip":"10.0.0.2",)"
             R"("src_port":40000,"dest_ip":"10.0.0.1","dest_port":22,"proto":"TCP","ip_v":4,)"
@@ -107,7 +107,7 @@ TEST(EveAlert, HostileTextStaysOneLineOfValidJson) {
   alert.signature = alert.category = alert.observed = alert.expected = alert.threshold =
       alert.class_name = alert.technique = alert.community_id = alert.interface =
           "\"}\n\x1b[2J\xff\xc2\x9b\xe2\x80\xae\0"s;
-  const std::string text = eve_alert_line(alert, Evidence{"/tmp/\n", 1});
+  const std::string text = EveAlert(alert).line(Evidence{"/tmp/\n", 1});
   EXPECT_EQ(text.find('\n'), text.size() - 1);
   EXPECT_EQ(text.find('\x1b'), std::string::npos);
   EXPECT_EQ(text.find("\xc2\x9b"), std::string::npos);

@@ -3,7 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "log/eve.hpp"
+#include "log/eve_json.hpp"
 #include "log/flow_json.hpp"
 
 namespace nids {
@@ -16,11 +16,11 @@ KeptFlow kept_flow(const Flow& flow, const std::string& class_name,
           .class_name = class_name};
 }
 
-KeptAlert kept_alert(const Alert& alert, const FlowRecord* then) {
-  std::string record = "{\"alert\":" + eve_alert_line(alert, std::nullopt);
+KeptAlert kept_alert(const Alert& alert, const EveAlert& eve, const FlowRecord* then) {
+  std::string record = "{\"alert\":" + eve.line();
   record.back() = ',';  // in place of the line's end
   const auto flow = then ? flow_json(*then, alert.class_name) : nlohmann::ordered_json();
-  record += "\"flow\":" + flow.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '}';
+  record += "\"flow\":" + json_text(flow) + '}';
   return {.id = 0,
           .time = alert.time,
           .signature_id = alert.signature_id,

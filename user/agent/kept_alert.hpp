@@ -7,6 +7,7 @@
 #include "alert/alert.hpp"
 #include "flow/flow.hpp"
 #include "flow/flow_record.hpp"
+#include "log/eve.hpp"
 #include "retain/kept.hpp"
 
 namespace nids {
@@ -14,7 +15,7 @@ namespace nids {
 KeptFlow kept_flow(const Flow& flow, const std::string& class_name,
                    std::uint16_t community_id_seed);
 
-// `then`: the flow as it stood; null: the packet is of none.
-KeptAlert kept_alert(const Alert& alert, const FlowRecord* then);
+// `eve` is the alert's. `then`: the flow as it stood; null: the packet is of none.
+KeptAlert kept_alert(const Alert& alert, const EveAlert& eve, const FlowRecord* then);
 
 }  // namespace nids

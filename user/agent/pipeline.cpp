@@ -138,19 +138,31 @@ void Pipeline::packet(Packet& packet, nids_agent_counters& counters) {
   suspicious_ += !raised.alerts.empty();
   raise(raised.alerts, packet, flow, counters);
 
-  std::erase_if(raised.alerts, [&](Alert& alert) {
-    alert.interface = interface_name(packet.ifindex);
-    const bool is_news = suppression_.admit(alert);
-    counters.alerts_suppressed += !is_news;
-    if (is_news && has_flow) {
-      flow.is_alerted = true;
-      alert.community_id = flow.community_id(flows_.community_id_seed());
-    }
-    return !is_news;
-  });
+  const auto alerts = admit(std::move(raised.alerts), has_flow ? &flow : nullptr, counters);
+  const auto evidence = retain(packet, alerts, flow, counters);
+  for (const RaisedAlert& alert : alerts) log(alert, evidence, counters);
+}
 
-  const auto evidence = retain(packet, raised.alerts, flow, counters);
-  for (const Alert& alert : raised.alerts) log(alert, evidence, counters);
+std::vector<Pipeline::RaisedAlert> Pipeline::admit(std::vector<Alert> alerts, Flow* flow,
+                                                   nids_agent_counters& counters) {
+  std::vector<RaisedAlert> admitted;
+  std::string community_id;
+  for (Alert& alert : alerts) {
+    if (!suppression_.admit(alert)) {
+      counters.alerts_suppressed += 1;
+      continue;
+    }
+    alert.interface = interface_name(alert.ifindex);
+    if (flow) {
+      flow->is_alerted = true;
+      if (community_id.empty()) community_id = flow->community_id(flows_.community_id_seed());
+      alert.community_id = community_id;
+    }
+    std::optional<EveAlert> eve;
+    if (sinks_.eve || sinks_.store) eve.emplace(alert);
+    admitted.push_back({std::move(alert), std::move(eve)});
+  }
+  return admitted;
 }
 
 bool Pipeline::is_selected(const Packet& packet) const {
@@ -175,8 +187,9 @@ void Pipeline::steer(const Packet& packet, const Flow& flow, nids_agent_counters
 }
 
 // What was held of its flow is kept before the packet that raised an alert.
-std::optional<Evidence> Pipeline::retain(const Packet& packet, const std::vector<Alert>& alerts,
-                                         Flow& flow, nids_agent_counters& counters) {
+std::optional<Evidence> Pipeline::retain(const Packet& packet,
+                                         const std::vector<RaisedAlert>& alerts, Flow& flow,
+                                         nids_agent_counters& counters) {
   const auto verdict = policy_.judge(packet, flow, !alerts.empty());
   if (verdict.is_to_be_told && sinks_.store) steer(packet, flow, counters);
   if (!sinks_.store) {
@@ -203,7 +216,7 @@ std::optional<Evidence> Pipeline::retain(const Packet& packet, const std::vector
 }
 
 // Alerts can be asked for without their packet, too.
-void Pipeline::leave(const Packet& packet, const std::vector<Alert>& alerts, const Flow& flow,
+void Pipeline::leave(const Packet& packet, const std::vector<RaisedAlert>& alerts, const Flow& flow,
                      nids_agent_counters& counters) {
   counters.not_kept_by_policy += one_packet(packet.bytes.size());
   if (alerts.empty()) return;
@@ -211,7 +224,7 @@ void Pipeline::leave(const Packet& packet, const std::vector<Alert>& alerts, con
   sinks_.store->note(kept_alerts(alerts, has_flow ? &flow : nullptr), counters);
 }
 
-std::optional<Evidence> Pipeline::keep(const Packet& packet, const std::vector<Alert>& alerts,
+std::optional<Evidence> Pipeline::keep(const Packet& packet, const std::vector<RaisedAlert>& alerts,
                                        const Flow& flow, nids_agent_counters& counters) {
   if (given_to_store_ >= selection_.max_kept) {
     leave(packet, alerts, flow, counters);
@@ -233,21 +246,22 @@ std::optional<Evidence> Pipeline::keep(const Packet& packet, const std::vector<A
   return Evidence{sinks_.store->file_of(*place), place->number};
 }
 
-std::vector<KeptAlert> Pipeline::kept_alerts(const std::vector<Alert>& alerts,
+std::vector<KeptAlert> Pipeline::kept_alerts(const std::vector<RaisedAlert>& alerts,
                                              const Flow* flow) const {
   std::vector<KeptAlert> kept;
   if (alerts.empty()) return kept;
   const auto then = flow ? std::optional(flows_.live_record_of(*flow)) : std::nullopt;
-  for (const Alert& alert : alerts) kept.push_back(kept_alert(alert, then ? &*then : nullptr));
+  for (const RaisedAlert& one : alerts)
+    kept.push_back(kept_alert(one.alert, *one.eve, then ? &*then : nullptr));
   return kept;
 }
 
-void Pipeline::log(const Alert& alert, const std::optional<Evidence>& evidence,
+void Pipeline::log(const RaisedAlert& raised, const std::optional<Evidence>& evidence,
                    nids_agent_counters& counters) {
-  counters.alerts_by_severity[std::clamp(alert.severity, 1, 3)] += 1;
-  if (sinks_.eve) write_eve(eve_alert_line(alert, evidence), counters);
+  counters.alerts_by_severity[std::clamp(raised.alert.severity, 1, 3)] += 1;
+  if (sinks_.eve) write_eve(raised.eve->line(evidence), counters);
   counters.eve_lost += sinks_.eve_is_missing;
-  if (sinks_.on_alert) sinks_.on_alert(alert);
+  if (sinks_.on_alert) sinks_.on_alert(raised.alert);
 }
 
 void Pipeline::write_eve(std::string_view line, nids_agent_counters& counters) {
@@ -400,13 +414,10 @@ void Pipeline::raise_without_packet(std::vector<Alert> alerts) {
     const auto table = tables_.find(alert.ifindex);
     if (table == tables_.end() || has_enough()) continue;
     nids_agent_counters& counters = table->second.counters;
-    if (!suppression_.admit(alert)) {
-      counters.alerts_suppressed += 1;
-      continue;
+    for (const RaisedAlert& one : admit({std::move(alert)}, nullptr, counters)) {
+      if (sinks_.store) sinks_.store->note(kept_alerts({one}, nullptr), counters);
+      log(one, std::nullopt, counters);
     }
-    alert.interface = interface_name(alert.ifindex);
-    if (sinks_.store) sinks_.store->note(kept_alerts({alert}, nullptr), counters);
-    log(alert, std::nullopt, counters);
   }
 }
 

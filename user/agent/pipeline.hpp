@@ -24,6 +24,7 @@
 #include "decode/packet.hpp"
 #include "export/udp_exporter.hpp"
 #include "flow/flow_table.hpp"
+#include "log/eve.hpp"
 #include "log/eve_writer.hpp"
 #include "nids/abi/counters.h"
 #include "retain/hold.hpp"
@@ -124,6 +125,11 @@ class Pipeline {
 
  private:
   class OwnContext;
+  // An alert that is not suppressed, rendered where an output wants that.
+  struct RaisedAlert {
+    Alert alert;
+    std::optional<EveAlert> eve;
+  };
   struct Table {
     FlowReader reader;
     nids_agent_counters& counters;
@@ -149,14 +155,18 @@ class Pipeline {
   void raise(const std::vector<Alert>& alerts, const Packet& packet, Flow& flow,
              nids_agent_counters& counters);
   void steer(const Packet& packet, const Flow& flow, nids_agent_counters& counters);
-  std::optional<Evidence> retain(const Packet& packet, const std::vector<Alert>& alerts, Flow& flow,
+  // Returns those of a packet's alerts that are not suppressed. `flow`: null where it has none.
+  std::vector<RaisedAlert> admit(std::vector<Alert> alerts, Flow* flow,
                                  nids_agent_counters& counters);
-  void leave(const Packet& packet, const std::vector<Alert>& alerts, const Flow& flow,
+  std::optional<Evidence> retain(const Packet& packet, const std::vector<RaisedAlert>& alerts,
+                                 Flow& flow, nids_agent_counters& counters);
+  void leave(const Packet& packet, const std::vector<RaisedAlert>& alerts, const Flow& flow,
              nids_agent_counters& counters);
-  std::optional<Evidence> keep(const Packet& packet, const std::vector<Alert>& alerts,
+  std::optional<Evidence> keep(const Packet& packet, const std::vector<RaisedAlert>& alerts,
                                const Flow& flow, nids_agent_counters& counters);
-  std::vector<KeptAlert> kept_alerts(const std::vector<Alert>& alerts, const Flow* flow) const;
-  void log(const Alert& alert, const std::optional<Evidence>& evidence,
+  std::vector<KeptAlert> kept_alerts(const std::vector<RaisedAlert>& alerts,
+                                     const Flow* flow) const;
+  void log(const RaisedAlert& raised, const std::optional<Evidence>& evidence,
            nids_agent_counters& counters);
 
   std::map<std::uint32_t, std::string> interfaces_;

@@ -28,18 +28,8 @@ Json metadata(const Alert& alert) {
   return object;
 }
 
-Json context(const Alert& alert, const Evidence& evidence) {
-  Json object{{"observed", printable(alert.observed)},
-              {"expected", printable(alert.expected)},
-              {"threshold", printable(alert.threshold)}};
-  if (!evidence.file.empty()) {
-    object["capture_file"] = printable(evidence.file, kPathMaxBytes);
-    object["capture_packet"] = evidence.packet_number;
-  }
-  return object;
-}
-
-Json alert_object(const Alert& alert, const Evidence& evidence) {
+// `context` is last: EveAlert::line() adds to it.
+Json alert_object(const Alert& alert) {
   Json object{{"action", "allowed"},
               {"gid", alert.signature_id.gid},
               {"signature_id", alert.signature_id.sid},
@@ -48,14 +38,22 @@ Json alert_object(const Alert& alert, const Evidence& evidence) {
               {"category", printable(alert.category)},
               {"severity", alert.severity}};
   if (Json extras = metadata(alert); !extras.empty()) object["metadata"] = std::move(extras);
-  object["context"] = context(alert, evidence);
+  object["context"] = {{"observed", printable(alert.observed)},
+                       {"expected", printable(alert.expected)},
+                       {"threshold", printable(alert.threshold)}};
   return object;
+}
+
+// An object's text without its last braces, so that members can be added.
+std::string open_text(const Json& object, std::size_t braces) {
+  std::string text = json_text(object);
+  text.resize(text.size() - braces);
+  return text;
 }
 
 }  // namespace
 
-std::string eve_alert_line(const Alert& alert, const std::optional<Evidence>& evidence) {
-  const Evidence kept = evidence.value_or(Evidence{});
+EveAlert::EveAlert(const Alert& alert) : alert_(open_text(alert_object(alert), 2)) {
   Json line{{"timestamp", eve_timestamp(alert.time)}};
   if (alert.flow_id != 0) line["flow_id"] = alert.flow_id;
   if (!alert.interface.empty()) line["in_iface"] = printable(alert.interface);
@@ -65,9 +63,16 @@ std::string eve_alert_line(const Alert& alert, const std::optional<Evidence>& ev
   add_tunnel(line, alert.tunnel);
   if (!alert.community_id.empty()) line["community_id"] = printable(alert.community_id);
   line["direction"] = alert.to_server ? "to_server" : "to_client";
-  if (!kept.file.empty()) line["capture_file"] = printable(kept.file, kPathMaxBytes);
-  line["alert"] = alert_object(alert, kept);
-  return finished_line(line);
+  start_ = open_text(line, 1);
+}
+
+std::string EveAlert::line(const std::optional<Evidence>& evidence) const {
+  std::string file, packet;
+  if (evidence && !evidence->file.empty()) {
+    file = ",\"capture_file\":" + json_text(printable(evidence->file, kPathMaxBytes));
+    packet = ",\"capture_packet\":" + std::to_string(evidence->packet_number);
+  }
+  return start_ + file + ",\"alert\":" + alert_ + file + packet + "}}}\n";
 }
 
 EveLog::EveLog(EveLog&& other) noexcept

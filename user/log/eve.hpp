@@ -15,9 +15,20 @@
 
 namespace nids {
 
-// One line with its newline. src is the client's side, whoever sent the packet; `direction` says
-// who did.
-std::string eve_alert_line(const Alert& alert, const std::optional<Evidence>& evidence);
+// An alert as an EVE line. Rendering is most of its cost, so it is done once, although the line is
+// written before and after it is known where the packet is stored.
+class EveAlert {
+ public:
+  explicit EveAlert(const Alert& alert);
+
+  // One line with its newline. src is the client's side, whoever sent the packet; `direction` says
+  // who did.
+  std::string line(const std::optional<Evidence>& evidence = std::nullopt) const;
+
+ private:
+  std::string start_;  // up to `capture_file`
+  std::string alert_;  // the object of that name, up to `capture_file` in its context
+};
 
 class EveLog {
  public:

@@ -43,7 +43,7 @@ std::string eve_flow_line(const FlowRecord& record, std::string_view class_name,
   line["metadata"]["flowvars"] = flow_variables(record, class_name);
   if (!record.community_id.empty()) line["community_id"] = printable(record.community_id);
   if (Json tcp = flow_tcp_json(record); !tcp.empty()) line["tcp"] = std::move(tcp);
-  return finished_line(line);
+  return json_text(line) + '\n';
 }
 
 }  // namespace nids

@@ -139,8 +139,8 @@ std::string tunnel_text(const TunnelEnds& tunnel) {
   return kNames[tunnel.kind] + (tunnel.has_id != 0 ? " " + std::to_string(tunnel.id) : "");
 }
 
-std::string finished_line(const Json& line) {
-  return line.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
+std::string json_text(const Json& value) {
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 }  // namespace nids

@@ -33,7 +33,7 @@ void add_tunnel(nlohmann::ordered_json& line, const TunnelEnds& tunnel);
 // Kind and identifier of the tunnel: "gre", "gre 7", "vxlan 42". Empty outside a tunnel.
 std::string tunnel_text(const TunnelEnds& tunnel);
 
-// The line with its newline, valid UTF-8 whatever is in it.
-std::string finished_line(const nlohmann::ordered_json& line);
+// On one line, and valid UTF-8 whatever is in it.
+std::string json_text(const nlohmann::ordered_json& value);
 
 }  // namespace nids
