@@ -59,7 +59,7 @@ def run(*argv, check=True, **options):
     return done
 
 
-def wait_for(what, condition, seconds=10.0, every=0.02):
+def wait_for(what, condition, seconds=30.0, every=0.02):
     """The condition's value once it is true; fails after the deadline."""
     deadline = time.monotonic() + seconds
     while True:
@@ -260,7 +260,7 @@ class Watch:
             return False
         return is_mute or re.search(r"\^C ends|^nids-xdp: ends", self.err, re.M) is not None
 
-    def wait(self, seconds=15):
+    def wait(self, seconds=30):
         try:
             code = self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -549,7 +549,7 @@ class Lab:
                       if name.rsplit("-", 1)[-1] in map(str, self.programs)]
         return found
 
-    def leftovers_soon(self, seconds=5):
+    def leftovers_soon(self, seconds=15):
         """What is left after the kernel's grace period, in which it frees programs."""
         deadline = time.monotonic() + seconds
         while (left := self.leftovers()) and time.monotonic() < deadline:

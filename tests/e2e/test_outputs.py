@@ -109,7 +109,7 @@ class Disks(OutputCase):
         self.send_alerts(500)
         self.lab.wait_counted(ingress=500)
         watch.process.send_signal(signal.SIGTERM)
-        wait_for("the programs' end", lambda: self.lab.status() == [], seconds=5)
+        wait_for("the programs' end", lambda: self.lab.status() == [], seconds=15)
         self.assertEqual(watch.process.wait(30), 4)
         lab.run("fsfreeze", "-u", folder)
         wait_for("the agent's end", lambda: not any(map(is_running, watch.agents)))

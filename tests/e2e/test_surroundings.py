@@ -64,9 +64,9 @@ class Surroundings(lab.LabCase):
                                 lab.children_of(watch.pid))
         self.lab.note_programs()
         watch.process.send_signal(signal.SIGINT)
-        wait_for("the programs' end", lambda: self.lab.status() == [], seconds=3)
+        wait_for("the programs' end", lambda: self.lab.status() == [], seconds=20)
         watch.process.send_signal(signal.SIGINT)  # impatient
-        self.assertNotEqual(watch.process.wait(3), 0)
+        self.assertNotEqual(watch.process.wait(20), 0)
         os.kill(watch.agents[0], signal.SIGKILL)
 
     def test_what_could_not_be_removed_is_told(self):
