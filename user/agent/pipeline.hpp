@@ -155,7 +155,7 @@ class Pipeline {
   void raise(const std::vector<Alert>& alerts, const Packet& packet, Flow& flow,
              nids_agent_counters& counters);
   void steer(const Packet& packet, const Flow& flow, nids_agent_counters& counters);
-  // Returns those of a packet's alerts that are not suppressed. `flow`: null where it has none.
+  // Returns the alerts that are not suppressed. `flow`: theirs; null if they have none.
   std::vector<RaisedAlert> admit(std::vector<Alert> alerts, Flow* flow,
                                  nids_agent_counters& counters);
   std::optional<Evidence> retain(const Packet& packet, const std::vector<RaisedAlert>& alerts,
