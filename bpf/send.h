@@ -18,26 +18,29 @@ static __always_inline void read_detail(void *ctx, struct pass *pass, int is_xdp
 	parse_detail(&cursor, &pass->packet, tag_bytes, &pass->detail);
 }
 
-/* Of the flow, in each CPU's table. */
-static __always_inline __u32 set_number(const struct pass *pass)
+/* Writes the set of the flow, which is the same in each CPU's table, and returns the ring. */
+static __always_inline __u32 choose_ring(const struct pass *pass, __u32 *set)
 {
 	int is_table4 = pass->packet.ip_version == 4 && !has_extended_key(&pass->packet);
 	__u32 sets = is_table4 ? nids_sets4_per_cpu : nids_sets6_per_cpu;
 
-	return pass->flow.hash >> 32 & (sets - 1);
+	*set = 0;
+	if (!(pass->packet.flags & NIDS_PACKET_IS_FLOW))
+		return ring_without_flow(&pass->packet, &pass->detail.outer, nids_hash_keys,
+					 nids_ring_count);
+	*set = pass->flow.hash >> 32 & (sets - 1);
+	return nids_ring_of_set(*set, sets, nids_ring_count);
 }
 
 static __always_inline int send(void *ctx, struct pass *pass, int is_xdp)
 {
 	struct ring_packet r = {
 	    .ctx = ctx, .pass = pass, .counters = counters_of_this_cpu(), .is_xdp = is_xdp};
-	int is_flow = pass->packet.flags & NIDS_PACKET_IS_FLOW;
 	__u32 ring_index;
 
 	if (!r.counters)
 		return 0;
-	r.set = is_flow ? set_number(pass) : 0;
-	ring_index = ring_of(is_flow ? pass->flow.hash : 0);
+	ring_index = choose_ring(pass, &r.set);
 	r.ring = ring_map(ring_index);
 	r.ring_state = ring_state_of(ring_index);
 	if (!r.ring || !r.ring_state) /* never: all are made before the program is loaded */

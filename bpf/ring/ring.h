@@ -8,20 +8,13 @@
 #include "clock.h"
 #include "flow/cell.h"
 #include "ring/flow_record.h"
+#include "ring/shard.h"
 #include "stats.h"
 
 #define RING_WAKE_SHARE 8 /* of the ring, pending */
 #define RING_ASK_BYTES	(16 * 1024)
 #define RING_ASKS	64 /* at least, while a ring fills up */
 #define RING_WAKE_SHIFT 18 /* of nanoseconds: a quarter of a millisecond */
-
-/* One ring a worker, by flow, so that a flow stays in order with one worker. What has
- * no flow goes to the first.
- */
-static __always_inline __u32 ring_of(__u64 hash)
-{
-	return (hash >> 32) * nids_ring_count >> 32;
-}
 
 static __always_inline void *ring_map(__u32 index)
 {
@@ -139,15 +132,17 @@ static __always_inline void fetch_cells(__u64 hash)
 		(void)*(const volatile __u64 *)&neighbour->opener;
 }
 
-/* A slot leaves the table. Its own hash says which ring it goes to. */
+/* A slot leaves the table. The ring is that of its own flow, which is in the same set. */
 static __always_inline int ring_flow(struct nids_counters *c, struct coarse_clock *clock,
 				     flow_word *key, const __u32 words, __u8 cause)
 {
 	const struct nids_flow_state *state = slot_state(key, words);
 	const __u32 size = flow_record_bytes(words);
+	const __u32 sets = words == FLOW4_WORDS ? nids_sets4_per_cpu : nids_sets6_per_cpu;
 	__u64 hash = slot_hash(key, words, nids_hash_keys);
+	__u32 set = hash >> 32 & (sets - 1);
 	const struct nids_flow_cell *cell = cell_of(hash);
-	__u32 index = ring_of(hash);
+	__u32 index = nids_ring_of_set(set, sets, nids_ring_count);
 	struct ring_state *ring_state = ring_state_of(index);
 	void *ring = ring_map(index);
 	struct nids_flow_event *record;
@@ -165,8 +160,7 @@ static __always_inline int ring_flow(struct nids_counters *c, struct coarse_cloc
 	record->flow.history = cell ? recall_history(cell, hash) : 0;
 	record->now_ticks = pass_now_ticks();
 	record->tick_ns = nids_tick_ns;
-	record->set =
-	    hash >> 32 & ((words == FLOW4_WORDS ? nids_sets4_per_cpu : nids_sets6_per_cpu) - 1);
+	record->set = set;
 	record->cpu = pass_cpu();
 	record->cause = cause;
 	bpf_ringbuf_submit(record, ring_flags(ring, ring_state, c, size));

@@ -4,8 +4,10 @@
 #include <array>
 #include <atomic>
 #include <map>
+#include <set>
 #include <thread>
 
+#include "nids/abi/shard.h"
 #include "support/first_pass_program.hpp"
 
 namespace nids {
@@ -277,7 +279,8 @@ TEST_F(Conservation, SenderThatChangesCpusMidFlowStaysInItsFlow) {
 }
 
 TEST_F(Conservation, EveryRecordOfAFlowIsInOneRingAndInOrder) {
-  reload({.sets4_per_cpu = 8, .rings = 3, .ring_bytes = 4 << 20});
+  constexpr std::size_t kRings = 3;
+  reload({.sets4_per_cpu = 8, .rings = kRings, .ring_bytes = 4 << 20});
   constexpr std::uint32_t kFlows = 300;  // of each CPU: the tables overflow
   on_two_cpus([&](int cpu) {
     for (std::uint32_t round = 1; round <= 20; ++round)
@@ -291,7 +294,7 @@ TEST_F(Conservation, EveryRecordOfAFlowIsInOneRingAndInOrder) {
   });
   std::map<std::uint32_t, std::size_t> ring_of_flow;  // by the sender's address
   std::size_t rings_in_use = 0;
-  for (std::size_t ring = 0; ring < 3; ++ring) {
+  for (std::size_t ring = 0; ring < kRings; ++ring) {
     RingRecords of_ring;
     std::map<std::uint32_t, std::uint32_t> round_of_flow;
     program().drain(ring, of_ring);
@@ -315,10 +318,46 @@ TEST_F(Conservation, EveryRecordOfAFlowIsInOneRingAndInOrder) {
     records_.flows.insert(records_.flows.end(), of_ring.flows.begin(), of_ring.flows.end());
     records_.packets.insert(records_.packets.end(), of_ring.packets.begin(), of_ring.packets.end());
   }
-  EXPECT_EQ(rings_in_use, 3u);
+  EXPECT_EQ(rings_in_use, kRings);
   EXPECT_EQ(ring_of_flow.size(), 2 * kFlows);
   EXPECT_EQ(records_.packets.size(), 2u * 20 * kFlows);
   expect_all_conserved();
+}
+
+// The worker of a ring owns the sets of its flows, in both tables.
+TEST_F(Conservation, HoldsWithAnyNumberOfRingsAndEachRingHasItsRangeOfSets) {
+  const std::vector<Bytes> frames = frames_of_flows(1280);
+  for (const std::uint32_t rings : {1u, 2u, 4u}) {
+    SCOPED_TRACE(rings);
+    constexpr std::uint32_t kSets4 = 8, kSets6 = 16;
+    reload({.sets4_per_cpu = kSets4, .sets6_per_cpu = kSets6, .rings = rings});
+    records_.clear();
+    sent_packets_ = sent_bytes_ = 0;
+    on_two_cpus(
+        [&](int cpu) {
+          for (std::size_t i = 0; i < 10'000; ++i)
+            send(frames[(i * 7 + static_cast<std::size_t>(cpu)) % frames.size()], i % 3 == 0);
+        },
+        [this] { drain_more(); });
+    expect_all_conserved();
+    std::set<std::size_t> rings_of_packets, rings_of_flows;
+    const auto expect_owned = [&](std::size_t ring, std::uint32_t set, std::uint32_t sets) {
+      const auto number = static_cast<std::uint32_t>(ring);
+      EXPECT_GE(set, nids_first_set_of_ring(number, sets, rings));
+      EXPECT_LT(set, nids_first_set_of_ring(number + 1, sets, rings));
+    };
+    for (const PacketRecord& record : records_.packets) {
+      const bool is_ipv4 = record.head.packet.ip_version == 4;
+      expect_owned(record.ring, record.head.slot.set, is_ipv4 ? kSets4 : kSets6);
+      rings_of_packets.insert(record.ring);
+    }
+    for (const ExportRecord& record : records_.flows) {
+      expect_owned(record.ring, record.set, record.flow.key.ip_version == 4 ? kSets4 : kSets6);
+      rings_of_flows.insert(record.ring);
+    }
+    EXPECT_EQ(rings_of_packets.size(), rings);
+    EXPECT_EQ(rings_of_flows.size(), rings);
+  }
 }
 
 TEST_F(Conservation, CountersReadWhilePacketsRunAlwaysBalance) {

@@ -22,6 +22,7 @@ constexpr std::uint64_t kSeed = 0x1234'5678'9abc'def1;
 constexpr std::uint32_t kLiveSets = 1024;
 constexpr std::uint64_t kPacketsATable = 512;
 constexpr std::uint32_t kPacketTimeSets = 8;
+constexpr std::uint32_t kRings = 3;
 constexpr std::uint64_t kNow = 1'000'000'000;
 constexpr std::size_t kHeaders = 200;
 constexpr int kDifferencesShown = 10;
@@ -95,6 +96,7 @@ class Parity : public BpfTest {
     start({.sets4_per_cpu = kLiveSets,
            .sets6_per_cpu = kLiveSets,
            .features = features,
+           .rings = kRings,
            .sample_bytes = 100,
            .ifindex = 0,
            .hash_seed = kSeed,
@@ -105,6 +107,7 @@ class Parity : public BpfTest {
     start({.sets4_per_cpu = kPacketTimeSets,
            .sets6_per_cpu = kPacketTimeSets,
            .features = NIDS_FEATURES_ALL,
+           .rings = kRings,
            .snap_bytes = 150,
            .sample_bytes = 100,
            .ifindex = 0,
@@ -192,14 +195,18 @@ class Parity : public BpfTest {
   }
 
   void restart_twin() {
-    twin_ = std::make_unique<FirstPass>(
-        FirstPass::Setup{.slots = setup_.sets4_per_cpu * NIDS_WAYS,
-                         .slots_ipv6 = setup_.sets6_per_cpu * NIDS_WAYS,
-                         .features = setup_.features,
-                         .snap_bytes = setup_.snap_bytes,
-                         .sample_bytes = setup_.sample_bytes,
-                         .hash_seed = setup_.hash_seed},
-        tables_.classes, *tables_.ports, [this](auto record) { of_twin_.take(record); });
+    twin_ =
+        std::make_unique<FirstPass>(FirstPass::Setup{.slots = setup_.sets4_per_cpu * NIDS_WAYS,
+                                                     .slots_ipv6 = setup_.sets6_per_cpu * NIDS_WAYS,
+                                                     .features = setup_.features,
+                                                     .snap_bytes = setup_.snap_bytes,
+                                                     .sample_bytes = setup_.sample_bytes,
+                                                     .rings = setup_.rings,
+                                                     .hash_seed = setup_.hash_seed},
+                                    tables_.classes, *tables_.ports, [this](auto record) {
+                                      of_twin_.ring = twin_->twin().ring;
+                                      of_twin_.take(record);
+                                    });
   }
 
   void judge(const Bytes& frame, bool is_same) {
@@ -254,8 +261,9 @@ class Parity : public BpfTest {
         return false;
       kernel.head.event.direction = NIDS_INGRESS;
       if (!setup_.is_packet_time) kernel.head.event.ktime_ns = kNow;
-      if (!same(kernel.head, twin.head) || !same(kernel.detail, twin.detail) ||
-          kernel.bytes != twin.bytes || kernel.raw.size() != twin.raw.size())
+      if (kernel.ring != twin.ring || !same(kernel.head, twin.head) ||
+          !same(kernel.detail, twin.detail) || kernel.bytes != twin.bytes ||
+          kernel.raw.size() != twin.raw.size())
         return false;
       if (nids_twin_findings(&twin.head.packet) != twin.head.findings) return false;
     }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
+#include <set>
 
 #include "support/first_pass_program.hpp"
 
@@ -31,7 +33,8 @@ TEST_F(FirstPassProgram, RecordHasEveryFieldOfItsPacket) {
   const std::uint64_t after = monotonic_ns();
 
   ASSERT_EQ(drained().packets.size(), 1u);
-  const auto& [head, detail, bytes, raw] = records_.packets[0];
+  const auto& [head, detail, bytes, raw, ring] = records_.packets[0];
+  EXPECT_EQ(ring, 0u);
   EXPECT_GE(head.event.ktime_ns, before);
   EXPECT_LE(head.event.ktime_ns, after);
   EXPECT_EQ(head.event.direction, NIDS_INGRESS);
@@ -144,7 +147,7 @@ TEST_F(FirstPassProgram, SnapCutsTheRecordAndNothingElse) {
       PacketBuilder{}.eth().ipv4().tcp({.dst_port = 22}).payload_bytes(9000).bytes();
   ingress(frame);
   ASSERT_EQ(drained().packets.size(), 1u);
-  const auto& [head, detail, bytes, raw] = records_.packets[0];
+  const auto& [head, detail, bytes, raw, ring] = records_.packets[0];
   EXPECT_EQ(head.cap_len, 300u);
   EXPECT_EQ(head.frame_len, frame.size());
   EXPECT_EQ(head.wire_len, frame.size());
@@ -188,6 +191,57 @@ TEST_F(FirstPassProgram, AnEighthOfTheRingWakesItsReaderAfterEachTimeItWasEmptie
     while (monotonic_ns() < end) {
     }
   }
+}
+
+// Samples of two findings from each of 64 hosts, none of which has a flow.
+class WithoutAFlow : public FirstPassProgram {
+ protected:
+  static constexpr std::uint32_t kRings = 4;
+  static constexpr int kHosts = 64;
+
+  template <class MakeOne, class MakeOther>
+  void expect_spread_by_host(MakeOne make_one, MakeOther make_other) {
+    reload({.rings = kRings});
+    for (int host = 1; host <= kHosts; ++host) {
+      const Ipv4Fields from{.src = "10.1.0." + std::to_string(host)};
+      ingress(make_one(from));
+      ingress(make_other(from));
+    }
+    EXPECT_EQ(program().counters().no_flow.packets, 2u * kHosts);
+    std::map<std::uint8_t, std::set<std::size_t>> rings_of_host;
+    std::set<std::size_t> rings;
+    for (const PacketRecord& record : drained().packets) {
+      rings_of_host[record.head.packet.src[3]].insert(record.ring);
+      rings.insert(record.ring);
+    }
+    EXPECT_EQ(records_.packets.size(), 2u * kHosts);
+    EXPECT_EQ(rings_of_host.size(), kHosts + 0u);
+    for (const auto& [host, of_host] : rings_of_host) EXPECT_EQ(of_host.size(), 1u) << +host;
+    EXPECT_EQ(rings.size(), kRings);
+  }
+};
+
+TEST_F(WithoutAFlow, PacketsAreSpreadOverTheRingsByTheirAddresses) {
+  expect_spread_by_host(
+      [](const Ipv4Fields& from) {
+        return PacketBuilder{}.eth().ipv4(from).tcp({.data_offset_words = 2});
+      },
+      [](const Ipv4Fields& from) {
+        Ipv4Fields lying = from;
+        lying.total_len = 1'000;
+        return PacketBuilder{}.eth().ipv4(lying).tcp();
+      });
+}
+
+TEST_F(WithoutAFlow, FragmentsOfAnUnknownDatagramAreInOneRing) {
+  const auto fragment = [](Ipv4Fields from, std::uint32_t offset_bytes) {
+    from.protocol = kProtoTcp;
+    from.id = 77;
+    from.fragment_offset_bytes = offset_bytes;
+    return PacketBuilder{}.eth().ipv4(from).payload_bytes(100);
+  };
+  expect_spread_by_host([&](const Ipv4Fields& from) { return fragment(from, 8); },
+                        [&](const Ipv4Fields& from) { return fragment(from, 65'528); });
 }
 
 }  // namespace

@@ -199,6 +199,7 @@ void BpfRun::drain(RingRecords& records) {
 
 void BpfRun::drain(std::size_t ring, RingRecords& records) {
   readers_.at(ring)->records = &records;
+  records.ring = ring;
   ring_buffer__consume(readers_[ring]->ring.get());
 }
 

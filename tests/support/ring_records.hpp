@@ -20,15 +20,18 @@ struct PacketRecord {
   nids_packet_detail detail{};  // zero where the record has none
   std::vector<std::byte> bytes;
   std::vector<std::byte> raw;  // the whole record, as it came
+  std::size_t ring = 0;
 };
 
 struct ExportRecord : nids_flow_event {
+  std::uint64_t ring = 0;
   nids_flow_tunnel tunnel{};  // zero where the record has none
 };
 
 struct RingRecords {
   std::vector<PacketRecord> packets;
   std::vector<ExportRecord> flows;
+  std::size_t ring = 0;     // of what is taken next
   std::uint64_t taken = 0;  // records since the last clear(), and their bytes
   std::uint64_t taken_bytes = 0;
 
@@ -60,6 +63,7 @@ struct RingRecords {
  private:
   void take_flow(std::span<const std::byte> record) {
     ExportRecord& event = flows.emplace_back();
+    event.ring = ring;
     const bool has_tunnel = record.size() == sizeof(nids_flow6_event);
     ASSERT_TRUE(has_tunnel || record.size() == sizeof(nids_flow_event));
     std::memcpy(static_cast<nids_flow_event*>(&event), record.data(), sizeof(nids_flow_event));
@@ -69,6 +73,7 @@ struct RingRecords {
 
   void take_packet(std::span<const std::byte> record) {
     PacketRecord packet{};
+    packet.ring = ring;
     ASSERT_GE(record.size(), sizeof(packet.head));
     std::memcpy(&packet.head, record.data(), sizeof(packet.head));
     auto behind = record.subspan(sizeof(packet.head));

@@ -248,6 +248,13 @@ TEST(Parse, ASegmentFitsItsBudgetAlsoWhereOneIsTheDefault) {
             2u << 20);
 }
 
+TEST(Parse, EachRingHasASetOfEachFlowTable) {
+  EXPECT_EQ(accepted("[flow]\nslots_per_cpu = 64\n[ring]\ncount = 8\n").ring.count, 8u);
+  EXPECT_EQ(problem_of("[flow]\nipv6_slots_per_cpu = 64\n[ring]\ncount = 9\n"),
+            "4:9: ring.count: expected at most the sets of the smaller flow table, 8 (64 slots), "
+            "found 9");
+}
+
 TEST(Parse, ARefusedBudgetIsNotComparedWithTheSegment) {
   EXPECT_TRUE(holds(problem_of("[retain]\nbudget = 1\nsegment = '2GiB'\n"), "retain.budget: "));
 }
@@ -444,7 +451,7 @@ TEST(Dump, IsReadBackAsTheSameConfiguration) {
   c.retain.hold_budget_bytes = 0;
   c.retain.hold_seconds = 3600;
   c.flow = {64, 128, NIDS_INTEREST_BYPASS, 1, 7, 6, 5, 4, 3, 2, 86'400};
-  c.ring = {1 << 18, 65, 66, 64};
+  c.ring = {1 << 18, 65, 66, 8};
   c.findings = false;
   c.classes[1].interest = NIDS_INTEREST_IDENTIFY;
   c.classes[1].identify_packets = 255;

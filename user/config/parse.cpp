@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -135,6 +136,17 @@ void check_segment(const Config::Retain& retain, const toml::table& root, Proble
                    size_text(retain.segment_bytes) + (segment ? "" : ", the default"));
 }
 
+// Each ring has at least one set of each flow table.
+void check_rings(const Config& config, const toml::table& root, Problems& problems) {
+  const std::uint32_t slots = std::min(config.flow.slots_per_cpu, config.flow.ipv6_slots_per_cpu);
+  const std::uint32_t sets = slots / NIDS_WAYS;
+  if (config.ring.count <= sets) return;
+  problems.add(*root["ring"]["count"].node(), "ring.count",
+               "expected at most the sets of the smaller flow table, " + std::to_string(sets) +
+                   " (" + std::to_string(slots) + " slots), found " +
+                   std::to_string(config.ring.count));
+}
+
 }  // namespace
 
 ConfigOutcome parse_config(std::string_view toml) {
@@ -154,6 +166,7 @@ ConfigOutcome parse_config(std::string_view toml) {
     read_keys(parsed.table(), "", schema(outcome.config, classes), problems);
     classes.report_clashes(problems);
     check_segment(outcome.config.retain, parsed.table(), problems);
+    check_rings(outcome.config, parsed.table(), problems);
   }
   outcome.problems = std::move(problems).in_file_order();
   return outcome;

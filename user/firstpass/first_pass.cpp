@@ -45,6 +45,7 @@ FirstPass::FirstPass(const Setup& setup, std::span<const nids_class> classes,
   twin_->snap_bytes = std::min(setup.snap_bytes, NIDS_SNAP_MAX);
   twin_->sample_bytes = std::min(setup.sample_bytes, NIDS_SNAP_MAX);
   twin_->tick_ns = setup.tick_ns;
+  twin_->ring_count = setup.rings;
   twin_->sample_window_ns = static_cast<std::uint64_t>(setup.sample_window.count()) * kSecond_ns;
   std::ranges::copy(hash_keys_of(setup.hash_seed), twin_->hash_keys);
   twin_->context = &sink_;

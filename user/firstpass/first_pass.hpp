@@ -30,6 +30,7 @@ class FirstPass {
     // At most one sample of a finding from one sender in this time; 0: no such limit.
     std::chrono::seconds sample_window{60};
     std::uint32_t tick_ns = 1'000'000;
+    std::uint32_t rings = 1;  // for nids_twin::ring; at most the sets of each table
     std::uint64_t hash_seed = 0;
   };
   // Takes records in the ring's layout, valid during the call only.

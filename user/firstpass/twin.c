@@ -17,6 +17,7 @@ static struct nids_flow_cell* twin_cell(struct nids_twin* twin, __u64 hash);
 #include "parse/detail.h"
 #include "ring/flow_record.h"
 #include "ring/room.h"
+#include "ring/shard.h"
 
 #define SECOND_NS 1000000000ull
 #define MAX_WINDOW_TICKS 0x7fffffffull /* ticks wrap */
@@ -28,8 +29,12 @@ static struct nids_flow_cell* twin_cell(struct nids_twin* twin, __u64 hash) {
 }
 
 /* The number of `words` of a key says which table the flow is in. */
+static __u32 sets_of(const struct nids_twin* twin, __u32 words) {
+  return words == FLOW4_WORDS ? twin->set4_count : twin->set6_count;
+}
+
 static __u32 set_of(const struct nids_twin* twin, __u64 hash, __u32 words) {
-  return hash >> 32 & ((words == FLOW4_WORDS ? twin->set4_count : twin->set6_count) - 1);
+  return hash >> 32 & (sets_of(twin, words) - 1);
 }
 
 static __u32 now_ticks(const struct nids_twin* twin) { return twin->now_ns / twin->tick_ns; }
@@ -41,8 +46,9 @@ static struct nids_event event_of(const struct nids_twin* twin, enum nids_record
                              .direction = NIDS_INGRESS};
 }
 
-static void send_up(struct nids_twin* twin, const void* record, size_t bytes) {
+static void send_up(struct nids_twin* twin, __u32 ring, const void* record, size_t bytes) {
   add_sum(&twin->counters.ring_offered, 1, bytes);
+  twin->ring = ring;
   twin->sink(twin->context, record, bytes);
 }
 
@@ -58,7 +64,8 @@ static int twin_export(struct nids_twin* twin, const struct flow_packet* f,
   fill_flow_key(place->key, f->words, &record.flow);
   record.flow.flow.state = *place->state;
   record.flow.flow.history = recall_history(twin_cell(twin, hash), hash);
-  send_up(twin, &record, flow_record_bytes(f->words));
+  send_up(twin, nids_ring_of_set(record.flow.set, sets_of(twin, f->words), twin->ring_count),
+          &record, flow_record_bytes(f->words));
   return 1;
 }
 
@@ -90,7 +97,7 @@ static void read_detail(const struct nids_twin_frame* frame, const struct nids_p
 
 static void send_packet(struct nids_twin* twin, const struct nids_twin_frame* frame,
                         const struct nids_packet* packet, struct nids_packet_detail* detail,
-                        const struct nids_packet_event* head) {
+                        const struct nids_packet_event* head, __u32 ring) {
   __u32 snap = snap_of(head->reason, packet, twin->snap_bytes, twin->sample_bytes);
   struct nids_packet_event* record = (void*)twin->record;
   __u8* behind = twin->record + sizeof(*record);
@@ -104,7 +111,7 @@ static void send_packet(struct nids_twin* twin, const struct nids_twin_frame* fr
     behind += sizeof(*detail);
   }
   memcpy(behind, frame->bytes, record->cap_len);
-  send_up(twin, record,
+  send_up(twin, ring, record,
           (size_t)(behind - twin->record) + snap_room(record->cap_len, record->detail_len != 0));
 }
 
@@ -179,7 +186,7 @@ static void relate_fragment(struct nids_twin* twin, struct nids_packet* packet,
 static struct first_pass_verdict account(struct nids_twin* twin, struct nids_packet* packet,
                                          const struct nids_packet_detail* detail,
                                          const struct first_pass_frame* facts,
-                                         struct nids_slot_address* slot) {
+                                         struct nids_slot_address* slot, __u32* ring) {
   const __u32 idle_ticks = NIDS_IDLE_NS / twin->tick_ns;
   struct first_pass_tables tables = {.counters = &twin->counters,
                                      .ports = &twin->ports,
@@ -193,6 +200,7 @@ static struct first_pass_verdict account(struct nids_twin* twin, struct nids_pac
 
   find_flow(twin, packet, detail, facts, &k);
   slot->set = set_of(twin, k.flow.hash, k.flow.words);
+  *ring = nids_ring_of_set(slot->set, sets_of(twin, k.flow.words), twin->ring_count);
   if (k.flow.words == FLOW4_WORDS)
     tables.set = &twin->sets4[slot->set];
   else
@@ -230,7 +238,7 @@ void nids_twin_packet(struct nids_twin* twin, const struct nids_twin_frame* fram
                                    .wire_len = frame->wire_len,
                                    .wire_packets = 1,
                                    .direction = NIDS_INGRESS};
-  __u32 findings;
+  __u32 findings, ring = 0;
 
   twin->now_ns = frame->time_ns;
   stats_start(&twin->counters);
@@ -239,7 +247,7 @@ void nids_twin_packet(struct nids_twin* twin, const struct nids_twin_frame* fram
   relate_fragment(twin, &packet, &detail.outer);
   if (packet.flags & NIDS_PACKET_IS_ICMP_ERROR) read_detail(frame, &packet, &detail);
   if (packet.flags & NIDS_PACKET_IS_FLOW)
-    verdict = account(twin, &packet, &detail, &facts, &slot);
+    verdict = account(twin, &packet, &detail, &facts, &slot, &ring);
   else
     add_sum(&twin->counters.no_flow, 1, frame->wire_len);
   findings = twin->features & NIDS_FEATURE_FINDINGS ? findings_of(&packet) : 0;
@@ -256,7 +264,9 @@ void nids_twin_packet(struct nids_twin* twin, const struct nids_twin_frame* fram
                                      .other_class = verdict.other_class,
                                      .from_opener = verdict.from_opener,
                                      .reason = verdict.reason};
-    send_packet(twin, frame, &packet, &detail, &head);
+    if (!(packet.flags & NIDS_PACKET_IS_FLOW))
+      ring = ring_without_flow(&packet, &detail.outer, twin->hash_keys, twin->ring_count);
+    send_packet(twin, frame, &packet, &detail, &head, ring);
   }
   stats_finish(&twin->counters);
 }
