@@ -33,7 +33,9 @@ struct {
 	__type(value, struct nids_counters);
 } nids_counters SEC(".maps");
 
-/* 384 bytes. The agent writes them through mmap; they outlive it. */
+/* 512 bytes for the agent and for each of its workers, at load. They write them through mmap. The
+ * counters outlive the agent.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

@@ -2,6 +2,7 @@
 // What the rings hold is counted there, and not worked out from the other counts.
 #include <sys/mman.h>
 
+#include <array>
 #include <atomic>
 #include <thread>
 
@@ -172,12 +173,55 @@ TEST_F(RingContents, ARecordThatADeadAgentCountedAndDidNotTakeIsUncounted) {
   const KernelReading before = reading();
   agent()->consumed = {1, before.counters.ring_offered.bytes / 2};
   EXPECT_EQ(accounted(), false);
-  maps().uncount_record_to_be_taken_again();
+  maps().uncount_records_to_be_taken_again();
   EXPECT_EQ(agent()->consumed.packets, 0u);
   EXPECT_EQ(agent()->consumed.bytes, 0u);
   EXPECT_EQ(accounted(), true);
-  maps().uncount_record_to_be_taken_again();
+  maps().uncount_records_to_be_taken_again();
   EXPECT_EQ(accounted(), true) << "once";
+}
+
+TEST_F(RingContents, WhatEachWorkerTookAddsUp) {
+  constexpr std::uint32_t kRings = 2;
+  reload({.rings = kRings});
+  const Maps own = program().maps();
+  const MappedArray<nids_agent_counters> blocks(own.fd("nids_agent"), kRings + 1);
+  ASSERT_TRUE(blocks);
+  blocks[0].pid = 77;
+  blocks[0].consumed = {1, 10};
+  blocks[1].consumed = {2, 20};
+  blocks[2].consumed = {4, 40};
+  blocks[1].sweep_ns = 9;
+  blocks[2].sweep_ns = 8;
+  Maps few = program().maps();
+  few.keep_only(Maps::public_names());
+  for (const Maps* maps : std::array<const Maps*, 2>{&own, &few}) {
+    const auto read = maps->read();
+    ASSERT_TRUE(read);
+    for (const nids_agent_counters& agent : std::array{read->agent, *maps->agent()}) {
+      EXPECT_EQ(agent.consumed.packets, 7u);
+      EXPECT_EQ(agent.consumed.bytes, 70u);
+      EXPECT_EQ(agent.sweep_ns, 9u);
+      EXPECT_EQ(agent.pid, 77u);
+    }
+  }
+  EXPECT_TRUE(own.request_detach());
+  EXPECT_EQ(own.agent()->detach_requested, 1u);
+}
+
+TEST_F(RingContents, OneRecordOfEachWorkerOfADeadAgentIsUncounted) {
+  for (const std::uint64_t twice : {1u, 2u, 3u}) {
+    reload({.rings = 2});
+    offer(4);
+    const Maps own = program().maps();
+    const MappedArray<nids_agent_counters> blocks(own.fd("nids_agent"), 3);
+    const auto bytes = own.read()->counters.ring_offered.bytes / 4;
+    blocks[1].consumed = {1, bytes};
+    blocks[2].consumed = {twice - 1, bytes * (twice - 1)};
+    own.uncount_records_to_be_taken_again();
+    EXPECT_EQ(own.agent()->consumed.packets, twice <= 2 ? 0u : 3u) << twice;
+    EXPECT_EQ(own.agent()->consumed.bytes, twice <= 2 ? 0u : 3 * bytes) << twice;
+  }
 }
 
 TEST_F(RingContents, WhoMayNotOpenTheRingsIsToldNothing) {

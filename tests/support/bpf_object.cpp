@@ -124,6 +124,7 @@ void BpfObject::set_constant(const char* name, const T& value) {
 Result<void> BpfObject::set(const BpfSetup& setup) {
   for (const char* by_cpu : {"nids_counters", "nids_budgets", "nids_passes"})
     bpf_map__set_max_entries(map_to_set(by_cpu), info_.cpus);
+  bpf_map__set_max_entries(map_to_set("nids_agent"), info_.rings + 1);
   bpf_map__set_max_entries(map_to_set("nids_flows4"), info_.cpus);
   bpf_map__set_value_size(map_to_set("nids_flows4"), info_.sets4_per_cpu * sizeof(nids_flow4_set));
   bpf_map__set_max_entries(map_to_set("nids_flows6"), info_.cpus);

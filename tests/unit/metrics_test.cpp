@@ -58,10 +58,13 @@ TEST(Metrics, TimesAreInSecondsAndAbsentWhereTheyAreNotKnown) {
   report.since_ns = 1'795'341'600'012'345'678;
   report.now_ns = 10'250'000'000;
   report.agent_counters.heartbeat_ns = 10'000'000'000;
+  report.agent_counters.sweep_ns = 1'500'000;
   EXPECT_THAT(text_of(report), HasSubstr("nids_xdp_attached_timestamp_seconds{interface=\"v0\"} "
                                          "1795341600.012345678\n"));
   EXPECT_THAT(text_of(report),
               HasSubstr("nids_xdp_agent_heartbeat_age_seconds{interface=\"v0\"} 0.250000000\n"));
+  EXPECT_THAT(text_of(report),
+              HasSubstr("nids_xdp_flow_table_sweep_seconds{interface=\"v0\"} 0.001500000\n"));
 }
 
 TEST(Metrics, AnInterfaceMayHaveAnyName) {

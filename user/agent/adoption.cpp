@@ -216,7 +216,7 @@ Result<PlacedPrograms> place_claimed(const LinkFacts& link, const AttachRequest&
   callbacks.info("taking over the programs that an earlier agent left on " + link.name +
                  "; their counters go on");
   if (auto written = write_classes(there, options.setup); !written) return written.error();
-  there.maps.uncount_record_to_be_taken_again();
+  there.maps.uncount_records_to_be_taken_again();
   return PlacedPrograms{.attachment = std::move(there), .is_adopted = true, .claim = Fd{}};
 }
 

@@ -194,7 +194,7 @@ void AgentProcess::give_collector() {
 void AgentProcess::look_after() {
   if (state_ == State::kNone) {
     if (Clock::now() < next_start_) return;
-    for (const Attachment& one : attachments_) one.maps.uncount_record_to_be_taken_again();
+    for (const Attachment& one : attachments_) one.maps.uncount_records_to_be_taken_again();
     if (auto begun = begin(); !begun) plan_restart(begun.error().message());
     return;
   }

@@ -118,7 +118,7 @@ MeteredInterface metered(const Attachment& attachment, const Watched& watched) {
   return {.name = attachment.ifname,
           .first = first ? std::move(*first) : KernelReading{.info = watched.tables.info},
           .blocks = watched.tables.counters.values(),
-          .agent = watched.counters.get()};
+          .agent = {attachment.maps.fd("nids_agent"), watched.tables.info.rings + std::size_t{1}}};
 }
 
 }  // namespace

@@ -10,7 +10,7 @@ std::string live_metrics(const std::vector<MeteredInterface>& interfaces) {
   for (const MeteredInterface& one : interfaces) {
     KernelReading reading = one.first;
     reading.counters = read_counters(one.blocks);
-    reading.agent = read_counters(*one.agent);
+    reading.agent = read_counters(one.agent.values());
     if (reading.agent.pid == 0) continue;  // the parent gave the interface up
     reading.pending.reset();
     reports.push_back(report_of(reading));

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "kernel/handle.hpp"
 #include "kernel/maps.hpp"
 
 namespace nids {
@@ -15,7 +16,7 @@ struct MeteredInterface {
   std::string name;
   KernelReading first;  // for what does not change: modes, sizes, classes
   std::span<const nids_counters> blocks;
-  const nids_agent_counters* agent;
+  MappedArray<const nids_agent_counters> agent;
 };
 
 std::string live_metrics(const std::vector<MeteredInterface>& interfaces);

@@ -20,10 +20,11 @@ namespace nids {
 namespace {
 
 constexpr std::uint32_t kFirst = 0;
+constexpr std::size_t kLongestValue = 4096;  // of any version, of maps that are read by others
 
 template <class T>
 Result<T> lookup(int fd, std::uint32_t key, const char* name) {
-  T value;
+  T value{};
   if (fd < 0) return Error{.action = std::string("read map ") + name, .error_number = ENOENT};
   if (bpf_map_lookup_elem(fd, &key, &value) != 0)
     return Error{.action = std::string("read map ") + name, .error_number = errno};
@@ -32,8 +33,8 @@ Result<T> lookup(int fd, std::uint32_t key, const char* name) {
 
 // The same of a value that another version may have made longer: only the beginning is taken.
 template <class T>
-Result<T> lookup_beginning(int fd, const char* name) {
-  auto whole = lookup<std::array<std::byte, 4096>>(fd, kFirst, name);
+Result<T> lookup_beginning(int fd, std::uint32_t key, const char* name) {
+  auto whole = lookup<std::array<std::byte, kLongestValue>>(fd, key, name);
   if (!whole) return whole.error();
   T value{};
   std::memcpy(&value, whole->data(), sizeof(value));
@@ -238,7 +239,7 @@ void Maps::keep_only(const std::vector<std::string>& names) {
 
 bool Maps::are_ours() const {
   // Another version's value may be longer: read into room for any.
-  std::array<std::byte, 4096> value{};
+  std::array<std::byte, kLongestValue> value{};
   bpf_map_info info{};
   std::uint32_t size = sizeof(info);
   const int map = fd("nids_info");
@@ -266,11 +267,22 @@ bool Maps::fit() const {
 }
 
 Result<nids_info> Maps::info() const {
-  return lookup_beginning<nids_info>(fd("nids_info"), "nids_info");
+  return lookup_beginning<nids_info>(fd("nids_info"), kFirst, "nids_info");
 }
 
 Result<nids_agent_counters> Maps::agent() const {
-  return lookup_beginning<nids_agent_counters>(fd("nids_agent"), "nids_agent");
+  const auto block = [&](std::uint32_t index) {
+    return lookup_beginning<nids_agent_counters>(fd("nids_agent"), index, "nids_agent");
+  };
+  auto sum = block(0);
+  const auto known = info();
+  if (!sum || !known || known->abi_version != NIDS_ABI_VERSION) return sum;
+  for (std::uint32_t worker = 0; worker < known->rings; ++worker) {
+    const auto more = block(1 + worker);
+    if (!more) return more;
+    add_agent_block(*sum, *more);
+  }
+  return sum;
 }
 
 Result<void> Maps::request_detach() const {
@@ -320,14 +332,22 @@ Result<KernelReading> Maps::read_with_rings() const {
   }
 }
 
-void Maps::uncount_record_to_be_taken_again() const {
+void Maps::uncount_records_to_be_taken_again() const {
   const auto reading = read_with_rings();
   if (!reading || !reading->pending) return;
   const nids_sum found = records_found(reading->counters, reading->agent, *reading->pending);
   const nids_sum offered = reading->counters.ring_offered;
-  if (found.packets != offered.packets + 1 || found.bytes <= offered.bytes) return;
-  const Mapped<nids_agent_counters> agent{fd("nids_agent")};
-  if (agent) agent->consumed -= {1, found.bytes - offered.bytes};
+  const nids_sum twice{found.packets - offered.packets, found.bytes - offered.bytes};
+  const std::uint32_t rings = reading->info.rings;
+  if (found.packets <= offered.packets || found.bytes <= offered.bytes || twice.packets > rings)
+    return;
+  // Nothing tells whose record it is. The sum is what counts, and the largest block can spare it.
+  const MappedArray<nids_agent_counters> blocks{fd("nids_agent"), std::size_t{rings} + 1};
+  if (!blocks) return;
+  const auto values = blocks.values();
+  std::ranges::max_element(values, {}, [](const nids_agent_counters& one) {
+    return one.consumed.packets;
+  })->consumed -= twice;
 }
 
 std::optional<nids_sum> Maps::live_by_scan() const {
@@ -365,10 +385,16 @@ nids_counters read_counters(std::span<const nids_counters> blocks) {
   return sum;
 }
 
-nids_agent_counters read_counters(const nids_agent_counters& shared) {
-  nids_agent_counters copy;
-  copy_words(shared, copy);
-  return copy;
+nids_agent_counters read_counters(std::span<const nids_agent_counters> blocks) {
+  nids_agent_counters sum{};
+  if (blocks.empty()) return sum;
+  copy_words(blocks.front(), sum);
+  for (const nids_agent_counters& shared : blocks.subspan(1)) {
+    nids_agent_counters copy;
+    copy_words(shared, copy);
+    add_agent_block(sum, copy);
+  }
+  return sum;
 }
 
 void add_counters(nids_counters& sum, const nids_counters& block) {
@@ -378,6 +404,24 @@ void add_counters(nids_counters& sum, const nids_counters& block) {
   std::memcpy(right.data(), &block, sizeof(block));
   for (std::size_t i = 0; i < left.size(); ++i) left[i] += right[i];
   std::memcpy(&sum, left.data(), sizeof(sum));
+}
+
+void add_agent_block(nids_agent_counters& sum, const nids_agent_counters& block) {
+  const nids_agent_counters first = sum;
+  std::array<std::uint64_t, sizeof(sum) / sizeof(std::uint64_t)> left, right;
+  std::memcpy(left.data(), &sum, sizeof(sum));
+  std::memcpy(right.data(), &block, sizeof(block));
+  for (std::size_t i = 0; i < left.size(); ++i) left[i] += right[i];
+  std::memcpy(&sum, left.data(), sizeof(sum));
+  for (const auto field :
+       {&nids_agent_counters::pid, &nids_agent_counters::pid_start_ticks,
+        &nids_agent_counters::detach_requested, &nids_agent_counters::degraded,
+        &nids_agent_counters::store_oldest_wall_ns, &nids_agent_counters::pid_namespace,
+        &nids_agent_counters::reader_pid, &nids_agent_counters::reader_start_ticks,
+        &nids_agent_counters::heartbeat_ns, &nids_agent_counters::confinement,
+        &nids_agent_counters::ring_lost_noted, &nids_agent_counters::ring_lost_ns})
+    sum.*field = first.*field;
+  sum.sweep_ns = std::max(first.sweep_ns, block.sweep_ns);
 }
 
 }  // namespace nids

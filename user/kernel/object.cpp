@@ -81,6 +81,7 @@ nids_info describe(int ifindex, const std::string& ifname, const ProgramSetup& s
 
 void size_maps(nids_bpf& bpf, const nids_info& info) {
   bpf_map__set_max_entries(bpf.maps.nids_counters, info.cpus);
+  bpf_map__set_max_entries(bpf.maps.nids_agent, info.rings + 1);
   bpf_map__set_max_entries(bpf.maps.nids_budgets, info.cpus);
   bpf_map__set_max_entries(bpf.maps.nids_passes, info.cpus);
   bpf_map__set_max_entries(bpf.maps.nids_flows4, info.cpus);

@@ -4,6 +4,14 @@
 #include "report/totals.hpp"
 
 namespace nids {
+namespace {
+
+Values sweep_time(const StatsReport& report) {
+  const std::uint64_t sweep_ns = report.agent_counters.sweep_ns;
+  return sweep_ns == 0 ? Values{} : Values{{sweep_ns}};
+}
+
+}  // namespace
 
 std::vector<Counter> flow_counters() {
   return {
@@ -45,6 +53,13 @@ std::vector<Counter> flow_counters() {
        .metric = "flow_commands",
        .help = "Commands of the agent that changed what the kernel sends of a flow.",
        .read = agent(&nids_agent_counters::commands)},
+      {.json = "flow_table.sweep_ns",
+       .metric = "flow_table_sweep",
+       .unit = Unit::kSeconds,
+       .kind = Kind::kGauge,
+       .help = "Duration of the agent's last complete scan of the kernel's flow tables; of several "
+               "workers the longest.",
+       .read = sweep_time},
       {.json = "agent_table.flows",
        .metric = "agent_table",
        .unit = Unit::kFlows,

@@ -136,6 +136,12 @@ std::string ledger_text(const StatsReport& report) {
          amount("+ no flow by nature", c.no_flow) + "  " + balance_text(report) + "\n";
 }
 
+std::string sweep_text(const nids_agent_counters& a) {
+  return a.sweep_ns == 0
+             ? std::string{}
+             : fmt::format(", last scan {:.3f} ms", static_cast<double>(a.sweep_ns) / 1e6);
+}
+
 }  // namespace
 
 std::string stats_text(const StatsReport& report) {
@@ -145,8 +151,9 @@ std::string stats_text(const StatsReport& report) {
                      report.agent ? "running" : "not running") +
          amount("in", c.seen[NIDS_INGRESS]) + amount("out", c.seen[NIDS_EGRESS]) + headers_text(c) +
          classes_text(report) + "ledger\n" + ledger_text(report) +
-         fmt::format("flows   {} live of {} slots, {} created, {} exported\n", live_flows(c),
-                     report.slots, c.flows_created, c.flows_exported) +
+         fmt::format("flows   {} live of {} slots, {} created, {} exported{}\n", live_flows(c),
+                     report.slots, c.flows_created, c.flows_exported,
+                     sweep_text(report.agent_counters)) +
          fmt::format("ring    {} offered, {} consumed, {} lost, {} pending\n",
                      c.ring_offered.packets, report.agent_counters.consumed.packets,
                      ring_lost(c).packets, pending.packets) +

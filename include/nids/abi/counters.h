@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Every counter there is: those of the program, one block a CPU, and those of
- * the agent, one block.
+ * the agent, one block for its outputs and one for each of its workers.
  */
 #ifndef NIDS_ABI_COUNTERS_H
 #define NIDS_ABI_COUNTERS_H
@@ -80,7 +80,11 @@ struct nids_counters {
 };
 NIDS_ABI_SIZE(struct nids_counters, 3264);
 
-/* What the agent did; it outlives the agent, in a map of the program. */
+/* What the agent did; it outlives the agent, in a map of the program. Block 0 says who the agent is
+ * and what its outputs did; block 1 + i is that of worker i. Readers add up all blocks, but for the
+ * identity, the times and the flags. A block fills whole cache lines, so that no two threads write
+ * the same line.
+ */
 struct nids_agent_counters {
 	__u64 pid;		     /* of the parent, 0 while no agent runs */
 	__u64 pid_start_ticks;	     /* field 22 of /proc/PID/stat: tells a reused pid */
@@ -130,8 +134,10 @@ struct nids_agent_counters {
 	__u64 host_flows_lost;	 /* not got: the table of a tick was full */
 	__u64 host_alerts_lost;	 /* too many waited */
 	__u64 host_evictions;	 /* pairs of hosts, at the cap */
+	__u64 sweep_ns; /* that the last look at all flow tables took; readers take the longest */
+	__u64 reserved[5];
 };
-NIDS_ABI_SIZE(struct nids_agent_counters, 464);
+NIDS_ABI_SIZE(struct nids_agent_counters, 512);
 
 #define NIDS_CONFINED_CALLS 0x1 /* seccomp: few system calls remain */
 #define NIDS_CONFINED_FILES 0x2 /* Landlock: files of the packet directory only */
