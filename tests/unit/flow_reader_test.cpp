@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "firstpass/first_pass.hpp"
+#include "nids/abi/shard.h"
 
 namespace nids {
 namespace {
@@ -42,7 +43,9 @@ class FlowReaderTest : public testing::Test {
   FlowReaderTest() { restart(); }
 
   // As the next agent finds the tables.
-  void restart() {
+  void restart() { reader_ = std::make_unique<FlowReader>(tables()); }
+
+  FlowTables tables(std::uint32_t rings = 1) {
     FlowTables tables{.counters = counters_.data(),
                       .sets4 = sets4_.data(),
                       .sets6 = sets6_.data(),
@@ -51,10 +54,11 @@ class FlowReaderTest : public testing::Test {
                       .sets4_per_cpu = kSets,
                       .sets6_per_cpu = kSets,
                       .cell_bits = kCellBits,
+                      .rings = rings,
                       .ifindex = 7};
     std::ranges::copy(hash_keys_of(1), tables.hash_keys.begin());
     hash_keys_ = tables.hash_keys;
-    reader_ = std::make_unique<FlowReader>(tables);
+    return tables;
   }
 
   std::uint64_t hash_of(const nids_flow_key& key) const {
@@ -235,6 +239,88 @@ TEST_F(FlowReaderTest, APieceAtATimeTellsTheSameWhileRecordsWaitInTheRing) {
     EXPECT_EQ(told(), counted_);
     EXPECT_EQ(told_bytes(), counted_ * 100);
   }
+}
+
+// Workers tell together what one reader tells, each what its ring has.
+TEST_F(FlowReaderTest, ReadersThatShareTheTablesTellEachFlowOnceAndByItsRing) {
+  for (const std::uint32_t rings : {1u, 2u, 3u, 4u}) {
+    SCOPED_TRACE(rings);
+    std::ranges::fill(sets4_, nids_flow4_set{});
+    std::ranges::fill(sets6_, nids_flow6_set{});
+    restart();
+    parts_.clear();
+    counted_ = 0;
+    std::vector<FlowReader> workers;
+    for (std::uint32_t worker = 0; worker < rings; ++worker)
+      workers.emplace_back(tables(rings), false, worker);
+    std::vector<FlowPart> of_workers;
+    std::size_t told_by_wrong_worker = 0, workers_that_told = 0;
+    std::array<std::vector<nids_flow_key>, kCpus> in_slots;
+    for (std::uint32_t round = 1; round <= 40; ++round) {
+      const nids_flow_key key =
+          key_of(static_cast<std::uint16_t>(40'000 + round * 7), round % 3 == 0 ? 6 : 4);
+      const std::uint32_t cpu = round % kCpus;
+      const auto is_same_slot = [&](const nids_flow_key& other) {
+        return &slot(other, cpu) == &slot(key, cpu);
+      };
+      // The record of the flow before goes to its ring, which is that of its set.
+      if (const auto before = std::ranges::find_if(in_slots[cpu], is_same_slot);
+          before != in_slots[cpu].end()) {
+        const ExportedFlow old = taken(*before, NIDS_EXPORT_EVICTED, cpu);
+        exported(old);
+        workers[nids_ring_of_set(old.set, kSets, rings)].exported(
+            old, [&](const FlowPart& part) { of_workers.push_back(part); });
+        in_slots[cpu].erase(before);
+      }
+      in_slots[cpu].push_back(key);
+      count(open(key, cpu), round);
+      if (round % 4 != 0) continue;
+      EXPECT_EQ(scan(), 0u);
+      for (std::uint32_t worker = 0; worker < rings; ++worker) {
+        const std::size_t before = of_workers.size();
+        workers[worker].scan(
+            {.now_ticks = ticks_, .tick_ns = kTick_ns, .now = now_}, [&](const FlowPart& part) {
+              told_by_wrong_worker += nids_ring_of_set(set_of(part.key), kSets, rings) != worker;
+              of_workers.push_back(part);
+            });
+        workers_that_told += of_workers.size() != before;
+      }
+    }
+    EXPECT_EQ(told_by_wrong_worker, 0u);
+    EXPECT_GT(workers_that_told, rings * 2);
+    const auto sorted = [](const std::vector<FlowPart>& parts) {
+      std::vector<std::array<std::uint64_t, 3>> all;
+      for (const FlowPart& part : parts)
+        all.push_back({part.key.hi_port, part.packets[0] + part.packets[1], part.created.ns});
+      std::ranges::sort(all);
+      return all;
+    };
+    EXPECT_EQ(sorted(of_workers), sorted(parts_));
+    EXPECT_EQ(told(), counted_);
+  }
+}
+
+TEST_F(FlowReaderTest, ASharedScanCountsItsOwnSlotsOnly) {
+  constexpr std::uint32_t kRings = 4;
+  for (std::uint32_t worker = 0; worker < kRings; ++worker) {
+    FlowReader reader(tables(kRings), false, worker);
+    const std::size_t own = 2 * kCpus * kSets / kRings * NIDS_WAYS;
+    EXPECT_FALSE(reader.scan_some({}, own - 1, sink()));
+    EXPECT_TRUE(reader.scan_some({}, 1, sink()));
+  }
+}
+
+TEST_F(FlowReaderTest, AWorkerMarksOnlyItsOwnFlows) {
+  const auto key = key_of(40'000);
+  count(open(key), 5);
+  const std::uint32_t owner = nids_ring_of_set(set_of(key), kSets, 2);
+  for (const std::uint32_t worker : {1 - owner, owner}) {
+    FlowReader reader(tables(2), false, worker);
+    reader.scan({}, sink());
+    reader.mark_reported({key, {}});
+    EXPECT_EQ(slot(key).command != 0, worker == owner);
+  }
+  EXPECT_EQ(told(), 5u);
 }
 
 TEST_F(FlowReaderTest, TimesAreHowLongAgoItWasAlsoWhereTicksWrap) {

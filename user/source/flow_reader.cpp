@@ -10,6 +10,7 @@
 #include "net/flow_key.h"
 #include "net/flow_slot.h"
 #include "nids/abi/packed_key.h"
+#include "nids/abi/shard.h"
 
 namespace nids {
 namespace {
@@ -56,19 +57,25 @@ std::unique_ptr<T[], void (*)(T*)> zeroed(std::size_t count) {
 
 }  // namespace
 
-FlowReader::FlowReader(const FlowTables& tables, bool again)
+template <class Slot>
+FlowReader::Table<Slot>::Table(void* all, std::uint32_t all_sets, const FlowTables& tables,
+                               std::uint32_t worker)
+    : slots(static_cast<Slot*>(all)),
+      sets_per_cpu(all_sets),
+      first_set(nids_first_set_of_ring(worker, all_sets, tables.rings)),
+      sets(nids_first_set_of_ring(worker + 1, all_sets, tables.rings) - first_set),
+      told(zeroed<Told>(std::size_t{tables.cpus} * sets * NIDS_WAYS)) {}
+
+FlowReader::FlowReader(const FlowTables& tables, bool again, std::uint32_t worker)
     : tables_(tables),
       again_(again),
-      ipv4_{reinterpret_cast<nids_flow4*>(tables.sets4), tables.sets4_per_cpu,
-            zeroed<Told>(std::size_t{tables.cpus} * tables.sets4_per_cpu * NIDS_WAYS)},
-      ipv6_{reinterpret_cast<nids_flow6*>(tables.sets6), tables.sets6_per_cpu,
-            zeroed<Told>(std::size_t{tables.cpus} * tables.sets6_per_cpu * NIDS_WAYS)} {}
+      ipv4_(tables.sets4, tables.sets4_per_cpu, tables, worker),
+      ipv6_(tables.sets6, tables.sets6_per_cpu, tables, worker) {}
 
 // As it is between two packets of its CPU: `started` is raised before all else, `finished` after.
 template <class Slot>
-bool FlowReader::copy(const Table<Slot>& table, std::size_t index, Slot& slot) const {
-  const Slot& shared = table.slots[index];
-  const nids_counters& block = tables_.counters[index / table.slots_per_cpu()];
+bool FlowReader::copy(std::size_t cpu, const Slot& shared, Slot& slot) const {
+  const nids_counters& block = tables_.counters[cpu];
   for (int i = 0; i < kTries; ++i) {
     const std::uint64_t finished = __atomic_load_n(&block.finished, __ATOMIC_ACQUIRE);
     std::uint64_t words[sizeof(Slot) / 8];
@@ -139,7 +146,7 @@ void FlowReader::Table<Slot>::restart(std::size_t index, std::uint32_t generatio
 template <class Slot>
 std::optional<std::size_t> FlowReader::find(const Table<Slot>& table,
                                             const ExportedFlow& flow) const {
-  if (flow.cpu >= tables_.cpus || flow.set >= table.sets_per_cpu) return std::nullopt;
+  if (flow.cpu >= tables_.cpus || !table.has(flow.set)) return std::nullopt;
   const std::uint64_t hash = hash_of({flow.key, flow.tunnel});
   for (std::uint32_t way = 0; way < NIDS_WAYS; ++way) {
     const std::size_t index = table.index(flow.cpu, flow.set, way);
@@ -178,16 +185,15 @@ void FlowReader::exported(const ExportedFlow& flow, const Sink& sink) {
 
 // Returns whether the slot has to wait.
 template <class Slot>
-bool FlowReader::look(Table<Slot>& table, std::size_t index, const TickClock& clock,
-                      const Sink& sink) {
-  const Slot& shared = table.slots[index];
+bool FlowReader::look(Table<Slot>& table, std::size_t index, const Slot& shared,
+                      const TickClock& clock, const Sink& sink) {
   const Told& told = table.told[index];
   const std::uint32_t generation = load(shared.state.generation);
   if (generation == told.generation && load(shared.state.packets[0]) == told.packets[0] &&
       load(shared.state.packets[1]) == told.packets[1])
     return false;
   Slot slot;
-  if (!copy(table, index, slot)) return true;
+  if (!copy(table.cpu_of(index), shared, slot)) return true;
   const nids_flow_state& state = slot.state;
   const FlowIdentity flow = identity_of(slot);
   const std::uint64_t hash = hash_of(flow);
@@ -217,9 +223,12 @@ template <class Slot>
 void FlowReader::look_at(Table<Slot>& table, std::size_t from, std::size_t to,
                          const TickClock& clock, const Sink& sink) {
   // A new flow begins anywhere in its set, so that what is after an unused slot may be in use.
-  for (std::size_t index = from; index < to; ++index)
-    if (load(table.slots[index].state.generation) != 0)
-      waiting_so_far_ += look(table, index, clock, sink);
+  for (std::size_t index = from; index < to;) {
+    const std::size_t end = std::min(to, (table.cpu_of(index) + 1) * table.slots_per_cpu());
+    for (const Slot* slot = &table.slot(index); index < end; ++index, ++slot)
+      if (load(slot->state.generation) != 0)
+        waiting_so_far_ += look(table, index, *slot, clock, sink);
+  }
 }
 
 bool FlowReader::scan_some(const TickClock& clock, std::size_t slots, const Sink& sink) {
@@ -244,13 +253,15 @@ std::uint64_t FlowReader::scan(const TickClock& clock, const Sink& sink) {
 template <class Slot>
 void FlowReader::mark(Table<Slot>& table, const FlowIdentity& flow, std::uint64_t hash) {
   const auto set = static_cast<std::uint32_t>(hash >> 32 & (table.sets_per_cpu - 1));
+  if (!table.has(set)) return;
   for (std::uint32_t cpu = 0; cpu < tables_.cpus; ++cpu)
     for (std::uint32_t way = 0; way < NIDS_WAYS; ++way) {
       const std::size_t index = table.index(cpu, set, way);
       const Told& told = table.told[index];
       if (told.generation == 0 || told.fingerprint != fingerprint_of(hash)) continue;
-      nids_flow_state& state = table.slots[index].state;
-      if (identity_of(table.slots[index]) != flow) continue;
+      Slot& slot = table.slot(index);
+      nids_flow_state& state = slot.state;
+      if (identity_of(slot) != flow) continue;
       const std::uint32_t command = load(state.command);
       const std::uint32_t word = command >> NIDS_COMMAND_BITS == told.generation
                                      ? command & NIDS_COMMAND_WORD

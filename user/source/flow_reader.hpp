@@ -30,6 +30,8 @@ struct FlowTables {
   std::uint32_t sets4_per_cpu = 0;
   std::uint32_t sets6_per_cpu = 0;
   std::uint32_t cell_bits = 0;
+  std::uint32_t rings =
+      1;  // readers that share the tables, as nids/abi/shard.h says; 1: one has all
   std::array<__u64, NIDS_HASH_KEYS> hash_keys{};
   std::uint32_t ifindex = 0;
 };
@@ -54,10 +56,11 @@ class FlowReader {
  public:
   using Sink = std::function<void(const FlowPart&)>;
 
-  // `again`: also what an agent before has told, for who only looks.
-  explicit FlowReader(const FlowTables& tables, bool again = false);
+  // Reads the sets of ring `worker`, which is below `tables.rings`. `again`: also what an agent
+  // before has told, for who only looks.
+  explicit FlowReader(const FlowTables& tables, bool again = false, std::uint32_t worker = 0);
 
-  // A record of the ring, in its order.
+  // A record of the reader's ring, in its order.
   void exported(const ExportedFlow& flow, const Sink& sink);
 
   // Every slot that has grown. Right whatever the rings still hold: a slot that has changed hands
@@ -65,7 +68,7 @@ class FlowReader {
   // rings held at some moment since the last call have been given to exported(), so that no slot
   // waits twice for one record. Returns how many wait.
   std::uint64_t scan(const TickClock& clock, const Sink& sink);
-  // The same a piece at a time: looks at so many slots more, from where the last call ended.
+  // The same a piece at a time: looks at so many of its slots more, from where the last call ended.
   // Returns whether the last slot was among them; the next call then begins with the first.
   bool scan_some(const TickClock& clock, std::size_t slots, const Sink& sink);
   void start_again() { next_ = waiting_so_far_ = 0; }
@@ -86,28 +89,39 @@ class FlowReader {
   static_assert(sizeof(Told) == 24 && NIDS_GENERATION_MAX == (1u << 24) - 1);
   using Bytes = std::array<std::uint64_t, 2>;  // by enum nids_sender
 
+  // The reader's sets of a table. An index counts its slots: those of the first CPU, then those of
+  // the next.
   template <class Slot>
   struct Table {
-    Slot* slots = nullptr;
-    std::uint32_t sets_per_cpu = 0;
+    Table(void* all, std::uint32_t all_sets, const FlowTables& tables, std::uint32_t worker);
+    Slot* slots;  // all of the table
+    std::uint32_t sets_per_cpu;
+    std::uint32_t first_set, sets;  // the reader's
     // Anonymous memory: pages of slots that are never used are never there.
-    std::unique_ptr<Told[], void (*)(Told*)> told{nullptr, nullptr};
+    std::unique_ptr<Told[], void (*)(Told*)> told;
     // Of the slots, by index, of which 4 GiB and more were told: multiples of that.
     std::unordered_map<std::size_t, Bytes> high_bytes{};
     Bytes told_bytes(std::size_t index) const;
     void set_told(std::size_t index, std::uint32_t fingerprint, const nids_flow_state& state);
     // What counts from now on begins at 0, and is of this generation; 0: of another flow.
     void restart(std::size_t index, std::uint32_t generation);
-    std::size_t slots_per_cpu() const { return std::size_t{sets_per_cpu} * NIDS_WAYS; }
+    std::size_t slots_per_cpu() const { return std::size_t{sets} * NIDS_WAYS; }
+    std::size_t cpu_of(std::size_t index) const { return index / slots_per_cpu(); }
+    bool has(std::uint32_t set) const { return set - first_set < sets; }
     std::size_t index(std::uint32_t cpu, std::uint32_t set, std::uint32_t way) const {
-      return (std::size_t{cpu} * sets_per_cpu + set) * NIDS_WAYS + way;
+      return (std::size_t{cpu} * sets + set - first_set) * NIDS_WAYS + way;
+    }
+    Slot& slot(std::size_t index) const {
+      const std::size_t set = cpu_of(index) * sets_per_cpu + first_set;
+      return slots[set * NIDS_WAYS + index % slots_per_cpu()];
     }
   };
 
   template <class Slot>
-  bool copy(const Table<Slot>& table, std::size_t index, Slot& slot) const;
+  bool copy(std::size_t cpu, const Slot& shared, Slot& slot) const;
   template <class Slot>
-  bool look(Table<Slot>& table, std::size_t index, const TickClock& clock, const Sink& sink);
+  bool look(Table<Slot>& table, std::size_t index, const Slot& shared, const TickClock& clock,
+            const Sink& sink);
   template <class Slot>
   void look_at(Table<Slot>& table, std::size_t from, std::size_t to, const TickClock& clock,
                const Sink& sink);
