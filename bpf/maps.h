@@ -22,7 +22,7 @@ struct {
 	__type(value, struct nids_info);
 } nids_info SEC(".maps");
 
-/* 3,264 bytes a possible CPU, at load. An array by CPU number and not a per-CPU
+/* 3,328 bytes a possible CPU, at load. An array by CPU number and not a per-CPU
  * array: its lookup is inlined on 6.1 too, and blocks fill whole cache lines.
  */
 struct {

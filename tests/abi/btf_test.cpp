@@ -160,7 +160,9 @@ TEST_F(Abi, EachCounterLiesAtTheSameOffsetOnBothSides) {
                                                   NIDS_FIELD(fragments_replaced),
                                                   NIDS_FIELD(gso_headers_unknown),
                                                   NIDS_FIELD(started),
-                                                  NIDS_FIELD(first_packets_withheld)}));
+                                                  NIDS_FIELD(first_packets_withheld),
+                                                  NIDS_FIELD(dropped),
+                                                  NIDS_FIELD(reserved)}));
 #undef NIDS_FIELD
 #define NIDS_FIELD(field) NIDS_AT(nids_class, field)
   EXPECT_EQ(offsets_of("nids_class"),

@@ -121,11 +121,13 @@ std::vector<Counter> packet_counters() {
        .help = "Packets with a finding; a packet may have several.",
        .read = kernel(&nids_counters::findings, kFindingKeys)},
       {.json = "verdict.pass",
-       .help = "Packets that were passed on: all.",
-       .read = one([](const StatsReport& report) { return seen_sum(report.counters).packets; })},
+       .help = "Packets that were passed on.",
+       .read = one([](const StatsReport& report) {
+         return seen_sum(report.counters).packets - report.counters.dropped.packets;
+       })},
       {.json = "verdict.drop",
-       .help = "Packets that were dropped: none, because the programs only watch.",
-       .read = one([](const StatsReport&) { return 0; })},
+       .help = "Packets that were dropped.",
+       .read = kernel(&nids_counters::dropped, kPacketsOf)},
   };
 }
 

@@ -77,8 +77,10 @@ struct nids_counters {
 	__u64 gso_headers_unknown; /* wire packets counted without the headers that they repeat */
 	__u64 started;
 	__u64 first_packets_withheld; /* of ring_lost: left the last quarter to other packets */
+	struct nids_sum dropped;      /* of seen: dropped by a command of the agent; none so far */
+	__u64 reserved[6];	      /* a block fills whole cache lines */
 };
-NIDS_ABI_SIZE(struct nids_counters, 3264);
+NIDS_ABI_SIZE(struct nids_counters, 3328);
 
 /* What the agent did; it outlives the agent, in a map of the program. Block 0 says who the agent is
  * and what its outputs did; block 1 + i is that of worker i. Readers add up all blocks, but for the
