@@ -470,6 +470,16 @@ class Lab:
                 self.programs.update(map(int, re.findall(r'"prog":\{"id":(\d+),"name":"nids_',
                                                          filters)))
 
+    def map_value(self, ifname, name):
+        """The bytes of the first value of a map of the XDP program."""
+        program = next(link["xdp"]["prog"]["id"] for link in self.near.links()
+                       if link["ifname"] == ifname)
+        for one in json.loads(run("bpftool", "-j", "prog", "show", "id", program).stdout)["map_ids"]:
+            if json.loads(run("bpftool", "-j", "map", "show", "id", one).stdout)["name"] == name:
+                dump = json.loads(run("bpftool", "-j", "map", "dump", "id", one).stdout)
+                return bytes(int(byte, 16) for byte in dump[0]["value"])
+        raise AssertionError(f"the program of {ifname} has no map {name}")
+
     # what nids-xdp says
 
     def stats(self, ifname="v0", **options):

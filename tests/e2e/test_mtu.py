@@ -79,14 +79,7 @@ class Mtu(lab.LabCase):
 
     def may_be_split(self):
         """What the program was told of its frames."""
-        program = next(link["xdp"]["prog"]["id"] for link in self.lab.near.links() if "xdp" in link)
-        ids = json.loads(lab.run("bpftool", "-j", "prog", "show", "id", program).stdout)["map_ids"]
-        for one in ids:
-            shown = json.loads(lab.run("bpftool", "-j", "map", "show", "id", one).stdout)
-            if shown["name"] == ".data.frames":
-                dump = lab.run("bpftool", "-j", "map", "dump", "id", one).stdout
-                return any(int(byte, 16) for byte in json.loads(dump)[0]["value"])
-        self.fail("the program has no map .data.frames")
+        return any(self.lab.map_value("v0", ".data.frames"))
 
     def check(self, sender, mode):
         """The receiver's MTU is the larger one all the time: what is longer no veth takes."""

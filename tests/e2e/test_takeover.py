@@ -87,5 +87,43 @@ class PidNamespaces(lab.LabCase):
         self.assertEqual(again.stop(), 0)
 
 
+class HashKeys(lab.LabCase):
+    """Secret random numbers by which flows are placed."""
+    LINKS = 2
+
+    def keys(self, ifname):
+        return self.lab.map_value(ifname, "nids_keys")
+
+    def leave(self, *interfaces):
+        self.assertEqual(self.lab.attach(*interfaces, "--keep-attached").stop(), 0)
+
+    def test_interfaces_of_an_agent_share_them_and_another_start_has_others(self):
+        seen = set()
+        for _ in range(2):
+            watch = self.lab.attach("v0", "v2")
+            self.assertEqual(self.keys("v0"), self.keys("v2"))
+            seen.add(self.keys("v0"))
+            self.assertEqual(watch.stop(), 0)
+        self.assertEqual(len(seen), 2)
+
+    def test_new_programs_have_those_of_programs_taken_over(self):
+        self.leave("v2")
+        old = self.keys("v2")
+        watch = self.lab.attach("v0", "v2")
+        self.assertIn("taking over", watch.err)
+        self.assertEqual((self.keys("v0"), self.keys("v2")), (old, old))
+        self.assertEqual(watch.stop(), 0)
+
+    def test_programs_with_different_ones_are_taken_over_all_the_same(self):
+        for one in ("v0", "v2"):
+            self.leave(one)
+        old = (self.keys("v0"), self.keys("v2"))
+        self.assertNotEqual(*old)
+        watch = self.lab.attach("v0", "v2")
+        self.assertEqual(watch.err.count("their counters go on"), 2, watch.err)
+        self.assertEqual((self.keys("v0"), self.keys("v2")), old)
+        self.assertEqual(watch.stop(), 0)
+
+
 if __name__ == "__main__":
-    lab.main(["unshare"])
+    lab.main(["unshare", "bpftool"])

@@ -240,6 +240,22 @@ Result<std::vector<LinkFacts>> links_to_watch(const std::vector<std::string>& na
   return links;
 }
 
+Result<void> share_with_adopted(const std::vector<LinkFacts>& links, const AttachRequest& request,
+                                ProgramSetup& setup) {
+  for (const LinkFacts& link : links) {
+    const auto found = find_attachment(link.ifindex, link.name);
+    if (!found || !*found || misfit(**found, request)) continue;
+    const auto keys = (*found)->maps.hash_keys();
+    if (!keys) continue;
+    std::ranges::copy(keys->word, setup.hash_keys.emplace().begin());
+    return {};
+  }
+  auto keys = random_hash_keys();
+  if (!keys) return keys.error();
+  setup.hash_keys = *keys;
+  return {};
+}
+
 Result<PlacedPrograms> place_programs(const LinkFacts& link, const AttachRequest& request,
                                       const AttachOptions& options,
                                       const Supervisor::Callbacks& callbacks) {

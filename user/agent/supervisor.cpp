@@ -91,9 +91,9 @@ Result<void> Supervisor::attach_all() {
   if (!links) return links.error();
   const auto classes = abi_classes(request_.config);
   const auto ports = abi_ports(request_.config);
-  const AttachOptions options{.mode = request_.mode,
-                              .egress = request_.egress,
-                              .setup = program_setup(request_.config, classes, *ports)};
+  AttachOptions options{.mode = request_.mode,
+                        .egress = request_.egress,
+                        .setup = program_setup(request_.config, classes, *ports)};
   auto lock = AttachLock::take(request_.paths.run);
   if (!lock) return lock.error();
   const Pins pins(request_.paths.bpffs);
@@ -101,6 +101,7 @@ Result<void> Supervisor::attach_all() {
   auto stay = lock->stay();
   if (!stay) return stay.error();
   stay_ = std::move(*stay);
+  if (auto shared = share_with_adopted(*links, request_, options.setup); !shared) return shared;
   for (const LinkFacts& link : *links) {
     auto placed = place_programs(link, request_, options, callbacks_);
     if (!placed) {

@@ -36,9 +36,9 @@ Result<FlowMaps> FlowMaps::of(const Maps& maps) {
   const auto info = maps.info();
   if (!info) return info.error();
   out.info = *info;
-  const std::uint32_t zero = 0;
-  if (bpf_map_lookup_elem(maps.fd("nids_keys"), &zero, &out.hash_keys) != 0)
-    return Error{.action = "read map nids_keys", .error_number = errno};
+  const auto keys = maps.hash_keys();
+  if (!keys) return keys.error();
+  out.hash_keys = *keys;
   const std::size_t cpus = info->cpus;
   out.counters = {maps.fd("nids_counters"), cpus};
   out.sets4 = {maps.fd("nids_flows4"), cpus * info->sets4_per_cpu};

@@ -285,6 +285,10 @@ Result<nids_agent_counters> Maps::agent() const {
   return sum;
 }
 
+Result<nids_hash_keys_value> Maps::hash_keys() const {
+  return lookup<nids_hash_keys_value>(fd("nids_keys"), kFirst, "nids_keys");
+}
+
 Result<void> Maps::request_detach() const {
   const Mapped<nids_agent_counters> agent{fd("nids_agent")};
   if (!agent) return Error{.action = "write map nids_agent", .error_number = errno};

@@ -50,6 +50,8 @@ class Maps {
   [[nodiscard]] Result<nids_info> info() const;
   // All blocks of the agent together, see add_agent_block(). Of another version only the first.
   [[nodiscard]] Result<nids_agent_counters> agent() const;
+  // Needs root.
+  [[nodiscard]] Result<nids_hash_keys_value> hash_keys() const;
   [[nodiscard]] Result<void> request_detach() const;
   [[nodiscard]] Result<KernelReading> read() const;
   // The same with `pending`, where this process may open the rings, and they stand still for as

@@ -110,11 +110,9 @@ Result<void> fill_settings(nids_bpf& bpf, const nids_info& info, const ProgramSe
   settings.nids_packet_time = setup.packet_time.has_value();
   // What names the map is code that the verifier finds dead, and it accepts that.
   bpf_map__set_autocreate(bpf.maps.nids_clock, setup.packet_time.has_value());
-  const auto bytes = sizeof(settings.nids_hash_keys);
-  if (setup.packet_time)
-    std::ranges::copy(setup.packet_time->hash_keys, settings.nids_hash_keys);
-  else if (getrandom(settings.nids_hash_keys, bytes, 0) != static_cast<ssize_t>(bytes))
-    return Error{.action = "draw hash keys", .error_number = errno};
+  const auto keys = setup.hash_keys ? Result<HashKeys>(*setup.hash_keys) : random_hash_keys();
+  if (!keys) return keys.error();
+  std::ranges::copy(*keys, settings.nids_hash_keys);
   return {};
 }
 
@@ -145,6 +143,13 @@ Result<void> make_rings(Object& object, const ProgramSetup& setup) {
 }
 
 }  // namespace
+
+Result<HashKeys> random_hash_keys() {
+  HashKeys keys;
+  if (getrandom(keys.data(), sizeof(keys), 0) != static_cast<ssize_t>(sizeof(keys)))
+    return Error{.action = "draw hash keys", .error_number = errno};
+  return keys;
+}
 
 void SkeletonDeleter::operator()(nids_bpf* skeleton) const noexcept { nids_bpf__destroy(skeleton); }
 

@@ -20,6 +20,11 @@ struct nids_bpf;
 
 namespace nids {
 
+// The secret keys of the flow hash. Interfaces of one agent share them, so that a flow has the same
+// place on each.
+using HashKeys = std::array<std::uint64_t, NIDS_HASH_KEYS>;
+[[nodiscard]] Result<HashKeys> random_hash_keys();
+
 // What an interface's programs are loaded with; or, in packet time, a replay's copy of the ingress
 // program, with the tables of one CPU.
 struct ProgramSetup {
@@ -34,8 +39,8 @@ struct ProgramSetup {
   std::uint32_t features = NIDS_FEATURES_ALL;
   std::span<const nids_class> classes;  // NIDS_CLASS_MAX of them
   const nids_port_classes* ports = nullptr;
+  std::optional<HashKeys> hash_keys{};  // nothing: random ones
   struct PacketTime {
-    std::array<std::uint64_t, NIDS_HASH_KEYS> hash_keys;  // else they are random
     std::uint32_t tick_ns = 1'000'000;
   };
   std::optional<PacketTime> packet_time{};  // of such a copy

@@ -70,18 +70,18 @@ class KernelSource final : public RecordSource {
 Result<std::unique_ptr<RecordSource>> source_by_kernel(const RecordSourceSetup& setup,
                                                        RecordSource::Sink sink) {
   const FirstPass::Setup& same = setup.first_pass;
-  auto program = TestRun::load(
-      {.slots_per_cpu = same.slots,
-       .ipv6_slots_per_cpu = same.slots_ipv6,
-       .ring_bytes = kRingBytes,
-       .snap_bytes = same.snap_bytes,
-       .sample_bytes = same.sample_bytes,
-       .sample_window = same.sample_window,
-       .features = same.features,
-       .classes = setup.classes,
-       .ports = setup.ports,
-       .packet_time = {{.hash_keys = hash_keys_of(same.hash_seed), .tick_ns = same.tick_ns}}},
-      std::move(sink));
+  auto program = TestRun::load({.slots_per_cpu = same.slots,
+                                .ipv6_slots_per_cpu = same.slots_ipv6,
+                                .ring_bytes = kRingBytes,
+                                .snap_bytes = same.snap_bytes,
+                                .sample_bytes = same.sample_bytes,
+                                .sample_window = same.sample_window,
+                                .features = same.features,
+                                .classes = setup.classes,
+                                .ports = setup.ports,
+                                .hash_keys = hash_keys_of(same.hash_seed),
+                                .packet_time = {{.tick_ns = same.tick_ns}}},
+                               std::move(sink));
   if (!program) return program.error();
   return std::unique_ptr<RecordSource>(std::make_unique<KernelSource>(std::move(*program)));
 }
