@@ -87,6 +87,52 @@ class PidNamespaces(lab.LabCase):
         self.assertEqual(again.stop(), 0)
 
 
+class Rings(lab.LabCase):
+    """Programs keep the number of their rings."""
+    LINKS = 2
+
+    def attach(self, workers, *arguments):
+        config = self.lab.path("config.toml")
+        config.write_text(f"workers = {workers}\n")
+        return self.lab.attach("--config", config, *arguments)
+
+    def send(self):
+        self.lab.far.send_frames("v1", [netis(40000 + i) for i in range(20)])
+
+    def rings(self, ifname):
+        at = 56  # bytes before the number in struct nids_info
+        return int.from_bytes(self.lab.map_value(ifname, "nids_info")[at:at + 4], "little")
+
+    def test_another_number_is_taken_over_and_said(self):
+        watch = self.attach(2, "v0", "--keep-attached")
+        self.send()
+        self.lab.wait_counted(ingress=20)
+        self.assertEqual(watch.stop(), 0)
+        self.assertEqual(self.rings("v0"), 2)
+        again = self.attach(4, "v0", "v2")
+        self.assertIn("taking over 2 rings of v0 instead of the 4 configured as `workers`", again.err)
+        self.assertEqual((self.rings("v0"), self.rings("v2")), (2, 2), "new ones have as many")
+        self.send()
+        stats = self.lab.wait_counted(ingress=40)
+        self.assert_balanced(stats)
+        self.assertEqual(stats["ring"]["lost"], 0)
+        self.assertEqual(again.stop(), 0)
+
+    def test_the_same_number_is_not_worth_a_word(self):
+        self.assertEqual(self.attach(4, "v0", "--keep-attached").stop(), 0)
+        again = self.attach(4, "v0")
+        self.assertIn("taking over the programs", again.err)
+        self.assertNotIn("workers", again.err)
+        self.assertEqual(again.stop(), 0)
+
+    def test_programs_that_are_replaced_get_the_new_number(self):
+        self.assertEqual(self.attach(2, "v0", "--keep-attached").stop(), 0)
+        again = self.attach(4, "v0", "--no-egress")
+        self.assertIn("replacing the programs", again.err)
+        self.assertEqual(self.rings("v0"), 4)
+        self.assertEqual(again.stop(), 0)
+
+
 class HashKeys(lab.LabCase):
     """Secret random numbers by which flows are placed."""
     LINKS = 2

@@ -75,7 +75,8 @@ TEST(ClassTable, ProgramsAreLoadedWithWhatIsConfigured) {
   Config config = default_config();
   config.flow.slots_per_cpu = 64;
   config.flow.ipv6_slots_per_cpu = 128;
-  config.ring = {1 << 20, 2000, 100, 3};
+  config.ring = {1 << 20, 2000, 100};
+  config.workers = 3;
   const auto classes = abi_classes(config);
   const auto ports = abi_ports(config);
   const ProgramSetup setup = program_setup(config, classes, *ports);

@@ -90,6 +90,7 @@ TEST(Parse, AnEmptyFileIsTheDefaultConfiguration) {
 
 TEST(Parse, EveryKeyReachesItsPlace) {
   const Config c = accepted(R"(
+workers = 4
 [flow]
 slots_per_cpu = 128
 ipv6_slots_per_cpu = 256
@@ -106,7 +107,6 @@ interim = "1h"
 size = "1MiB"
 snap = 256
 sample = 128
-count = 4
 [findings]
 enabled = false
 [alert]
@@ -141,7 +141,8 @@ seed = 65535
 )");
   Config expected = default_config();
   expected.flow = {128, 256, NIDS_INTEREST_IDENTIFY, 7, 1, 120, 3, 4, 5, 6, 3600};
-  expected.ring = {1 << 20, 256, 128, 4};
+  expected.ring = {1 << 20, 256, 128};
+  expected.workers = 4;
   expected.findings = false;
   expected.alert = {300, 9};
   expected.eve = {false, "eve.json", false, 65'536, 1000};
@@ -194,7 +195,6 @@ TEST(Parse, EveryBoundHoldsAtItsEdge) {
        {"'128KiB'", "'257KiB'", "'2GiB'", "0", "-262144"}},
       {"ring", "snap", {"64", "65600", "'65600'"}, {"63", "65601", "'64KiBs'", "-1"}},
       {"ring", "sample", {"64", "65600"}, {"63", "65601", "0"}},
-      {"ring", "count", {"1", "64"}, {"0", "65", "-1"}},
       {"findings", "enabled", {"true", "false"}, {"0", "'yes'"}},
       {"alert", "suppress", {"'0s'", "'168h'"}, {"'169h'", "'1500ms'", "'604801s'"}},
       {"alert", "max_suppressions", {"1", "16777216"}, {"0", "16777217"}},
@@ -248,11 +248,29 @@ TEST(Parse, ASegmentFitsItsBudgetAlsoWhereOneIsTheDefault) {
             2u << 20);
 }
 
-TEST(Parse, EachRingHasASetOfEachFlowTable) {
-  EXPECT_EQ(accepted("[flow]\nslots_per_cpu = 64\n[ring]\ncount = 8\n").ring.count, 8u);
-  EXPECT_EQ(problem_of("[flow]\nipv6_slots_per_cpu = 64\n[ring]\ncount = 9\n"),
-            "4:9: ring.count: expected at most the sets of the smaller flow table, 8 (64 slots), "
+TEST(Parse, EachWorkerHasASetOfEachFlowTable) {
+  EXPECT_EQ(accepted("workers = 8\n[flow]\nslots_per_cpu = 64\n").workers, 8u);
+  EXPECT_EQ(problem_of("workers = 9\n[flow]\nipv6_slots_per_cpu = 64\n"),
+            "1:11: workers: expected at most the sets of the smaller flow table, 8 (64 slots), "
             "found 9");
+  accepted("[flow]\nslots_per_cpu = 64\nipv6_slots_per_cpu = 64\n");
+}
+
+TEST(Parse, WorkersAreUpTo64OrChosen) {
+  EXPECT_EQ(worker_count(accepted("workers = 64\n")), 64u);
+  EXPECT_EQ(worker_count(accepted("workers = 1\n")), 1u);
+  EXPECT_EQ(worker_count(accepted("workers = 0\n")), worker_count(default_config()));
+  EXPECT_GE(worker_count(default_config()), 1u);
+  EXPECT_LE(worker_count(default_config()), 4u);
+  for (const char* wrong : {"65", "-1", "'4'", "1.5"})
+    EXPECT_TRUE(problem_of("workers = " + std::string(wrong) + "\n").starts_with("1:11: workers: "))
+        << wrong;
+}
+
+TEST(Parse, TheOldNumberOfRingsNamesTheNewKey) {
+  EXPECT_EQ(
+      problem_of("[ring]\ncount = 2\n"),
+      "2:9: ring.count: there is no such key any more; use \"workers\", before the first table");
 }
 
 TEST(Parse, ARefusedBudgetIsNotComparedWithTheSegment) {
@@ -451,7 +469,8 @@ TEST(Dump, IsReadBackAsTheSameConfiguration) {
   c.retain.hold_budget_bytes = 0;
   c.retain.hold_seconds = 3600;
   c.flow = {64, 128, NIDS_INTEREST_BYPASS, 1, 7, 6, 5, 4, 3, 2, 86'400};
-  c.ring = {1 << 18, 65, 66, 8};
+  c.ring = {1 << 18, 65, 66};
+  c.workers = 8;
   c.findings = false;
   c.classes[1].interest = NIDS_INTEREST_IDENTIFY;
   c.classes[1].identify_packets = 255;

@@ -99,8 +99,8 @@ std::optional<std::string> misfit(const Attachment& attachment, const AttachRequ
       info->sets6_per_cpu * NIDS_WAYS != config.flow.ipv6_slots_per_cpu)
     return "their flow tables have other sizes";
   if (!has_same_classes(attachment, config)) return "their classes have other names";
-  if (info->ring_bytes != config.ring.size_bytes || info->rings != config.ring.count ||
-      info->snap_bytes != config.ring.snap_bytes || info->sample_bytes != config.ring.sample_bytes)
+  if (info->ring_bytes != config.ring.size_bytes || info->snap_bytes != config.ring.snap_bytes ||
+      info->sample_bytes != config.ring.sample_bytes)
     return "their rings or snaps have other sizes";
   if (info->features != abi_features(config)) return "they were loaded for other interests";
   return std::nullopt;
@@ -189,6 +189,17 @@ Result<Fd> claim(const LinkFacts& link, const Supervisor::Callbacks& callbacks) 
   }
 }
 
+// Rings hold records, so their number stays, and with it that of the workers.
+void tell_rings(const Attachment& attachment, const Config& config,
+                const Supervisor::Callbacks& callbacks) {
+  const auto info = attachment.maps.info();
+  const std::uint32_t wanted = worker_count(config);
+  if (!info || info->rings == wanted) return;
+  callbacks.info("taking over " + std::to_string(info->rings) +
+                 (info->rings == 1 ? " ring" : " rings") + " of " + attachment.ifname +
+                 " instead of the " + std::to_string(wanted) + " configured as `workers`");
+}
+
 Result<PlacedPrograms> place_new(const LinkFacts& link, const AttachOptions& options,
                                  const Supervisor::Callbacks& callbacks) {
   auto attachment = attach_new(link, options, callbacks);
@@ -215,6 +226,7 @@ Result<PlacedPrograms> place_claimed(const LinkFacts& link, const AttachRequest&
   }
   callbacks.info("taking over the programs that an earlier agent left on " + link.name +
                  "; their counters go on");
+  tell_rings(there, request.config, callbacks);
   if (auto written = write_classes(there, options.setup); !written) return written.error();
   there.maps.uncount_records_to_be_taken_again();
   return PlacedPrograms{.attachment = std::move(there), .is_adopted = true, .claim = Fd{}};
@@ -248,6 +260,7 @@ Result<void> share_with_adopted(const std::vector<LinkFacts>& links, const Attac
     const auto keys = (*found)->maps.hash_keys();
     if (!keys) continue;
     std::ranges::copy(keys->word, setup.hash_keys.emplace().begin());
+    if (const auto info = (*found)->maps.info()) setup.rings = info->rings;
     return {};
   }
   auto keys = random_hash_keys();

@@ -15,8 +15,8 @@ namespace nids {
 [[nodiscard]] Result<std::vector<LinkFacts>> links_to_watch(const std::vector<std::string>& names);
 
 // Completes the setup of new programs by what they share with programs that will be taken over. The
-// first of those gives the hash keys; without any they are random. Call it under the lock, before
-// place_programs().
+// first of those gives the hash keys and the number of rings; without any the keys are random. Call
+// it under the lock, before place_programs().
 [[nodiscard]] Result<void> share_with_adopted(const std::vector<LinkFacts>& links,
                                               const AttachRequest& request, ProgramSetup& setup);
 

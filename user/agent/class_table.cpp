@@ -75,7 +75,7 @@ ProgramSetup program_setup(const Config& config, std::span<const nids_class> cla
                            const nids_port_classes& ports) {
   return {.slots_per_cpu = config.flow.slots_per_cpu,
           .ipv6_slots_per_cpu = config.flow.ipv6_slots_per_cpu,
-          .rings = config.ring.count,
+          .rings = worker_count(config),
           .ring_bytes = config.ring.size_bytes,
           .snap_bytes = config.ring.snap_bytes,
           .sample_bytes = config.ring.sample_bytes,

@@ -36,6 +36,7 @@ struct ProtocolClass {
 };
 
 struct Config {
+  std::uint32_t workers = 0;  // threads that analyse, at most NIDS_RINGS_MAX; 0: see worker_count()
   struct Flow {
     std::uint32_t slots_per_cpu = 65'536;       // IPv4, 64 bytes each; a power of two, at least 64
     std::uint32_t ipv6_slots_per_cpu = 65'536;  // 128 bytes each; likewise
@@ -54,9 +55,7 @@ struct Config {
   struct Ring {
     std::uint64_t size_bytes = 8ull << 20;  // a power of two, at least 256 KiB
     std::uint32_t snap_bytes = 65'600;      // of a packet that go up at most, NIDS_SNAP_MAX
-    std::uint32_t sample_bytes =
-        512;                  // of one that is identified, or a sample; at most NIDS_SNAP_MAX
-    std::uint32_t count = 1;  // of rings; at most NIDS_RINGS_MAX
+    std::uint32_t sample_bytes = 512;       // of one that is identified, or a sample; NIDS_SNAP_MAX
     bool operator==(const Ring&) const = default;
   } ring;
   bool findings = true;  // whether single packets are judged
@@ -126,6 +125,10 @@ std::vector<ProtocolClass> builtin_classes();
 
 // A configuration with every default, classes included.
 Config default_config();
+
+// The number of workers, which is that of the rings of each interface. Programs that are taken over
+// keep theirs.
+std::uint32_t worker_count(const Config&);
 
 // One problem of a file; line and column count from 1.
 struct ConfigProblem {

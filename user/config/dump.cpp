@@ -94,8 +94,6 @@ void dump_flow_and_ring(const Config& config, Writer& w) {
   w.key("snap", size_value(config.ring.snap_bytes));
   w.comment("The same of a packet that is identified, or a sample of a finding.");
   w.key("sample", size_value(config.ring.sample_bytes));
-  w.comment("How many such buffers; a flow is always in one of them.");
-  w.number("count", config.ring.count);
 
   w.table("findings");
   w.comment("Whether single packets are judged: LAND, Xmas, lengths that lie and others.");
@@ -216,6 +214,9 @@ std::string dump_config(const Config& config) {
   Writer w;
   w.comment(
       "The configuration of nids-xdp. A size is a number of bytes or has a unit (64KiB, 10MB).");
+  w.blank();
+  w.comment("Workers, each with a buffer of its own from each interface; 0: the agent chooses.");
+  w.number("workers", config.workers);
   dump_flow_and_ring(config, w);
   dump_alert_and_eve(config, w);
   dump_retain(config.retain, w);

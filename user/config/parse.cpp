@@ -33,10 +33,19 @@ Read kept(std::uint64_t& out) {
   return kept_of_flow(out, {1, kPiB}, Config::Retain::kKeptHeaders, Config::Retain::kKeptWhole);
 }
 
+// A key that older files have.
+Read replaced_by(const char* key) {
+  return [key](const toml::node& node, const std::string& name, Problems& problems) {
+    problems.add(node, name,
+                 "there is no such key any more; use " + quoted(key) + ", before the first table");
+  };
+}
+
 Keys schema(Config& c, ClassTable& classes) {
   const Read read_classes = [&classes](const toml::node& node, const std::string& name,
                                        Problems& problems) { classes.read(node, name, problems); };
   return {
+      {"workers", integer(c.workers, {1, NIDS_RINGS_MAX, false, true})},
       {"flow",
        table_of(
            {{"slots_per_cpu", integer(c.flow.slots_per_cpu, {64, 1u << 22, true})},
@@ -53,7 +62,7 @@ Keys schema(Config& c, ClassTable& classes) {
       {"ring", table_of({{"size", size(c.ring.size_bytes, {256 * kKiB, kGiB, true})},
                          {"snap", size(c.ring.snap_bytes, {64, NIDS_SNAP_MAX})},
                          {"sample", size(c.ring.sample_bytes, {64, NIDS_SNAP_MAX})},
-                         {"count", integer(c.ring.count, {1, NIDS_RINGS_MAX})}})},
+                         {"count", replaced_by("workers")}})},
       {"findings", table_of({{"enabled", boolean(c.findings)}})},
       {"alert",
        table_of({{"suppress", seconds(c.alert.suppress_seconds, {0, kMaxSuppressSeconds})},
@@ -136,15 +145,16 @@ void check_segment(const Config::Retain& retain, const toml::table& root, Proble
                    size_text(retain.segment_bytes) + (segment ? "" : ", the default"));
 }
 
-// Each ring has at least one set of each flow table.
-void check_rings(const Config& config, const toml::table& root, Problems& problems) {
+// Each worker has at least one set of each flow table.
+void check_workers(const Config& config, const toml::table& root, Problems& problems) {
   const std::uint32_t slots = std::min(config.flow.slots_per_cpu, config.flow.ipv6_slots_per_cpu);
   const std::uint32_t sets = slots / NIDS_WAYS;
-  if (config.ring.count <= sets) return;
-  problems.add(*root["ring"]["count"].node(), "ring.count",
+  const auto given = root["workers"];
+  if (!given || config.workers <= sets) return;
+  problems.add(*given.node(), "workers",
                "expected at most the sets of the smaller flow table, " + std::to_string(sets) +
                    " (" + std::to_string(slots) + " slots), found " +
-                   std::to_string(config.ring.count));
+                   std::to_string(config.workers));
 }
 
 }  // namespace
@@ -166,7 +176,7 @@ ConfigOutcome parse_config(std::string_view toml) {
     read_keys(parsed.table(), "", schema(outcome.config, classes), problems);
     classes.report_clashes(problems);
     check_segment(outcome.config.retain, parsed.table(), problems);
-    check_rings(outcome.config, parsed.table(), problems);
+    check_workers(outcome.config, parsed.table(), problems);
   }
   outcome.problems = std::move(problems).in_file_order();
   return outcome;
