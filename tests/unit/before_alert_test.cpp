@@ -12,7 +12,7 @@
 #include <set>
 
 #include "agent/class_table.hpp"
-#include "agent/pipeline.hpp"
+#include "agent/inline_workers.hpp"
 #include "decode/decode.hpp"
 #include "firstpass/first_pass.hpp"
 #include "source/capture_file.hpp"
@@ -34,7 +34,7 @@ class BeforeAlert : public testing::Test {
     config_.flow.unclassified = NIDS_INTEREST_INSPECT;
   }
   ~BeforeAlert() override {
-    pipeline_.reset();
+    worker_.reset();
     fs::remove_all(directory_);
   }
 
@@ -47,17 +47,18 @@ class BeforeAlert : public testing::Test {
     Sinks sinks;
     sinks.store.emplace(std::move(*store));
     sinks.on_alert = [this](const Alert&) { ++alerts_; };
-    sinks.steer = [this](std::uint32_t, const FlowIdentity& flow, nids_slot_address slot,
-                         std::uint8_t word) {
+    const Pipeline::Steer steer = [this](std::uint32_t, const FlowIdentity& flow,
+                                         nids_slot_address slot, std::uint8_t word) {
       words_.push_back(word);
       return first_pass_->command(flow.key, flow.tunnel, slot.set, word);
     };
-    pipeline_ = std::make_unique<Pipeline>(config_, std::map<std::uint32_t, std::string>{},
-                                           std::move(sinks));
+    worker_ = std::make_unique<InlineWorkers>(config_, std::map<std::uint32_t, std::string>{},
+                                              std::move(sinks), Selection{}, steer);
+    worker_->outputs().watch(0, counters_);
     first_pass_ = std::make_unique<FirstPass>(
         FirstPass::Setup{.slots = 64, .slots_ipv6 = 64, .features = abi_features(config_)},
         abi_classes(config_), *abi_ports(config_), [this](auto record) { take(record); });
-    pipeline_->watch(tables_of(*first_pass_), counters_);
+    worker_->worker().watch(tables_of(*first_pass_), counters_);
   }
 
   void take(std::span<const std::byte> record) {
@@ -67,7 +68,7 @@ class BeforeAlert : public testing::Test {
       came_up_.packets += 1;
       came_up_.bytes += packet.bytes.size();
     }
-    pipeline_->record(record, ClockOffset{}, counters_);
+    worker_->record(record, counters_);
   }
 
   void send(const PacketBuilder& builder) {
@@ -109,7 +110,7 @@ class BeforeAlert : public testing::Test {
   }
 
   std::vector<Bytes> kept() {
-    pipeline_->finish(counters_);
+    worker_->outputs().finish({});
     std::set<fs::path> segments;  // their names are in the order of their packets
     for (const auto& entry : fs::directory_iterator(directory_))
       if (entry.path().extension() == ".pcapng") segments.insert(entry.path());
@@ -124,15 +125,15 @@ class BeforeAlert : public testing::Test {
   }
 
   void scan() {
-    pipeline_->scan({.now_ticks = static_cast<std::uint32_t>(now_ns_ / 1'000'000),
-                     .tick_ns = 1'000'000,
-                     .now = {now_ns_}});
+    worker_->worker().scan({.now_ticks = static_cast<std::uint32_t>(now_ns_ / 1'000'000),
+                            .tick_ns = 1'000'000,
+                            .now = {now_ns_}});
   }
 
   std::string directory_;
   Config config_ = default_config();
   std::unique_ptr<FirstPass> first_pass_;
-  std::unique_ptr<Pipeline> pipeline_;
+  std::unique_ptr<InlineWorkers> worker_;
   nids_agent_counters counters_{};
   nids_sum came_up_{};
   std::vector<std::uint8_t> words_;
@@ -187,9 +188,9 @@ TEST_F(BeforeAlert, WhatNoAlertCameForIsNotKeptByPolicy) {
   EXPECT_EQ(counters_.held.packets, 0u);
   EXPECT_EQ(counters_.not_kept_by_policy.packets, 1u);
   send(there(9999, 10));
-  pipeline_->end_flows({.now_ticks = static_cast<std::uint32_t>(now_ns_ / 1'000'000),
-                        .tick_ns = 1'000'000,
-                        .now = {now_ns_}});
+  worker_->end({.now_ticks = static_cast<std::uint32_t>(now_ns_ / 1'000'000),
+                .tick_ns = 1'000'000,
+                .now = {now_ns_}});
   EXPECT_EQ(counters_.held.packets, 0u);
   EXPECT_EQ(counters_.not_kept_by_policy.packets, 2u);
   expect_conservation();
@@ -289,7 +290,7 @@ TEST_F(BeforeAlert, EachPacketIsInOnePlaceWhateverComes) {
       now_ns_ += random() % (kSecond_ns / 20);
       if (random() % 200 == 0) now_ns_ -= random() % (10 * kSecond_ns);
       if (random() % 50 == 0) scan();
-      if (random() % 30 == 0) pipeline_->flush(counters_);
+      if (random() % 30 == 0) worker_->flush({});
       expect_conservation();
     }
     EXPECT_GT(counters_.retained.packets, 100u) << seed;

@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/unix_listener.hpp"
+#include "flow/flow_filter.hpp"
 
 namespace nids {
 namespace {
@@ -34,7 +35,8 @@ class ControlTest : public testing::Test {
     path_ = testing::TempDir() + "control-" + std::to_string(getpid());
     auto listener = listen_at(path_, -1);
     ASSERT_TRUE(listener) << listener.error().message();
-    control_.emplace(std::move(*listener), pipeline_, Control::Limits{.max_changes = 100});
+    control_.emplace(std::move(*listener), std::vector<FlowShard>{{&flows_, &mutex_}}, names_,
+                     changes_, Control::Limits{});
   }
   void TearDown() override { std::filesystem::remove(path_); }
 
@@ -56,7 +58,10 @@ class ControlTest : public testing::Test {
   }
 
   std::string path_;
-  Pipeline pipeline_{Config{}, {}, {}, {}};
+  FlowTable flows_{{}, [](const Flow&, FlowReason) {}};
+  FairMutex mutex_;
+  Names names_;
+  FlowChanges changes_{100};
   std::optional<Control> control_;
 };
 

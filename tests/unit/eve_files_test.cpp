@@ -13,7 +13,7 @@
 
 #include "agent/eve_renewal.hpp"
 #include "agent/link.hpp"
-#include "agent/outputs.hpp"
+#include "agent/output_files.hpp"
 
 namespace nids {
 namespace {

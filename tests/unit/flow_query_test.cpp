@@ -63,7 +63,7 @@ TEST_F(FlowQueryTest, ASearchGoesOnWhileFlowsComeAndGo) {
   for (std::uint16_t port = 1; port <= 500; ++port) add(port, port);
   const FlowQuery query{.top = 10, .classes = {}};
   const std::vector<std::string> names{""};
-  FlowSearch search(table_, query, names);
+  FlowSearch search({&table_}, query, names);
   EXPECT_TRUE(search.step());
   for (std::uint16_t port = 501; port <= 600; ++port) add(port, port);
   table_.end_all(FlowReason::kShutdown);

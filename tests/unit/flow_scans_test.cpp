@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // When slots are looked at, by a clock of the test's own: also while the rings are never empty.
-#include "agent/flow_scans.hpp"
+#include "worker/flow_scans.hpp"
 
 #include <gtest/gtest.h>
 
@@ -56,6 +56,9 @@ TEST_F(FlowScansTest, EverySecondWhileTheRingsAreEmpty) {
   run(seconds(10), false);
   EXPECT_GE(scans_, 9u);
   EXPECT_LE(scans_, 10u);
+  const auto looking = 64 * look_takes_;
+  EXPECT_GE(scans_now_.last_sweep(), looking);
+  EXPECT_LE(scans_now_.last_sweep(), looking + 64 * microseconds(1));
 }
 
 TEST_F(FlowScansTest, GoesOnWhileTheRingsAreNeverEmpty) {

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "agent/class_table.hpp"
-#include "agent/outputs.hpp"
-#include "agent/pipeline.hpp"
+#include "agent/inline_workers.hpp"
+#include "agent/output_files.hpp"
 #include "support/kept_directory.hpp"
 #include "support/track.hpp"
 #include "support/twin_run.hpp"
@@ -39,8 +39,8 @@ class ForgedPackets : public testing::Test {
     Sinks sinks;
     sinks.on_alert = [this](const Alert& alert) { alerts_.push_back(alert); };
     if (config_.retain.enabled) sinks.store.emplace(store());
-    sinks.steer = [this](std::uint32_t, const FlowIdentity& flow, nids_slot_address slot,
-                         std::uint8_t word) {
+    const Pipeline::Steer steer = [this](std::uint32_t, const FlowIdentity& flow,
+                                         nids_slot_address slot, std::uint8_t word) {
       if (hold_commands_) {
         held_commands_.push_back(
             [=, this] { first_pass_->command(flow.key, flow.tunnel, slot.set, word); });
@@ -48,12 +48,13 @@ class ForgedPackets : public testing::Test {
       }
       return first_pass_->command(flow.key, flow.tunnel, slot.set, word);
     };
-    pipeline_ = std::make_unique<Pipeline>(config_, std::map<std::uint32_t, std::string>{},
-                                           std::move(sinks));
+    worker_ = std::make_unique<InlineWorkers>(config_, std::map<std::uint32_t, std::string>{},
+                                              std::move(sinks), Selection{}, steer);
+    worker_->outputs().watch(0, counters_);
     first_pass_ = std::make_unique<FirstPass>(
         FirstPass::Setup{.slots = 64, .slots_ipv6 = 64, .features = features_},
         abi_classes(config_), *abi_ports(config_),
-        [this](auto record) { pipeline_->record(record, ClockOffset{}, counters_); });
+        [this](auto record) { worker_->record(record, counters_); });
   }
 
   // The agent steers the kernel only if packets are stored.
@@ -134,7 +135,7 @@ class ForgedPackets : public testing::Test {
   std::uint32_t features_ = abi_features(config_) | NIDS_FEATURE_COMMANDS;
   std::vector<Alert> alerts_;
   nids_agent_counters counters_{};
-  std::unique_ptr<Pipeline> pipeline_;
+  std::unique_ptr<InlineWorkers> worker_;
   std::unique_ptr<FirstPass> first_pass_;
   std::uint64_t now_ns_ = kSecond_ns;
   bool hold_commands_ = false;  // as a slow agent does
@@ -218,7 +219,7 @@ TEST_F(ForgedPackets, AUsedUpDepthHidesNoConnection) {
           (is_of_client ? from_client({}, {.flags = kTcpAck}) : from_server({}, {.flags = kTcpAck}))
               .payload_bytes(1400));
   alerts_.clear();
-  pipeline_->end_flows({});  // an agent that knows nothing of it
+  worker_->end({});  // an agent that knows nothing of it
   connect({});
   EXPECT_NE(alert_of("ssh", {}), nullptr);
 }
@@ -261,7 +262,7 @@ TEST_F(ForgedPackets, DatagramsThatUseUpWhatIsIdentifiedHideNoExchange) {
 TEST_F(ForgedPackets, AnAgentThatForgotADatagramFlagsTheExchange) {
   const Ports ports{.client = 40'000, .server = 53'413};
   send(datagram(false, ports));
-  pipeline_->end_flows({});
+  worker_->end({});
   send(datagram(true, ports));
   EXPECT_NE(alert_of("netis", ports), nullptr);
 }

@@ -23,7 +23,7 @@ class AgentsEnd : public testing::Test {
     ASSERT_TRUE(file_);
     Sinks sinks;
     sinks.eve.emplace(dup(file_.get()));  // one position: what is written here stands there too
-    pipeline_.emplace(default_config(), std::map<std::uint32_t, std::string>{}, std::move(sinks));
+    outputs_.emplace(Outputs::Settings{}, std::move(sinks));
   }
   void write_bytes(std::size_t count) const {
     const std::string text(count, 'x');
@@ -34,7 +34,7 @@ class AgentsEnd : public testing::Test {
     return said && said->word == Word::kEveIsFull;
   }
   Fd parent_, agent_, file_;
-  std::optional<Pipeline> pipeline_;
+  std::optional<Outputs> outputs_;
 };
 
 TEST_F(AgentsEnd, SaysThatItGoesOnBeforeItRunsAndHearsItsEnd) {
@@ -52,10 +52,10 @@ TEST_F(AgentsEnd, SaysThatItGoesOnBeforeItRunsAndHearsItsEnd) {
 TEST_F(AgentsEnd, AsksOnceForAFileThatIsLongEnough) {
   ParentLink link(std::move(agent_), kLimit);
   write_bytes(kLimit - 1);
-  link.look_at_eve(*pipeline_);
+  link.look_at_eve(*outputs_);
   EXPECT_FALSE(is_asked());
   write_bytes(1);
-  for (int i = 0; i < 3; ++i) link.look_at_eve(*pipeline_);
+  for (int i = 0; i < 3; ++i) link.look_at_eve(*outputs_);
   EXPECT_TRUE(is_asked());
   EXPECT_FALSE(is_asked());
 }
@@ -63,34 +63,34 @@ TEST_F(AgentsEnd, AsksOnceForAFileThatIsLongEnough) {
 TEST_F(AgentsEnd, TakesTheFileBetweenTwoLinesOfABurst) {
   ParentLink link(std::move(agent_), kLimit);
   write_bytes(kLimit);
-  link.look_at_eve(*pipeline_);
+  link.look_at_eve(*outputs_);
   const Fd next{open("/tmp", O_TMPFILE | O_RDWR | O_APPEND, 0600)};
   ASSERT_TRUE(say(parent_.get(), Word::kEveFile, 0, next.get()));
-  link.look_at_eve(*pipeline_);
-  EXPECT_EQ(pipeline_->eve_bytes(), 0u);
-  EXPECT_EQ(pipeline_->degraded(), 0u);
+  link.look_at_eve(*outputs_);
+  EXPECT_EQ(outputs_->eve()->end_bytes(), 0u);
+  EXPECT_EQ(outputs_->degraded(), 0u);
 }
 
 TEST_F(AgentsEnd, RefusalIsShownAndNotAskedAgainAtOnce) {
   ParentLink link(std::move(agent_), kLimit);
   write_bytes(kLimit);
-  link.look_at_eve(*pipeline_);
+  link.look_at_eve(*outputs_);
   ASSERT_TRUE(is_asked());
   ASSERT_TRUE(say(parent_.get(), Word::kEveRefused));
-  link.hear_all(*pipeline_);
-  EXPECT_EQ(pipeline_->degraded(), std::uint64_t{NIDS_DEGRADED_EVE_FILE});
-  link.look_at_eve(*pipeline_);
+  link.hear_all(*outputs_);
+  EXPECT_EQ(outputs_->degraded(), std::uint64_t{NIDS_DEGRADED_EVE_FILE});
+  link.look_at_eve(*outputs_);
   EXPECT_FALSE(is_asked());
   // A file that was sent because of a signal ends the wait.
   ASSERT_TRUE(say(parent_.get(), Word::kEveFile, 0, file_.get()));
-  link.hear_all(*pipeline_);
-  EXPECT_EQ(pipeline_->degraded(), 0u);
+  link.hear_all(*outputs_);
+  EXPECT_EQ(outputs_->degraded(), 0u);
 }
 
 TEST_F(AgentsEnd, NeverAsksWithoutALimit) {
   ParentLink link(std::move(agent_), 0);
   write_bytes(10 * kLimit);
-  link.look_at_eve(*pipeline_);
+  link.look_at_eve(*outputs_);
   EXPECT_FALSE(is_asked());
 }
 
@@ -99,24 +99,24 @@ TEST_F(AgentsEnd, FullLinkIsNotWaitedFor) {
   }
   ParentLink link(std::move(agent_), kLimit);
   write_bytes(kLimit);
-  link.look_at_eve(*pipeline_);
+  link.look_at_eve(*outputs_);
   EXPECT_FALSE(link.is_ending());
 }
 
 TEST_F(AgentsEnd, EndsByWordAndByTheParentsEnd) {
   {
     ParentLink link(std::move(agent_), kLimit);
-    link.hear_all(*pipeline_);
+    link.hear_all(*outputs_);
     EXPECT_FALSE(link.is_ending());
     ASSERT_TRUE(say(parent_.get(), Word::kEnd));
-    link.hear_all(*pipeline_);
+    link.hear_all(*outputs_);
     EXPECT_TRUE(link.is_ending());
   }
   auto another = make_link();
   ASSERT_TRUE(another);
   ParentLink link(std::move(another->second), kLimit);
   another->first = Fd{};
-  link.hear_all(*pipeline_);
+  link.hear_all(*outputs_);
   EXPECT_TRUE(link.is_ending());
 }
 

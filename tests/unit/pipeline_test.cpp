@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The whole way of a packet, from the frame through the native first pass to the sinks.
-#include "agent/pipeline.hpp"
+#include "agent/inline_workers.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -38,7 +38,7 @@ class PipelineTest : public ::testing::Test {
                         .l3_offset = 0,
                         .ether_type = 0,
                         .is_ethernet = 1});
-    pipeline->flush(counters);
+    worker->flush({});
   }
 
   static PacketBuilder tcp(std::uint16_t src_port, std::uint16_t dst_port, std::uint8_t flags) {
@@ -48,10 +48,12 @@ class PipelineTest : public ::testing::Test {
         .tcp({.src_port = src_port, .dst_port = dst_port, .flags = flags});
   }
 
-  void start(Sinks sinks, Selection selection = {}) {
+  void start(Sinks sinks, Selection selection = {}, Pipeline::Steer steer = {}) {
     sinks.on_alert = [this](const Alert& alert) { alerts.push_back(alert); };
-    pipeline = std::make_unique<Pipeline>(config, std::map<std::uint32_t, std::string>{{0, "v0"}},
-                                          std::move(sinks), std::move(selection));
+    worker =
+        std::make_unique<InlineWorkers>(config, std::map<std::uint32_t, std::string>{{0, "v0"}},
+                                        std::move(sinks), std::move(selection), std::move(steer));
+    worker->outputs().watch(0, counters);
   }
   static Selection only(std::string_view expression) {
     auto filter = compile_packet_filter(expression, Services::parse(""));
@@ -67,13 +69,13 @@ class PipelineTest : public ::testing::Test {
     first_pass = std::make_unique<FirstPass>(
         FirstPass::Setup{.slots = 64, .slots_ipv6 = 64, .features = abi_features(config)},
         abi_classes(config), *abi_ports(config),
-        [this](auto record) { pipeline->record(record, ClockOffset{}, counters); });
+        [this](auto record) { worker->record(record, counters); });
   }
 
   std::vector<Alert> alerts;
   Config config = default_config();
   nids_agent_counters counters{};
-  std::unique_ptr<Pipeline> pipeline;
+  std::unique_ptr<InlineWorkers> worker;
   std::unique_ptr<FirstPass> first_pass;
 };
 
@@ -98,22 +100,22 @@ TEST_F(PipelineTest, OneStepOfAScanReportsAFewFlows) {
   Sinks sinks;
   sinks.eve.emplace(dup(fileno(file)));
   start(std::move(sinks));
-  pipeline->watch(tables_of(*first_pass), counters);
+  worker->worker().watch(tables_of(*first_pass), counters);
   for (std::uint16_t port = 1; port <= 40; ++port) send(tcp(port, 80, kTcpSyn), 100 * kSecond);
   const auto clock_at = [](std::uint64_t seconds) {
     return TickClock{.now_ticks = static_cast<std::uint32_t>(seconds * 1'000),
                      .tick_ns = 1'000'000,
                      .now = {seconds * kSecond}};
   };
-  for (std::uint64_t at = 101; at <= 102; ++at) pipeline->scan(clock_at(at));
-  while (!pipeline->scan_some(clock_at(300), 64)) {
+  for (std::uint64_t at = 101; at <= 102; ++at) worker->worker().scan(clock_at(at));
+  while (!worker->worker().scan_some(clock_at(300), 64)) {
   }
   EXPECT_EQ(counters.flow_records, 0u);
   for (std::uint64_t reported = 8; reported < 40; reported += 8) {
-    EXPECT_FALSE(pipeline->report_some(8));
+    EXPECT_FALSE(worker->worker().report_some(8));
     EXPECT_EQ(counters.flow_records, reported);
   }
-  EXPECT_TRUE(pipeline->report_some(8));
+  EXPECT_TRUE(worker->worker().report_some(8));
   EXPECT_EQ(counters.flow_records, 40u);
   std::fclose(file);
 }
@@ -128,18 +130,18 @@ TEST_F(PipelineTest, AnAlertAndTheRecordOfItsFlowHaveOneIdAndOneCommunityId) {
     Sinks sinks;
     sinks.eve.emplace(dup(fileno(file)));
     start(std::move(sinks));
-    pipeline->watch(tables_of(*first_pass), counters);
+    worker->worker().watch(tables_of(*first_pass), counters);
     const auto scan = [&](std::uint64_t now_ns) {
-      pipeline->scan({.now_ticks = static_cast<std::uint32_t>(now_ns / 1'000'000),
-                      .tick_ns = 1'000'000,
-                      .now = {now_ns}});
+      worker->worker().scan({.now_ticks = static_cast<std::uint32_t>(now_ns / 1'000'000),
+                             .tick_ns = 1'000'000,
+                             .now = {now_ns}});
     };
     const auto port = static_cast<std::uint16_t>(is_read_first ? 40'001 : 40'000);
     send(tcp(port, 22, kTcpSyn), 100 * kSecond);
     if (is_read_first) scan(101 * kSecond);
     send(tcp(port, 22, kTcpAck).payload("SSH-2.0-x"), 102 * kSecond);
     scan(103 * kSecond);
-    pipeline->end_flows({.now_ticks = 104'000, .tick_ns = 1'000'000, .now = {104 * kSecond}});
+    worker->end({.now_ticks = 104'000, .tick_ns = 1'000'000, .now = {104 * kSecond}});
   }
   std::rewind(file);
   std::vector<nlohmann::json> told;
@@ -198,7 +200,7 @@ TEST_F(PipelineTest, WithoutAStoreEachPacketIsCountedAsLeftOutByPolicy) {
 TEST_F(PipelineTest, WhereTheSinksCouldNotBeOpenedEachPacketAndEachAlertIsCountedAsLost) {
   Sinks missing;
   missing.store_is_missing = true;
-  missing.eve_is_missing = true;
+  missing.eve.emplace(-1);
   start(std::move(missing));
   send(tcp(40000, 22, kTcpSyn), 1 * kSecond);
 
@@ -268,15 +270,14 @@ TEST_F(PipelineTest, WhatWasToBeIdentifiedIsCapturedOnceItIsFlagged) {
   config.classes[0].identify_packets = 1;
   restart_first_pass();
   std::vector<std::uint8_t> told;
-  Sinks sinks;
-  sinks.steer = [&](std::uint32_t ifindex, const FlowIdentity& flow, nids_slot_address slot,
-                    std::uint8_t word) {
+  const Pipeline::Steer steer = [&](std::uint32_t ifindex, const FlowIdentity& flow,
+                                    nids_slot_address slot, std::uint8_t word) {
     EXPECT_EQ(ifindex, 0u);
     EXPECT_EQ(slot.generation, 1u);
     told.push_back(word);
     return first_pass->command(flow.key, flow.tunnel, slot.set, word);
   };
-  start(std::move(sinks));
+  start({}, {}, steer);
   send(tcp(40000, 22, kTcpSyn), 1 * kSecond);
   EXPECT_TRUE(alerts.empty()) << "nothing to identify it by yet";
   send(tcp(40000, 22, kTcpAck).payload("SSH-2.0-x"), 2 * kSecond);
@@ -290,12 +291,11 @@ TEST_F(PipelineTest, WhatWasToBeIdentifiedIsCapturedOnceItIsFlagged) {
 }
 
 TEST_F(PipelineTest, WhatGoesUpAnywayIsNotSteered) {
-  Sinks sinks;
-  sinks.steer = [](auto&&...) -> std::uint32_t {
+  const Pipeline::Steer steer = [](auto&&...) -> std::uint32_t {
     ADD_FAILURE() << "told";
     return 1;
   };
-  start(std::move(sinks));
+  start({}, {}, steer);
   send(tcp(40000, 22, kTcpSyn), 1 * kSecond);
   send(tcp(40000, 9999, 0), 2 * kSecond);
   EXPECT_EQ(alerts.size(), 2u);
@@ -354,12 +354,11 @@ TEST_F(PipelineTest, AFlowIsFlaggedByItsFirstPacketThatMatches) {
 TEST_F(PipelineTest, WhatWasLeftOutIsNotSteered) {
   config.classes[0].interest = NIDS_INTEREST_IDENTIFY;
   restart_first_pass();
-  Sinks sinks;
-  sinks.steer = [](auto&&...) -> std::uint32_t {
+  const Pipeline::Steer steer = [](auto&&...) -> std::uint32_t {
     ADD_FAILURE() << "told";
     return 1;
   };
-  start(std::move(sinks), only("udp"));
+  start({}, only("udp"), steer);
   send(tcp(40000, 22, kTcpAck).payload("SSH-2.0-x"), 1 * kSecond);
   EXPECT_EQ(counters.not_analysed.packets, 1u);
 }
@@ -368,9 +367,9 @@ TEST_F(PipelineTest, BehindTheLastSuspiciousPacketNothingIsAnalysed) {
   start({}, {.filter = {}, .max_suspicious = 2});
   send(tcp(40000, 22, kTcpSyn), 1 * kSecond);
   send(tcp(40000, 22, kTcpAck), 2 * kSecond);  // of a flow that is flagged already
-  EXPECT_FALSE(pipeline->has_enough());
+  EXPECT_FALSE(worker->has_enough());
   send(tcp(40001, 23, kTcpSyn), 3 * kSecond);
-  EXPECT_TRUE(pipeline->has_enough());
+  EXPECT_TRUE(worker->has_enough());
   send(tcp(40002, 5900, kTcpSyn), 4 * kSecond);
 
   EXPECT_EQ(alerts.size(), 2u);
@@ -383,9 +382,9 @@ TEST_F(PipelineTest, ASuppressedAlertMakesAPacketSuspiciousAndTwoAlertsMakeOne) 
   send(tcp(40000, 22, 0), 1 * kSecond);  // flagged, and with a finding
   EXPECT_EQ(alerts.size(), 2u);
   send(tcp(40001, 22, kTcpSyn), 2 * kSecond);  // suppressed
-  EXPECT_FALSE(pipeline->has_enough());
+  EXPECT_FALSE(worker->has_enough());
   send(tcp(40002, 22, kTcpSyn), 3 * kSecond);
-  EXPECT_TRUE(pipeline->has_enough());
+  EXPECT_TRUE(worker->has_enough());
   EXPECT_EQ(counters.alerts_suppressed, 2u);
   EXPECT_EQ(alerts.size(), 2u);
 }
@@ -407,7 +406,7 @@ TEST_F(PipelineTest, TheStoreIsAskedForSoManyPacketsAndNotForMore) {
   EXPECT_EQ(counters.not_kept_by_policy.packets, 3u);
   EXPECT_EQ(counters.not_kept_by_policy.bytes, 3u * 54);
   EXPECT_EQ(counters.not_analysed.packets, 0u);
-  pipeline.reset();
+  worker.reset();
   ::close(fd);
   std::filesystem::remove_all(directory);
 }
@@ -428,8 +427,8 @@ TEST_F(PipelineTest, WhyTheIndexCannotBeWrittenIsSaidOnceAndDegraded) {
   {
     const FileSizeLimit limit(4000);  // the file of packets is below it, the index above
     send(tcp(40000, 22, kTcpSyn), 1 * kSecond);
-    pipeline->finish(counters);
-    pipeline->finish(counters);
+    worker->outputs().finish({});
+    worker->outputs().finish({});
   }
   EXPECT_EQ(counters.degraded, std::uint64_t{NIDS_DEGRADED_INDEX});
   EXPECT_EQ(counters.alerts_not_indexed, 1u);
@@ -439,7 +438,7 @@ TEST_F(PipelineTest, WhyTheIndexCannotBeWrittenIsSaidOnceAndDegraded) {
     EXPECT_EQ(text.rfind("cannot write the index of kept packets: ", 0), 0u) << text;
     EXPECT_EQ(std::ranges::count(warnings, text), 1) << text;
   }
-  pipeline.reset();
+  worker.reset();
   ::close(fd);
   std::filesystem::remove_all(directory);
 }
@@ -449,7 +448,7 @@ TEST_F(PipelineTest, WhatAnAgentThatDiedHeldOrDidNotWriteIsCountedByTheNext) {
   left.retained = {10, 1000};
   left.written = {7, 700};
   left.held = {2, 200};
-  pipeline->watch(tables_of(*first_pass), left);
+  worker->watch(tables_of(*first_pass), left);
   EXPECT_EQ(left.retained.packets, 7u);
   EXPECT_EQ(left.retained.bytes, 700u);
   EXPECT_EQ(left.not_kept_by_error.packets, 3u);
@@ -470,7 +469,7 @@ TEST_F(PipelineTest, WhereNoneIsToBeKeptAMissingStoreLosesNone) {
 
 TEST_F(PipelineTest, ARecordThatIsNoneIsCountedAndLeftAlone) {
   const std::vector<std::byte> rubbish(200, std::byte{0xff});
-  pipeline->record(rubbish, ClockOffset{}, counters);
+  worker->record(rubbish, counters);
 
   EXPECT_EQ(counters.invalid_records, 1u);
   EXPECT_TRUE(alerts.empty());

@@ -9,7 +9,7 @@
 #include <random>
 #include <vector>
 
-#include "agent/correlator.hpp"
+#include "analyse/host/correlator.hpp"
 #include "analyse/host/host_event_table.hpp"
 #include "nids/abi/flow.h"
 

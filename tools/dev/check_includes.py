@@ -14,7 +14,8 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 BPF_STAGES = ["parse", "classify", "flow", "ring"]
 USER_STAGES = [
     "net", "kernel", "firstpass", "source", "decode", "flow", "stream", "protocol", "rules", "alert",
-    "analyse", "log", "retain", "export", "report", "http", "config", "agent", "cli",
+    "analyse", "log", "retain", "export", "output", "worker", "report", "http", "config", "agent",
+    "cli",
 ]
 SIBLINGS = {"log", "retain", "export"}
 # Beside the order: source makes decode's records, and names files as decode says.
@@ -25,7 +26,7 @@ CONFIG_READERS = {"config", "agent", "cli"}
 TWIN_READERS = ("firstpass/*", "source/by_*.cpp", "source/record_source.hpp", "source/twin_*",
                 "agent/replay.cpp", "cli/pcap.cpp")
 FIRSTPASS_READERS = {"source", "cli"}
-KERNEL_READERS = {"kernel", "source", "report", "agent", "cli"}
+KERNEL_READERS = {"kernel", "source", "worker", "report", "agent", "cli"}
 
 
 def stage_of(path):
@@ -40,7 +41,7 @@ def user_rule(stage, target):
     if target == "config" and stage not in CONFIG_READERS:
         return "only agent and cli read the configuration"
     if target == "kernel" and stage not in KERNEL_READERS:
-        return "only source, report, agent and cli include user/kernel"
+        return "only source, worker, report, agent and cli include user/kernel"
     if target == "firstpass" and stage not in FIRSTPASS_READERS:
         return "only source and cli include user/firstpass"
     if stage in SIBLINGS and target in SIBLINGS:

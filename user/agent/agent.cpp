@@ -3,141 +3,207 @@
 
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <ctime>
+#include <memory>
+#include <utility>
 
-#include "agent/flow_scans.hpp"
+#include "agent/host_alerts.hpp"
 #include "agent/ring_loss.hpp"
-#include "kernel/ring.hpp"
+#include "agent/settings.hpp"
+#include "analyse/host/correlator.hpp"
 #include "source/live_tables.hpp"
+#include "worker/worker.hpp"
 
 namespace nids {
 namespace {
 
-// Records wait for this at most where the kernel forces no wake-up, an alert half of it on average;
-// and clients for each piece of an answer.
+using Clock = std::chrono::steady_clock;
+
+// How long the parent waits for an answer at most; and clients for each piece of theirs.
 constexpr int kLookEvery_ms = 20, kAnswerEvery_ms = 2;
-// Of each round, what clients may have of it: less while more records wait.
+// Of each round, what clients may have of it: less while records wait.
 constexpr auto kAnswers = std::chrono::milliseconds(2);
 constexpr auto kAnswersInAFlood = std::chrono::microseconds(250);
 constexpr auto kEndMayTake = std::chrono::seconds(5);
 constexpr auto kEveMayTake = std::chrono::seconds(4);  // at the end; less than the parent waits
 constexpr auto kHousekeepingEvery = std::chrono::milliseconds(250);
 
-std::int64_t clock_ns(clockid_t clock) {
-  timespec now{};
-  clock_gettime(clock, &now);
-  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+WallTime wall_now() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return {static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(now).count())};
 }
 
-ClockOffset read_clock_offset() { return {clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC)}; }
+// The control thread, and the workers that it started.
+class Agent {
+ public:
+  explicit Agent(AgentParts parts)
+      : parts_(std::move(parts)),
+        workers_count_(number_of_workers()),
+        correlator_(host_analysers(parts_.config), workers_count_, {}),
+        quota_(std::move(parts_.selection)),
+        host_alerts_(correlator_, parts_.outputs, quota_) {}
 
-void look_for_loss(const Watched& one) {
-  note_ring_loss({&one.tables.counters[0], one.tables.info.cpus},
-                 static_cast<std::uint64_t>(clock_ns(CLOCK_MONOTONIC)), *one.counters.get());
+  Result<void> run();
+
+ private:
+  std::size_t number_of_workers() const;
+  Result<void> make_workers();
+  Result<void> make_epoll();
+  Result<void> watch();
+  Result<void> end();
+  void housekeeping();
+  void beat();
+
+  AgentParts parts_;
+  const std::size_t workers_count_;
+  Correlator correlator_;
+  Quota quota_;
+  HostAlerts host_alerts_;
+  std::vector<std::unique_ptr<Pipeline>> pipelines_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::optional<Control> control_;
+  Fd epoll_;
+  std::vector<std::uint64_t> rounds_;  // of each worker, at the last beat
+};
+
+std::size_t Agent::number_of_workers() const {
+  std::size_t rings = 1;
+  for (const Watched& one : parts_.interfaces) rings = std::max(rings, one.rings.size());
+  return rings;
 }
 
-// Readable where one of them is.
-Result<Fd> epoll_of(const RingReader& rings, const ParentLink& parent, const Control* control) {
-  Fd epoll{epoll_create1(EPOLL_CLOEXEC)};
+Result<void> Agent::make_workers() {
+  for (std::size_t number = 0; number < workers_count_; ++number) {
+    pipelines_.push_back(std::make_unique<Pipeline>(
+        pipeline_settings(parts_.config, parts_.outputs.keeps_packets(), workers_count_), number,
+        Pipeline::Shared{parts_.outputs, correlator_, quota_, parts_.steer}));
+    std::vector<Worker::Source> sources;
+    for (const Watched& one : parts_.interfaces) {
+      if (number >= one.rings.size()) continue;
+      sources.push_back({.ring_fd = one.rings[number].get(),
+                         .tables = tables_of(one.tables),
+                         .counters = &one.counters[1 + number]});
+      sources.back().tables.rings = one.tables.info.rings;
+    }
+    auto worker = Worker::make(sources, parts_.ticks, *pipelines_.back());
+    if (!worker) return worker.error();
+    workers_.push_back(std::move(*worker));
+  }
+  return {};
+}
+
+Result<void> Agent::make_epoll() {
+  epoll_ = Fd{epoll_create1(EPOLL_CLOEXEC)};
   const auto add = [&](int fd, std::uint32_t events) {
     epoll_event event{.events = events, .data = {.fd = fd}};
-    return epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &event) == 0;
+    return epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
   };
   // A client that can't be let in stays readable.
-  if (!epoll || !add(rings.fd(), EPOLLIN) || !add(parent.fd(), EPOLLIN) ||
-      (control && !add(control->fd(), EPOLLIN | EPOLLET)))
-    return Error{.action = "wait for records", .error_number = errno};
-  return epoll;
+  if (!epoll_ || !add(parts_.parent.fd(), EPOLLIN) ||
+      (control_ && !add(control_->fd(), EPOLLIN | EPOLLET)))
+    return Error{.action = "wait for the parent", .error_number = errno};
+  return {};
+}
+
+Result<void> Agent::run() {
+  if (!correlator_.start_thread())
+    parts_.warning("no thread can be had to look for scans; those that take packets do it");
+  if (auto made = make_workers(); !made) return made;
+  if (parts_.control_listener) {
+    std::vector<FlowShard> flows;
+    for (const auto& one : workers_) flows.push_back(one->flows());
+    control_.emplace(std::move(parts_.control_listener), std::move(flows), parts_.outputs.names(),
+                     parts_.outputs.changes(), Control::Limits{});
+  }
+  if (auto made = make_epoll(); !made) return made;
+  for (const auto& one : workers_)
+    if (auto started = one->start(); !started) return started;
+  rounds_.resize(workers_.size());
+  beat();
+  if (!parts_.parent.tell_running())
+    return Error{.action = "tell that the agent runs", .error_number = errno};
+  auto watched = watch();
+  auto ended = end();
+  return watched ? ended : watched;
+}
+
+Result<void> Agent::watch() {
+  bool has_told = false;  // that it has enough
+  auto next_housekeeping = Clock::now() + kHousekeepingEvery;
+  for (int wait_ms = 0; !parts_.parent.is_ending();) {
+    std::array<epoll_event, 2> events;
+    const int ready = epoll_wait(epoll_.get(), events.data(), events.size(), wait_ms);
+    if (ready < 0 && errno != EINTR)
+      return Error{.action = "wait for the parent", .error_number = errno};
+    parts_.parent.hear_all(parts_.outputs);
+    parts_.parent.look_at_eve(parts_.outputs);
+    host_alerts_.raise();
+    if (quota_.has_enough() && !has_told) has_told = parts_.parent.tell_enough();
+    if (const auto now = Clock::now(); now >= next_housekeeping) {
+      next_housekeeping = now + kHousekeepingEvery;
+      housekeeping();
+    }
+    if (std::ranges::any_of(workers_, &Worker::has_ended)) return {};  // by an error
+    const bool is_flood = std::ranges::any_of(workers_, &Worker::has_more);
+    if (control_) control_->poll(is_flood ? kAnswersInAFlood : kAnswers);
+    wait_ms = control_ && control_->is_answering() ? kAnswerEvery_ms : kLookEvery_ms;
+  }
+  return {};
+}
+
+void Agent::housekeeping() {
+  host_alerts_.count();
+  parts_.outputs.flush(wall_now());
+  parts_.parent.look_at_collector(parts_.outputs);
+  beat();
+  for (const Watched& one : parts_.interfaces)
+    note_ring_loss({&one.tables.counters[0], one.tables.info.cpus}, monotonic_now().ns,
+                   one.counters[0]);
+}
+
+// Says that the agent lives only if each worker has made a round since the last time.
+void Agent::beat() {
+  bool is_alive = true;
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    const std::uint64_t rounds = workers_[i]->rounds();
+    is_alive &= rounds != rounds_[i] || rounds == 0;
+    rounds_[i] = rounds;
+  }
+  if (!is_alive) return;
+  for (const Watched& one : parts_.interfaces)
+    __atomic_store_n(&one.counters[0].heartbeat_ns, monotonic_now().ns, __ATOMIC_RELAXED);
+}
+
+Result<void> Agent::end() {
+  if (EveOutput* eve = parts_.outputs.eve())
+    eve->wait_until(Clock::now() + kEndMayTake + kEveMayTake,
+                    [&] { parts_.parent.look_at_eve(parts_.outputs); });
+  for (const auto& one : workers_) one->ask_end(Clock::now() + kEndMayTake);
+  while (!std::ranges::all_of(workers_, &Worker::has_ended)) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    parts_.parent.look_at_eve(parts_.outputs);
+  }
+  control_.reset();
+  Result<void> result;
+  for (const auto& one : workers_) {
+    one->join();
+    if (one->error()) result = *one->error();
+  }
+  correlator_.finish();  // no batch is refused after it
+  for (const auto& one : pipelines_) one->finish_tick();
+  correlator_.finish();
+  host_alerts_.raise();
+  host_alerts_.count();
+  parts_.outputs.finish(wall_now());
+  return result;
 }
 
 }  // namespace
 
-Result<void> run_agent(const std::vector<Watched>& interfaces, const TickSample& ticks,
-                       Pipeline& pipeline, Control* control, ParentLink& parent) {
-  RingReader rings;
-  ClockOffset clock = read_clock_offset();
-  pipeline.set_clock(clock);
-  for (const Watched& one : interfaces) pipeline.watch(tables_of(one.tables), *one.counters.get());
-  const auto tick_clock = [&] {
-    const MonoTime now{static_cast<std::uint64_t>(clock_ns(CLOCK_MONOTONIC))};
-    return TickClock{
-        .now_ticks = ticks.ticks_at(now), .tick_ns = ticks.tick_ns, .now = clock.wall(now)};
-  };
-  FlowScans scans([&](std::size_t slots) { return pipeline.scan_some(tick_clock(), slots); },
-                  [&](std::size_t flows) { return pipeline.report_some(flows); });
-  const auto each = [&](void (Pipeline::*what)(nids_agent_counters&)) {
-    // What counts for all interfaces goes to the first. Nobody reads those of one that was
-    // detached.
-    for (const bool is_detached : {false, true})
-      for (const Watched& one : interfaces)
-        if ((__atomic_load_n(&one.counters->pid, __ATOMIC_RELAXED) == 0) == is_detached)
-          (pipeline.*what)(*one.counters.get());
-  };
-  for (const Watched& one : interfaces)
-    for (const Fd& ring : one.rings) {
-      auto added = rings.add(ring.get(), [&, own = one.counters.get()](auto record) {
-        pipeline.record(record, clock, *own);
-      });
-      if (!added) return added;
-    }
-
-  const auto epoll = epoll_of(rings, parent, control);
-  if (!epoll) return epoll.error();
-
-  const auto beat = [&] {
-    for (const Watched& one : interfaces)
-      __atomic_store_n(&one.counters->heartbeat_ns, monotonic_now().ns, __ATOMIC_RELAXED);
-  };
-  beat();
-  bool has_told = false;  // that it has enough
-  auto next_housekeeping = std::chrono::steady_clock::now() + kHousekeepingEvery;
-  pipeline.after_eve_line([&] { parent.look_at_eve(pipeline); });
-  if (!parent.tell_running())
-    return Error{.action = "tell that the agent runs", .error_number = errno};
-  // Programs are mostly gone before the end comes, so what is in the rings then is all there will
-  // be; but where the parent was killed they go on, so this too has an end.
-  auto last_moment = std::chrono::steady_clock::time_point::max();
-  const auto may_go_on = [&] { return std::chrono::steady_clock::now() < last_moment; };
-  int wait_ms = 0;
-  for (bool is_ending = false, has_more = false; !is_ending || (has_more && may_go_on());) {
-    std::array<epoll_event, 3> events;
-    const int ready = epoll_wait(epoll->get(), events.data(), events.size(), wait_ms);
-    if (ready < 0 && errno != EINTR)
-      return Error{.action = "wait for records", .error_number = errno};
-    for (int i = 0; i < ready; ++i)
-      if (events[static_cast<std::size_t>(i)].data.fd == parent.fd()) parent.hear_all(pipeline);
-    if (parent.is_ending() && !is_ending) {
-      is_ending = true;
-      last_moment = std::chrono::steady_clock::now() + kEndMayTake;
-    }
-    parent.look_at_eve(pipeline);  // a thread writes it: it may be full at any time
-    auto taken = rings.consume();
-    if (!taken) return taken.error();
-    has_more = *taken;
-    if (pipeline.has_enough() && !has_told) has_told = parent.tell_enough();
-    if (const auto now = std::chrono::steady_clock::now(); now >= next_housekeeping) {
-      next_housekeeping = now + kHousekeepingEvery;
-      clock = read_clock_offset();
-      pipeline.set_clock(clock);
-      each(&Pipeline::flush);
-      parent.look_at_collector(pipeline);
-      beat();
-      for (const Watched& one : interfaces) look_for_loss(one);
-    }
-    scans.go_on(has_more);
-    pipeline.tick(tick_clock().now);
-    if (control) control->poll(has_more ? kAnswersInAFlood : kAnswers);
-    const bool is_answering = control && control->is_answering();
-    wait_ms = has_more || scans.is_under_way() ? 0 : is_answering ? kAnswerEvery_ms : kLookEvery_ms;
-  }
-  pipeline.wait_for_eve(std::chrono::steady_clock::now() + kEveMayTake,
-                        [&] { parent.look_at_eve(pipeline); });
-  pipeline.end_flows(tick_clock());
-  each(&Pipeline::finish);
-  return {};
-}
+Result<void> run_agent(AgentParts parts) { return Agent(std::move(parts)).run(); }
 
 }  // namespace nids

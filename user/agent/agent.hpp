@@ -1,29 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
-// The agent proper: takes records from the rings and gives them to the pipeline, without any
-// privilege. Attaches and removes nothing.
+// The agent proper: starts the workers, and is the control thread beside them: the parent, clients,
+// the state of the outputs, the alerts of the host analysers. Needs no privilege. Attaches and
+// removes nothing.
 #pragma once
 
+#include <functional>
+#include <string>
 #include <vector>
 
 #include "agent/control.hpp"
 #include "agent/parent_link.hpp"
-#include "agent/pipeline.hpp"
+#include "config/config.hpp"
 #include "kernel/flow_maps.hpp"
+#include "output/outputs.hpp"
+#include "worker/pipeline.hpp"
 
 namespace nids {
 
-// An interface with its rings, opened while that was still allowed. Outlives the pipeline.
+// An interface with its rings, opened while that was still allowed.
 struct Watched {
   std::vector<Fd> rings;
   FlowMaps tables;
-  Mapped<nids_agent_counters> counters;
+  MappedArray<nids_agent_counters> counters;  // of the outputs, then of each worker
+};
+
+struct AgentParts {
+  const Config& config;
+  const std::vector<Watched>& interfaces;
+  TickSample ticks;  // any moment before
+  Outputs& outputs;  // that watch all interfaces
+  Selection selection;
+  Pipeline::Steer steer;
+  Fd control_listener;  // none: nobody can ask for flows
+  ParentLink& parent;
+  std::function<void(const std::string&)> warning;
 };
 
 // Runs until the parent says so or is gone; then takes what is left in the rings and tells all
-// flows. Once Pipeline::has_enough() it tells so, and goes on counting. Returns an error where it
-// could not go on. `ticks` is any moment before; `control` may be null.
-[[nodiscard]] Result<void> run_agent(const std::vector<Watched>& interfaces,
-                                     const TickSample& ticks, Pipeline& pipeline, Control* control,
-                                     ParentLink& parent);
+// flows. Once Quota::has_enough() it tells so, and goes on counting. Returns an error if it could
+// not go on.
+[[nodiscard]] Result<void> run_agent(AgentParts parts);
 
 }  // namespace nids

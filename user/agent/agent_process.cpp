@@ -79,7 +79,7 @@ Result<void> AgentProcess::begin() {
                            request_.selection.filter_text, eve_.files(), callbacks_.error);
   sinks.on_alert = callbacks_.alert;
   sinks.lines_lost = callbacks_.lines_lost;
-  eve_is_open_ = sinks.eve.has_value();
+  eve_is_open_ = sinks.eve && !sinks.eve->degraded();
   packets_directory_ = sinks.store ? sinks.store->directory() : "";
 
   auto listener = listen_at(control_socket(), reader_group());

@@ -13,10 +13,10 @@
 #include <vector>
 
 #include "agent/eve_renewal.hpp"
-#include "agent/pipeline.hpp"
 #include "agent/relay.hpp"
 #include "agent/request.hpp"
 #include "kernel/attachment.hpp"
+#include "output/outputs.hpp"
 
 namespace nids {
 
@@ -37,7 +37,7 @@ class AgentProcess {
   void add_to(std::vector<pollfd>& fds) const;
   // Answers the agent's requests, forwards its output, and restarts it if needed. Never waits.
   void serve();
-  bool has_enough() const { return has_enough_; }  // the agent: Pipeline::has_enough()
+  bool has_enough() const { return has_enough_; }  // the agent: Quota::has_enough()
   std::uint64_t restarts() const { return restarts_; }
   void reopen_eve() { eve_.ask_reopen(); }
 

@@ -23,6 +23,7 @@
 #include "agent/metrics_server.hpp"
 #include "agent/privileges.hpp"
 #include "agent/process.hpp"
+#include "agent/settings.hpp"
 #include "source/flow_commands.hpp"
 #include "source/live_tables.hpp"
 
@@ -107,7 +108,7 @@ Result<void> confine_agent(const ChildParts& parts, const std::vector<Watched>& 
   if (parts.sinks.store) directories.push_back(parts.sinks.store->directory_fd());
   const auto confinement = confine({.directories = directories});
   if (!confinement) return confinement.error();
-  for (const Watched& one : watched) one.counters->confinement = *confinement;
+  for (const Watched& one : watched) one.counters[0].confinement = *confinement;
   if (parts.confined) parts.confined();
   return {};
 }
@@ -153,7 +154,8 @@ void run_child(ChildParts parts) {
     // A program without the feature does not read them.
     if (tables && (abi_features(parts.config) & NIDS_FEATURE_COMMANDS) != 0)
       commands.emplace(static_cast<std::uint32_t>(one.ifindex), FlowCommands(tables_of(*tables)));
-    Mapped<nids_agent_counters> counters{one.maps.fd("nids_agent")};
+    MappedArray<nids_agent_counters> counters(one.maps.fd("nids_agent"),
+                                              rings ? 1 + rings->size() : 1);
     if (!counters)
       result = Error{.action = "map the counters of " + one.ifname, .error_number = errno};
     if (rings && tables && counters) {
@@ -162,8 +164,8 @@ void run_child(ChildParts parts) {
     }
     one.maps.keep_only({});
   }
-  parts.sinks.steer = [&](std::uint32_t ifindex, const FlowIdentity& flow, nids_slot_address slot,
-                          std::uint8_t word) {
+  Pipeline::Steer steer = [&](std::uint32_t ifindex, const FlowIdentity& flow,
+                              nids_slot_address slot, std::uint8_t word) {
     const auto found = commands.find(ifindex);
     return found == commands.end() ? 0 : found->second.give(flow, slot, word);
   };
@@ -185,14 +187,18 @@ void run_child(ChildParts parts) {
   if (result && metrics)
     if (auto started = metrics->start(); !started) parts.warning(started.error().message());
   if (result && parts.sinks.store) start_store(*parts.sinks.store, parent, parts);
-  Pipeline pipeline(parts.config, std::move(names), std::move(parts.sinks), parts.selection);
-  if (result && !pipeline.start_correlator())
-    parts.warning("no thread can be had to look for scans; the one that takes packets does it");
-  std::optional<Control> questions;
-  if (parts.control_listener)
-    questions.emplace(std::move(parts.control_listener), pipeline, Control::Limits{});
+  Outputs outputs(output_settings(parts.config, std::move(names)), std::move(parts.sinks));
+  for (const Watched& one : watched) outputs.watch(one.tables.info.ifindex, one.counters[0]);
   if (result)
-    result = run_agent(watched, *ticks, pipeline, questions ? &*questions : nullptr, parent);
+    result = run_agent({.config = parts.config,
+                        .interfaces = watched,
+                        .ticks = *ticks,
+                        .outputs = outputs,
+                        .selection = parts.selection,
+                        .steer = std::move(steer),
+                        .control_listener = std::move(parts.control_listener),
+                        .parent = parent,
+                        .warning = parts.warning});
   if (!result) parts.error(result.error().message());
   // Not exit(): the parent's objects are here too, and are not ours to end.
   _exit(result ? 0 : 1);

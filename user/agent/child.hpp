@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "agent/pipeline.hpp"
 #include "config/config.hpp"
 #include "kernel/attachment.hpp"
+#include "worker/pipeline.hpp"
 
 namespace nids {
 

@@ -110,8 +110,8 @@ constexpr std::array<std::string_view, 88> kAllowed{"accept",
                                                     "write",
                                                     "writev"};
 
-// AddressSanitizer traces its own process at the end, to look for leaks, and opens files in /proc.
-#ifdef __SANITIZE_ADDRESS__
+// Sanitizers open files in /proc, and AddressSanitizer traces its own process at the end.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool kIsSanitized = true;
 #else
 constexpr bool kIsSanitized = false;

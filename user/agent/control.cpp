@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/control.hpp"
 
+#include <algorithm>
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/read_until.hpp>
@@ -8,8 +10,8 @@
 #include <boost/asio/streambuf.hpp>
 #include <boost/asio/write.hpp>
 #include <chrono>
-#include <deque>
 #include <list>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -24,6 +26,8 @@ using Stream = asio::local::stream_protocol;
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kPieceBytes = 64 << 10;  // of an answer, sent at once
+constexpr std::size_t kFlowsAtOnce = 16;       // of an answer, read under the mutexes
+constexpr auto kHeldAtMost = std::chrono::microseconds(250);  // a worker's mutex
 
 std::string line_of(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
@@ -37,9 +41,14 @@ std::string control_path(const std::string& run_directory, std::uint64_t pid) {
 
 class Control::Server {
  public:
-  Server(Fd listener, Pipeline& pipeline, const Limits& limits)
-      : pipeline_(pipeline), limits_(limits), acceptor_(io_, Stream(), listener.release()) {}
-  ~Server() { pipeline_.follow({}); }
+  Server(Fd listener, std::vector<FlowShard> flows, const Names& names, FlowChanges& changes,
+         const Limits& limits)
+      : flows_(std::move(flows)),
+        names_(names),
+        changes_(changes),
+        limits_(limits),
+        acceptor_(io_, Stream(), listener.release()) {}
+  ~Server() { changes_.follow(false); }
 
   void poll(std::chrono::nanoseconds budget);
   bool is_answering() const;
@@ -49,24 +58,21 @@ class Control::Server {
   class Client;
 
   using Clock = std::chrono::steady_clock;
-  // As it was when it came: the flow may be gone since.
-  struct FlowChange {
-    nids::FlowChange kind;
-    std::uint8_t class_id;
-    FlowRecord record;
-  };
 
   void accept();
   void follow_or_not();
   void give_changes(Clock::time_point end);
   void work_until(Clock::time_point end);
 
-  Pipeline& pipeline_;
+  std::vector<const FlowTable*> tables() const;
+
+  const std::vector<FlowShard> flows_;
+  const Names& names_;
+  FlowChanges& changes_;
   Limits limits_;
   asio::io_context io_;
   Stream::acceptor acceptor_;
   std::list<std::shared_ptr<Client>> clients_;  // the next to be worked for is first
-  std::deque<FlowChange> changes_;              // for all that follow
   bool is_accepting_ = false, is_following_ = false;
 };
 
@@ -94,15 +100,15 @@ class Control::Server::Client : public std::enable_shared_from_this<Client> {
     return is_open() && sending_.empty() && (unchecked_ || search_ || !selection_.flows.empty());
   }
 
-  // A part of the answer that takes some dozen microseconds; only where has_work().
-  void work() {
+  // A part of the answer that takes some dozen microseconds, or until `end`; only where has_work().
+  void work(Clock::time_point end) {
     if (unchecked_) return check();
-    if (search_) return search();
-    add_flow();
+    if (search_) return search(end);
+    add_flows();
   }
 
-  void change(const FlowChange& change) {
-    const std::string& name = server_.pipeline_.class_name(change.class_id);
+  void change(const FlowChanges::Change& change) {
+    const std::string& name = server_.names_.class_name(change.class_id);
     if (!is_following() || !query_.wants(change.record.ends, name)) return;
     if (unsent_.size() > server_.limits_.max_unsent_bytes) return leave_out(1);
     if (left_out_ != 0) unsent_ += line_of({{"left_out", std::exchange(left_out_, 0)}});
@@ -132,7 +138,7 @@ class Control::Server::Client : public std::enable_shared_from_this<Client> {
 
   Json json_of(const FlowRecord& record, const std::string& class_name) const {
     Json json = flow_json(record, class_name);
-    json["in_iface"] = server_.pipeline_.interface_name(record.ifindex);
+    json["in_iface"] = server_.names_.interface(record.ifindex);
     return json;
   }
 
@@ -162,25 +168,41 @@ class Control::Server::Client : public std::enable_shared_from_this<Client> {
     begin_search();
   }
 
-  void begin_search() {
-    search_.emplace(server_.pipeline_.flows(), query_, server_.pipeline_.class_names());
-  }
+  void begin_search() { search_.emplace(server_.tables(), query_, server_.names_.classes); }
 
-  void search() {
-    if (search_->step()) return;
+  // A worker gives its mutex up after each drain of its ring, which takes much longer than a step.
+  void search(Clock::time_point end) {
+    const auto table = search_->table();
+    std::unique_lock<FairMutex> lock;
+    if (table) lock = std::unique_lock(*server_.flows_[*table].mutex);
+    end = std::min(end, Clock::now() + kHeldAtMost);
+    bool has_more = true;
+    do has_more = search_->step();
+    while (has_more && search_->table() == table && Clock::now() < end);
+    if (has_more) return;
     selection_ = search_->take();
     search_.reset();
     unsent_ = line_of({{"total", selection_.total}});
     if (selection_.flows.empty()) end_answer();
   }
 
-  // The next flow of the answer, as it is by now.
-  void add_flow() {
-    const FlowPlace one = selection_.flows[next_++];
-    const FlowTable& table = server_.pipeline_.flows();
-    if (const Flow* flow = table.at(one.place, one.id))  // else it ended meanwhile
-      unsent_ += line_of(
-          json_of(table.live_record_of(*flow), server_.pipeline_.class_name(flow->class_id)));
+  // The next flows of the answer, as they are by now.
+  void add_flows() {
+    const std::size_t first = next_;
+    next_ = std::min(selection_.flows.size(), first + kFlowsAtOnce);
+    std::array<std::optional<std::pair<FlowRecord, std::uint8_t>>, kFlowsAtOnce> records;
+    for (std::size_t number = 0; number < server_.flows_.size(); ++number) {
+      const FlowShard& shard = server_.flows_[number];
+      const std::lock_guard lock(*shard.mutex);
+      for (std::size_t i = first; i < next_; ++i) {
+        const FlowPlace& one = selection_.flows[i];
+        if (one.table != number) continue;
+        if (const Flow* flow = shard.flows->at(one.place, one.id))  // else it ended meanwhile
+          records[i - first].emplace(shard.flows->live_record_of(*flow), flow->class_id);
+      }
+    }
+    for (const auto& one : records)
+      if (one) unsent_ += line_of(json_of(one->first, server_.names_.class_name(one->second)));
     if (next_ == selection_.flows.size()) return end_answer();
     if (unsent_.size() >= kPieceBytes) send();
   }
@@ -255,11 +277,18 @@ void Control::Server::poll(std::chrono::nanoseconds budget) {
 
 // At least one, so that all are given in the end.
 void Control::Server::give_changes(Clock::time_point end) {
-  while (!changes_.empty()) {
-    for (const auto& client : clients_) client->change(changes_.front());
-    changes_.pop_front();
+  if (const std::uint64_t left_out = changes_.take_left_out(); left_out != 0)
+    for (const auto& client : clients_) client->leave_out(left_out);
+  while (const auto change = changes_.take()) {
+    for (const auto& client : clients_) client->change(*change);
     if (Clock::now() >= end) return;
   }
+}
+
+std::vector<const FlowTable*> Control::Server::tables() const {
+  std::vector<const FlowTable*> tables;
+  for (const FlowShard& one : flows_) tables.push_back(one.flows);
+  return tables;
 }
 
 // One part for each in turn, so that a costly question holds up no cheap one; at least one.
@@ -269,7 +298,7 @@ void Control::Server::work_until(Clock::time_point end) {
     clients_.splice(clients_.end(), clients_, clients_.begin());
     idle = client.has_work() ? 0 : idle + 1;
     if (!client.has_work()) continue;
-    client.work();
+    client.work(end);
     if (Clock::now() >= end) return;
   }
 }
@@ -279,25 +308,17 @@ bool Control::Server::is_answering() const {
          !std::ranges::all_of(clients_, [](const auto& one) { return one->is_following(); });
 }
 
-// The pipeline is asked for changes only while somebody wants them. They wait here, since filters
-// are asked in poll() only.
+// Workers make records of changes only while somebody wants them.
 void Control::Server::follow_or_not() {
   const bool is_wanted = std::any_of(clients_.begin(), clients_.end(),
                                      [](const auto& one) { return one->is_following(); });
-  if (is_wanted == is_following_) return;
-  is_following_ = is_wanted;
-  changes_.clear();
-  if (!is_wanted) return pipeline_.follow({});
-  pipeline_.follow([this](const Flow& flow, nids::FlowChange kind) {
-    if (changes_.size() < limits_.max_changes)
-      changes_.push_back({kind, flow.record_class(), pipeline_.flows().live_record_of(flow)});
-    else
-      for (const auto& client : clients_) client->leave_out(1);
-  });
+  if (is_wanted != std::exchange(is_following_, is_wanted)) changes_.follow(is_wanted);
 }
 
-Control::Control(Fd listener, Pipeline& pipeline, const Limits& limits)
-    : server_(std::make_unique<Server>(std::move(listener), pipeline, limits)) {}
+Control::Control(Fd listener, std::vector<FlowShard> flows, const Names& names,
+                 FlowChanges& changes, const Limits& limits)
+    : server_(std::make_unique<Server>(std::move(listener), std::move(flows), names, changes,
+                                       limits)) {}
 
 Control::~Control() = default;
 

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// The control socket: answers clients' questions about flows, in the agent's thread, a little at a
-// time. Changes nothing; who may connect is said by the socket's mode.
+// The control socket: answers clients' questions about flows, in the control thread, a little at a
+// time. Reads the workers' flows under their mutexes. Changes nothing; who may connect is said by
+// the socket's mode.
 #pragma once
 
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
-#include "agent/pipeline.hpp"
 #include "kernel/handle.hpp"
 #include "nids/result.hpp"
+#include "output/flow_changes.hpp"
+#include "output/names.hpp"
+#include "worker/flow_shard.hpp"
 
 namespace nids {
 
@@ -21,13 +25,13 @@ class Control {
   struct Limits {
     std::size_t max_clients = 8;
     std::size_t max_question_bytes = 16 << 10;
-    std::size_t max_changes = 16'384;        // that wait for filters; beyond it they are left out
     std::size_t max_unsent_bytes = 4 << 20;  // of changes; beyond it they are left out, and counted
     int question_seconds = 2;                // to ask, and to take each piece of the answer
   };
 
-  // Owns `listener`. The pipeline outlives it.
-  Control(Fd listener, Pipeline& pipeline, const Limits& limits);
+  // Owns `listener`. All else must outlive it.
+  Control(Fd listener, std::vector<FlowShard> flows, const Names& names, FlowChanges& changes,
+          const Limits& limits);
   ~Control();
 
   // Does what can be done without waiting, for about so long and at least a little; call it often.

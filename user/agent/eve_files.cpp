@@ -9,7 +9,7 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "agent/outputs.hpp"
+#include "agent/output_files.hpp"
 
 namespace nids {
 namespace {

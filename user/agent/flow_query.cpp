@@ -83,27 +83,35 @@ bool FlowQuery::wants(const Ends& ends, std::string_view class_name) const {
   return !filter || filter->matches(ends);
 }
 
-FlowSearch::FlowSearch(const FlowTable& table, const FlowQuery& query,
+FlowSearch::FlowSearch(std::vector<const FlowTable*> tables, const FlowQuery& query,
                        const std::vector<std::string>& class_names)
-    : table_(table),
-      query_(query),
-      class_names_(class_names),
-      // No more than are asked for: all of a million would take 24 MB of the agent.
-      most_(query.top == 0 ? table.limit() : query.top) {
-  selection_.flows.reserve(std::min<std::uint64_t>(most_, table.size()));
+    : tables_(std::move(tables)), query_(query), class_names_(class_names) {
+  for (const FlowTable* table : tables_) most_ += table->limit();
+  // No more than are asked for: all of a million would take 24 MB of the agent.
+  if (query.top != 0) most_ = query.top;
+}
+
+std::optional<std::size_t> FlowSearch::table() const {
+  return table_ < tables_.size() ? std::optional(table_) : std::nullopt;
 }
 
 // The flows found are a heap whose first is the last of them in the query's order; at the end they
 // are sorted by taking one after the other from it.
 bool FlowSearch::step() {
   constexpr int kAtOnce = 64;
-  for (int i = 0; i < kAtOnce; ++i) {
-    if (!unsorted_ && next_place_ < table_.end_of_places()) {
-      look_at(next_place_++);
-      continue;
+  if (const auto number = table()) {
+    const FlowTable& table = *tables_[*number];
+    for (int i = 0; i < kAtOnce && next_place_ < table.end_of_places(); ++i)
+      look_at(table, next_place_++);
+    if (next_place_ == table.end_of_places()) {
+      ++table_;
+      next_place_ = 0;
     }
-    std::vector<FlowPlace>& flows = selection_.flows;
-    if (!unsorted_) unsorted_ = flows.size();
+    return true;
+  }
+  std::vector<FlowPlace>& flows = selection_.flows;
+  if (!unsorted_) unsorted_ = flows.size();
+  for (int i = 0; i < kAtOnce; ++i) {
     if (*unsorted_ < 2) return false;
     std::pop_heap(flows.begin(), flows.begin() + static_cast<std::ptrdiff_t>(*unsorted_),
                   is_before);
@@ -112,14 +120,17 @@ bool FlowSearch::step() {
   return true;
 }
 
-void FlowSearch::look_at(std::uint32_t place) {
-  const Flow* flow = table_.at(place);
+void FlowSearch::look_at(const FlowTable& table, std::uint32_t place) {
+  const Flow* flow = table.at(place);
   if (!flow) return;
   const std::size_t index = std::min<std::size_t>(flow->record_class(), class_names_.size() - 1);
   if (!query_.wants(flow->ends(), class_names_[index])) return;
   ++selection_.total;
   std::vector<FlowPlace>& flows = selection_.flows;
-  const FlowPlace one{.rank = rank_of(*flow, query_.by), .id = flow->id, .place = place};
+  const FlowPlace one{.rank = rank_of(*flow, query_.by),
+                      .id = flow->id,
+                      .place = place,
+                      .table = static_cast<std::uint32_t>(table_)};
   if (flows.size() >= most_) {
     if (!is_before(one, flows.front())) return;
     std::ranges::pop_heap(flows, is_before);
@@ -131,7 +142,7 @@ void FlowSearch::look_at(std::uint32_t place) {
 
 FlowSelection select_flows(const FlowTable& table, const FlowQuery& query,
                            const std::vector<std::string>& class_names) {
-  FlowSearch search(table, query, class_names);
+  FlowSearch search({&table}, query, class_names);
   while (search.step()) {
   }
   return search.take();

@@ -38,11 +38,12 @@ struct FlowQuestion {
   static Result<FlowQuestion> parse(std::string_view line);
 };
 
-// The place of a flow in its table, and its id: a place is used again.
+// The table of a flow, its place there, and its id: a place is used again.
 struct FlowPlace {
   std::uint64_t rank = 0;  // the larger, the earlier in the answer
   std::uint64_t id = 0;
   std::uint32_t place = 0;
+  std::uint32_t table = 0;
 };
 
 struct FlowSelection {
@@ -50,31 +51,34 @@ struct FlowSelection {
   std::vector<FlowPlace> flows;  // of them the first, in the query's order
 };
 
-// Finds the flows of a query in steps of some dozen microseconds, while the table goes on changing.
+// Finds the flows of a query in steps of some dozen microseconds, while the tables go on changing.
 // A flow that begins or ends meanwhile may be found or not.
 class FlowSearch {
  public:
   // All are used until it is over. `class_names` by class index.
-  FlowSearch(const FlowTable& table, const FlowQuery& query,
+  FlowSearch(std::vector<const FlowTable*> tables, const FlowQuery& query,
              const std::vector<std::string>& class_names);
 
+  // The number of the table that the next step() reads; nothing if it reads none.
+  std::optional<std::size_t> table() const;
   // Returns whether there is more to do.
   bool step();
   FlowSelection take() { return std::move(selection_); }
 
  private:
-  void look_at(std::uint32_t place);
+  void look_at(const FlowTable& table, std::uint32_t place);
 
-  const FlowTable& table_;
+  std::vector<const FlowTable*> tables_;
   const FlowQuery& query_;
   const std::vector<std::string>& class_names_;
-  std::uint64_t most_;
+  std::uint64_t most_ = 0;
   FlowSelection selection_;
+  std::size_t table_ = 0;  // that it reads
   std::uint32_t next_place_ = 0;
   std::optional<std::size_t> unsorted_;  // the rest is in order; nothing: places are left
 };
 
-// All steps at once.
+// All steps at once, of one table.
 FlowSelection select_flows(const FlowTable& table, const FlowQuery& query,
                            const std::vector<std::string>& class_names);
 

@@ -17,7 +17,7 @@ enum class Word : std::uint32_t {
   kNothing,          // never said: there is none now
   kStarting,         // agent: it does not take records yet, but goes on
   kRunning,          // agent: it takes records
-  kHasEnough,        // agent: Pipeline::has_enough(); it goes on counting until it is ended
+  kHasEnough,        // agent: Quota::has_enough(); it goes on counting until it is ended
   kEveIsFull,        // agent: it wants another EVE file
   kCollectorIsGone,  // agent: it wants another socket to the IPFIX collector
   kCollector,        // parent, with that socket, or none

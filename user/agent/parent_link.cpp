@@ -17,29 +17,29 @@ bool ParentLink::goes_on_starting() {
   return !is_ending_;
 }
 
-void ParentLink::hear_all(Pipeline& pipeline) {
+void ParentLink::hear_all(Outputs& outputs) {
   while (auto said = hear(link_.get())) {
     if (said->word == Word::kGone) {
       is_ending_ = true;
       return;
     }
-    take(std::move(*said), pipeline);
+    take(std::move(*said), outputs);
   }
 }
 
-void ParentLink::take(Said said, Pipeline& pipeline) {
+void ParentLink::take(Said said, Outputs& outputs) {
   switch (said.word) {
     case Word::kEveFile:
       is_waiting_ = false;
-      if (said.file) pipeline.take_eve_file(said.file.release(), said.number);
+      if (said.file) take_eve_file(std::move(said), outputs);
       break;
     case Word::kEveRefused:
       is_waiting_ = false;
       ask_again_ = std::chrono::steady_clock::now() + kAskAgainAfter;
-      pipeline.keep_eve_file();
+      if (outputs.eve()) outputs.eve()->keep_file();
       break;
     case Word::kCollector:
-      if (said.file) pipeline.take_collector(std::move(said.file));
+      if (said.file && outputs.ipfix()) outputs.ipfix()->replace_socket(std::move(said.file));
       break;
     case Word::kEnd:
       is_ending_ = true;
@@ -49,18 +49,26 @@ void ParentLink::take(Said said, Pipeline& pipeline) {
   }
 }
 
-void ParentLink::look_at_eve(Pipeline& pipeline) {
-  if (is_waiting_) return hear_all(pipeline);
-  if (rotate_bytes_ == 0 || pipeline.eve_bytes() < rotate_bytes_) return;
+// The counter is with the first interface, as the exporter's are.
+void ParentLink::take_eve_file(Said said, Outputs& outputs) {
+  if (!outputs.eve()) return;
+  outputs.eve()->take_file(said.file.release());
+  const auto blocks = outputs.counters().attached_first();
+  if (!blocks.empty()) blocks.front()->eve_files_removed += said.number;
+}
+
+void ParentLink::look_at_eve(Outputs& outputs) {
+  if (is_waiting_) return hear_all(outputs);
+  if (rotate_bytes_ == 0 || !outputs.eve() || outputs.eve()->end_bytes() < rotate_bytes_) return;
   const auto now = std::chrono::steady_clock::now();
   if (now < ask_again_) return;
   is_waiting_ = say(link_.get(), Word::kEveIsFull);
   if (!is_waiting_) ask_again_ = now + kAskAgainAfter;
 }
 
-void ParentLink::look_at_collector(const Pipeline& pipeline) {
+void ParentLink::look_at_collector(Outputs& outputs) {
   const auto now = std::chrono::steady_clock::now();
-  if (!pipeline.wants_collector() || now < ask_collector_) return;
+  if (!outputs.ipfix() || !outputs.ipfix()->wants_socket() || now < ask_collector_) return;
   ask_collector_ = now + kTellEvery;
   static_cast<void>(say(link_.get(), Word::kCollectorIsGone));
 }

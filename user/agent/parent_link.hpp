@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "agent/link.hpp"
-#include "agent/pipeline.hpp"
+#include "output/outputs.hpp"
 
 namespace nids {
 
@@ -25,18 +25,19 @@ class ParentLink {
   [[nodiscard]] bool tell_enough() const { return say(link_.get(), Word::kHasEnough); }
 
   // All that the parent has said since the last call.
-  void hear_all(Pipeline& pipeline);
-  // Asks for another EVE file where it is time, and takes it. After each line, since a burst of
-  // them has a turn of its own, and now and then, since a thread writes them.
-  void look_at_eve(Pipeline& pipeline);
+  void hear_all(Outputs& outputs);
+  // Asks for another EVE file where it is time, and takes it. Call it often: the thread that writes
+  // the file pauses at its limit.
+  void look_at_eve(Outputs& outputs);
 
-  // Asks for a socket to the collector where the pipeline wants one; now and then.
-  void look_at_collector(const Pipeline& pipeline);
+  // Asks for a socket to the collector where the exporter wants one; now and then.
+  void look_at_collector(Outputs& outputs);
 
   bool is_ending() const { return is_ending_; }  // told so, or the parent is gone
 
  private:
-  void take(Said said, Pipeline& pipeline);
+  void take(Said said, Outputs& outputs);
+  static void take_eve_file(Said said, Outputs& outputs);
 
   Fd link_;
   std::uint64_t rotate_bytes_;

@@ -9,7 +9,8 @@
 #include <span>
 
 #include "agent/class_table.hpp"
-#include "agent/outputs.hpp"
+#include "agent/inline_workers.hpp"
+#include "agent/output_files.hpp"
 #include "agent/privileges.hpp"
 #include "decode/printable.hpp"
 #include "source/capture_file.hpp"
@@ -82,8 +83,7 @@ Result<void> may_load() {
 // through is looked at seldom: a capture may be of a year.
 class FlowScans {
  public:
-  FlowScans(Pipeline& pipeline, std::uint32_t tick_ns, nids_agent_counters& counters)
-      : pipeline_(pipeline), tick_ns_(tick_ns), counters_(counters) {}
+  FlowScans(InlineWorkers& workers, std::uint32_t tick_ns) : workers_(workers), tick_ns_(tick_ns) {}
 
   void before(WallTime time) {
     const std::uint64_t passed_ns = time.ns > last_.ns ? time.ns - last_.ns : 0;
@@ -91,11 +91,11 @@ class FlowScans {
     if (is_due && packets_ > 0) {
       // At the time of the packets so far: the next may come after ticks have wrapped. Then twice
       // at its own, since a flow is over where nothing was read of it for a scan.
-      pipeline_.scan(clock(latest_));
-      pipeline_.scan(clock(time));
-      pipeline_.scan(clock(time));
-      pipeline_.tick(time);
-      pipeline_.flush(counters_);
+      workers_.scan(clock(latest_));
+      workers_.scan(clock(time));
+      workers_.scan(clock(time));
+      workers_.tick(time);
+      workers_.flush(time);
     }
     if (is_due) {
       last_ = time;
@@ -104,7 +104,7 @@ class FlowScans {
     ++packets_;
     latest_ = std::max(latest_, time);
   }
-  void end() { pipeline_.end_flows(clock(latest_)); }
+  void end() { workers_.end(clock(latest_)); }
 
  private:
   static constexpr std::uint64_t kOften_ns = 1'000'000'000, kSeldom_ns = 30'000'000'000;
@@ -116,15 +116,14 @@ class FlowScans {
             .now = now};
   }
 
-  Pipeline& pipeline_;
+  InlineWorkers& workers_;
   std::uint32_t tick_ns_;
-  nids_agent_counters& counters_;
   WallTime last_, latest_;
   std::uint64_t packets_ = 0;
 };
 
 // Every frame of the file, until its end, its damage, or enough of it.
-Result<void> take_frames(CaptureFile& file, RecordSource& source, const Pipeline& pipeline,
+Result<void> take_frames(CaptureFile& file, RecordSource& source, const InlineWorkers& workers,
                          FlowScans& scans, const std::function<bool()>& is_to_end,
                          ReplayOutcome& outcome) {
   const int dlt = file.link_type();
@@ -148,7 +147,7 @@ Result<void> take_frames(CaptureFile& file, RecordSource& source, const Pipeline
     first_ns = std::min(first_ns, (*frame)->time.ns);
     last_ns = std::max(last_ns, (*frame)->time.ns);
     outcome.bytes += (*frame)->wire_len;
-    if (pipeline.has_enough()) break;
+    if (workers.has_enough()) break;
   }
   outcome.duration_s = static_cast<double>(last_ns - first_ns) / 1e9;
   return {};
@@ -166,7 +165,7 @@ Result<ReplayOutcome> replay(ReplayRequest request) {
   ReplayOutcome outcome;
   Fd eve, directory;
   std::unique_ptr<RecordSource> source;
-  std::optional<Pipeline> pipeline;  // its outputs want the file's link type
+  std::optional<InlineWorkers> workers;  // its outputs want the file's link type
   const auto prepare = [&]() -> Result<void> {
     if (request.eve) {
       auto fd = open_eve(*request.eve, false);
@@ -178,8 +177,8 @@ Result<ReplayOutcome> replay(ReplayRequest request) {
       if (!fd) return fd.error();
       directory = std::move(*fd);
     }
-    auto opened = open_source(
-        request, [&](auto record) { pipeline->record(record, ClockOffset{}, outcome.agent); });
+    auto opened =
+        open_source(request, [&](auto record) { workers->record(record, outcome.agent); });
     if (!opened) return opened.error();
     source = std::move(*opened);
     if (auto dropped = drop_root(); !dropped || !request.confine) return dropped;
@@ -201,17 +200,18 @@ Result<ReplayOutcome> replay(ReplayRequest request) {
   outcome.classes = abi_classes(request.config);
   outcome.slots =
       std::uint64_t{request.config.flow.slots_per_cpu} + request.config.flow.ipv6_slots_per_cpu;
-  sinks->steer = [&](auto, const FlowIdentity& flow, nids_slot_address slot, std::uint8_t word) {
-    return source->command(flow, slot, word);
-  };
-  pipeline.emplace(request.config, std::map<std::uint32_t, std::string>{}, std::move(*sinks),
-                   std::move(request.selection));
-  pipeline->watch(source->tables(), outcome.agent);
-  FlowScans scans(*pipeline, first_pass_setup(request.config).tick_ns, outcome.agent);
-  if (auto done = take_frames(*file, *source, *pipeline, scans, request.is_to_end, outcome); !done)
+  workers.emplace(
+      request.config, std::map<std::uint32_t, std::string>{}, std::move(*sinks),
+      std::move(request.selection),
+      [&](auto, const FlowIdentity& flow, nids_slot_address slot, std::uint8_t word) {
+        return source->command(flow, slot, word);
+      },
+      request.workers);
+  workers->watch(source->tables(), outcome.agent);
+  FlowScans scans(*workers, first_pass_setup(request.config).tick_ns);
+  if (auto done = take_frames(*file, *source, *workers, scans, request.is_to_end, outcome); !done)
     return done.error();
   scans.end();
-  pipeline->finish(outcome.agent);
   const auto reading = source->read();
   if (!reading) return reading.error();
   outcome.counters = reading->counters;

@@ -9,12 +9,12 @@
 #include <vector>
 
 #include "agent/confinement.hpp"
-#include "agent/pipeline.hpp"
 #include "config/config.hpp"
 #include "nids/abi/config.h"
 #include "nids/abi/counters.h"
 #include "nids/result.hpp"
 #include "source/capture_file.hpp"
+#include "worker/pipeline.hpp"
 
 namespace nids {
 
@@ -30,8 +30,9 @@ struct ReplayRequest {
   // error ends the replay.
   std::function<Result<PacketFilter>(pcap*)> filter;
   Selection selection;
-  bool by_kernel = false;  // needs privileges, which are given up before the file is read
-  Confine confine{};       // called after that; null: the process stays as it is, as tests need
+  bool by_kernel = false;   // needs privileges, which are given up before the file is read
+  std::size_t workers = 1;  // tests compare; it does not change the results
+  Confine confine{};        // called after that; null: the process stays as it is, as tests need
 };
 
 struct ReplayOutcome {

@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "agent/paths.hpp"
-#include "agent/selection.hpp"
 #include "alert/alert.hpp"
 #include "config/config.hpp"
 #include "kernel/attachment.hpp"
+#include "worker/selection.hpp"
 
 namespace nids {
 

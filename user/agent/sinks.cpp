@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/sinks.hpp"
 
-#include "agent/outputs.hpp"
+#include "agent/output_files.hpp"
 #include "decode/printable.hpp"
 
 namespace nids {
@@ -39,20 +39,19 @@ Sinks open_sinks(const Config& config, const Paths& paths,
   Sinks sinks;
   const auto missing = [&](const Error& why) {
     error(why.message() + "; counting and alerting go on");
-    return true;
   };
   if (config.eve.enabled) {
-    if (auto fd = eve.open())
-      sinks.eve.emplace(fd->release());
-    else
-      sinks.eve_is_missing = missing(fd.error());
+    auto fd = eve.open();
+    if (!fd) missing(fd.error());
+    sinks.eve.emplace(fd ? fd->release() : -1);
   }
   if (config.retain.enabled) {
     auto store = open_store(config, paths, attachments, filter);
     if (store)
       sinks.store.emplace(std::move(*store));
     else
-      sinks.store_is_missing = missing(store.error());
+      missing(store.error());
+    sinks.store_is_missing = !sinks.store;
   }
   if (config.ipfix.collector.ip_version != 0) {
     auto exporter = UdpExporter::open(
@@ -61,7 +60,8 @@ Sinks open_sinks(const Config& config, const Paths& paths,
     if (exporter)
       sinks.exporter.emplace(std::move(*exporter));
     else
-      sinks.exporter_is_missing = missing(exporter.error());
+      missing(exporter.error());
+    sinks.exporter_is_missing = !sinks.exporter;
   }
   return sinks;
 }

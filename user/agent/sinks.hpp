@@ -9,9 +9,9 @@
 
 #include "agent/eve_files.hpp"
 #include "agent/paths.hpp"
-#include "agent/pipeline.hpp"
 #include "config/config.hpp"
 #include "kernel/attachment.hpp"
+#include "output/outputs.hpp"
 
 namespace nids {
 

@@ -2,9 +2,9 @@
 // --filter, --count and --store as the agent takes them. Opens no capture and no interface.
 #pragma once
 
-#include "agent/selection.hpp"
 #include "cli/command.hpp"
 #include "nids/result.hpp"
+#include "worker/selection.hpp"
 
 namespace nids {
 

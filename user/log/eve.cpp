@@ -109,7 +109,10 @@ void EveLog::wait_for_reader() const {
 }
 
 void EveLog::replace(int fd) {
-  if (fd_ >= 0) close(fd_);
+  if (fd_ >= 0)
+    close(fd_);
+  else
+    is_degraded_ = false;  // lines were lost for want of a file
   fd_ = fd;
   is_torn_ = false;
 }

@@ -32,7 +32,8 @@ class EveAlert {
 
 class EveLog {
  public:
-  // Owns `fd`, which is to be opened with O_APPEND. The process has to ignore SIGPIPE and SIGXFSZ.
+  // Owns `fd`, which is to be opened with O_APPEND; -1: no file yet. The process has to ignore
+  // SIGPIPE and SIGXFSZ.
   explicit EveLog(int fd) : fd_(fd) {}
   EveLog(EveLog&& other) noexcept;
   EveLog& operator=(EveLog&&) = delete;
@@ -52,7 +53,7 @@ class EveLog {
   // Where the last line ends, whoever else writes to the file; 0: no such thing, as in a pipe.
   std::uint64_t end_bytes() const;
 
-  bool degraded() const { return is_degraded_; }  // the last line was lost
+  bool degraded() const { return is_degraded_ || fd_ < 0; }  // the last line was lost, or no file
 
  private:
   std::size_t write_once(std::string_view bytes);

@@ -48,7 +48,10 @@ class EveWriter::Thread {
   }
 
   void write(std::string_view line, nids_agent_counters& counters) {
-    if (!thread_.joinable()) return state_->log.write(line, counters);
+    if (!thread_.joinable()) {
+      const std::lock_guard lock(state_->mutex);
+      return state_->log.write(line, counters);
+    }
     wait([&] { return state_->bytes + line.size() <= kQueue_bytes; });
     const std::lock_guard lock(state_->mutex);
     if (state_->bytes + line.size() > kQueue_bytes) {
@@ -63,8 +66,8 @@ class EveWriter::Thread {
   }
 
   void replace(int fd) {
-    if (!thread_.joinable()) return state_->log.replace(fd);
     const std::lock_guard lock(state_->mutex);
+    if (!thread_.joinable()) return state_->log.replace(fd);
     state_->next_file = Fd{fd};
     state_->changed.notify_all();
   }
@@ -76,20 +79,21 @@ class EveWriter::Thread {
   }
 
   std::uint64_t end_bytes() const {
-    return thread_.joinable() ? state_->end_bytes.load() : state_->log.end_bytes();
+    if (thread_.joinable()) return state_->end_bytes;
+    const std::lock_guard lock(state_->mutex);
+    return state_->log.end_bytes();
   }
   bool degraded() const {
-    return thread_.joinable() ? state_->is_full || state_->is_degraded : state_->log.degraded();
+    if (thread_.joinable()) return state_->is_full || state_->is_degraded;
+    const std::lock_guard lock(state_->mutex);
+    return state_->log.degraded();
   }
 
-  void wait_until(Clock::time_point deadline, std::function<void()> meanwhile) {
-    deadline_ = deadline;
-    meanwhile_ = std::move(meanwhile);
-  }
+  void wait_until(Clock::time_point deadline) { deadline_ = deadline; }
 
-  void finish() {
+  void finish(const std::function<void()>& meanwhile) {
     if (!thread_.joinable()) return;
-    wait([&] { return state_->bytes == 0; });
+    wait([&] { return state_->bytes == 0; }, meanwhile);
     const std::lock_guard lock(state_->mutex);
     // The line that the thread is writing is not counted here: it may still be written.
     for (const Line& one : state_->lines)
@@ -104,7 +108,7 @@ class EveWriter::Thread {
   };
 
   struct State {
-    explicit State(int fd) : log(fd) {}
+    explicit State(int fd) : log(fd), is_degraded(log.degraded()) {}
 
     void run() {
       std::unique_lock lock(mutex);
@@ -129,6 +133,7 @@ class EveWriter::Thread {
       if (!next_file) return;
       log.replace(next_file.release());
       end_bytes = log.end_bytes();
+      is_degraded = log.degraded();
       is_kept = false;
     }
 
@@ -149,21 +154,20 @@ class EveWriter::Thread {
     bool is_ending = false;
     std::uint64_t rotate_bytes = 0;
     std::atomic<std::uint64_t> end_bytes = 0;
-    std::atomic<bool> is_degraded = false, is_full = false;
+    std::atomic<bool> is_degraded, is_full = false;
   };
 
   template <class Condition>
-  void wait(Condition is_so) {
-    while (!is_so() && Clock::now() < deadline_) {
-      if (meanwhile_) meanwhile_();
+  void wait(Condition is_so, const std::function<void()>& meanwhile = {}) {
+    while (!is_so() && Clock::now() < deadline_.load()) {
+      if (meanwhile) meanwhile();
       std::this_thread::sleep_for(kLookAgain);
     }
   }
 
   std::shared_ptr<State> state_;
   std::thread thread_;
-  Clock::time_point deadline_{};
-  std::function<void()> meanwhile_;
+  std::atomic<Clock::time_point> deadline_{};
 };
 
 EveWriter::EveWriter(int fd) : thread_(std::make_unique<Thread>(fd)) {}
@@ -178,9 +182,7 @@ void EveWriter::replace(int fd) { thread_->replace(fd); }
 void EveWriter::keep_file() { thread_->keep_file(); }
 std::uint64_t EveWriter::end_bytes() const { return thread_->end_bytes(); }
 bool EveWriter::degraded() const { return thread_->degraded(); }
-void EveWriter::wait_until(Clock::time_point deadline, std::function<void()> meanwhile) {
-  thread_->wait_until(deadline, std::move(meanwhile));
-}
-void EveWriter::finish() { thread_->finish(); }
+void EveWriter::wait_until(Clock::time_point deadline) { thread_->wait_until(deadline); }
+void EveWriter::finish(const std::function<void()>& meanwhile) { thread_->finish(meanwhile); }
 
 }  // namespace nids

@@ -13,12 +13,12 @@
 
 namespace nids {
 
-// All calls come from one thread.
+// Any thread may call it, if start_thread() was called before there was a second thread.
 class EveWriter {
  public:
   static constexpr std::size_t kQueue_bytes = 16 << 20;
 
-  explicit EveWriter(int fd);  // owns it; see EveLog
+  explicit EveWriter(int fd);  // owns it; see EveLog. -1: no file yet, so lines are lost
   EveWriter(EveWriter&&) noexcept;
   EveWriter& operator=(EveWriter&&) = delete;
   // Drops queued lines without counting them. Call finish() first.
@@ -39,11 +39,12 @@ class EveWriter {
   std::uint64_t end_bytes() const;
   bool degraded() const;  // the last line was lost
 
-  // For shutdown: until `deadline` write() and finish() wait for the disk and call `meanwhile`
-  // repeatedly. finish() counts the lines that are still queued as lost.
+  // For shutdown: until `deadline` write() waits for the disk.
   using Clock = std::chrono::steady_clock;
-  void wait_until(Clock::time_point deadline, std::function<void()> meanwhile);
-  void finish();
+  void wait_until(Clock::time_point deadline);
+  // The end: waits until all lines are written, or the deadline has passed, and calls `meanwhile`
+  // repeatedly. Lines that are still queued then count as lost.
+  void finish(const std::function<void()>& meanwhile = {});
 
  private:
   class Thread;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/outputs.hpp"
+#include "agent/output_files.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>

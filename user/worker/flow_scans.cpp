@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/flow_scans.hpp"
+#include "worker/flow_scans.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -27,6 +27,7 @@ void FlowScans::go_on(bool has_more) {
   else
     is_under_way_ = is_reporting_ = !report_(kFlows);
   const Time end = now_();
+  if (is_look && is_reporting_) last_sweep_ = end - began_;
   // While records wait, a pause follows each step. Otherwise one pause follows the complete scan.
   // Its length leaves the reports out, because they take seconds after a flood and come only once.
   if (has_more)

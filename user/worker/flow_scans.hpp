@@ -26,6 +26,8 @@ class FlowScans {
   void go_on(bool has_more);
   // Whether a scan has begun and not ended: with the rings empty it goes on at once.
   bool is_under_way() const { return is_under_way_; }
+  // How long the last complete look at all slots took, pauses included; 0: there was none yet.
+  Time::duration last_sweep() const { return last_sweep_; }
 
   static constexpr std::size_t kSlots = 2048;  // 2 ms at most, where all of them have changed
   static constexpr std::size_t kFlows = 256;   // 2 ms at most, with their records written
@@ -38,6 +40,7 @@ class FlowScans {
   Now now_;
   bool is_under_way_ = false, is_reporting_ = false;
   Time began_, next_;
+  Time::duration last_sweep_{};
   Time::duration unpaid_{};  // looks that no time without any has followed yet
 };
 

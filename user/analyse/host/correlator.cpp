@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/correlator.hpp"
+#include "analyse/host/correlator.hpp"
 
 #include <algorithm>
 #include <iterator>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/kept_alert.hpp"
+#include "output/kept_alert.hpp"
 
 #include <nlohmann/json.hpp>
 

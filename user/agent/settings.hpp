@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// The configuration in the forms that workers, outputs and host analysers take. Decides nothing.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "analyse/host/host_analyser.hpp"
+#include "config/config.hpp"
+#include "output/outputs.hpp"
+#include "worker/pipeline.hpp"
+
+namespace nids {
+
+// Of one of so many workers: each has its part of the flows and of the memory for held packets.
+Pipeline::Settings pipeline_settings(const Config& config, bool keeps_packets,
+                                     std::size_t workers = 1);
+// `interfaces`: names by ifindex.
+Outputs::Settings output_settings(const Config& config,
+                                  std::map<std::uint32_t, std::string> interfaces);
+std::vector<std::unique_ptr<HostAnalyser>> host_analysers(const Config& config);
+
+}  // namespace nids

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// The changes of flows that clients of the control socket follow: a bounded queue from the workers
+// to the control thread. A change that does not fit is left out and counted.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "flow/flow_record.hpp"
+#include "flow/flow_ref.hpp"
+
+namespace nids {
+
+class FlowChanges {
+ public:
+  struct Change {
+    FlowChange kind;
+    std::uint8_t class_id;
+    FlowRecord record;  // as the flow was then: it may be gone since
+  };
+  explicit FlowChanges(std::size_t limit) : limit_(limit) {}
+
+  // For workers. While nobody follows, a worker need not make the record.
+  bool is_followed() const { return is_followed_; }
+  void add(Change change) {
+    const std::lock_guard lock(mutex_);
+    if (!is_followed_) return;
+    if (changes_.size() < limit_)
+      changes_.push_back(std::move(change));
+    else
+      ++left_out_;
+  }
+
+  // For the control thread. Both calls drop the changes that wait.
+  void follow(bool is_followed) {
+    const std::lock_guard lock(mutex_);
+    is_followed_ = is_followed;
+    changes_.clear();
+    left_out_ = 0;
+  }
+  bool empty() const {
+    const std::lock_guard lock(mutex_);
+    return changes_.empty();
+  }
+  std::optional<Change> take() {
+    const std::lock_guard lock(mutex_);
+    if (changes_.empty()) return std::nullopt;
+    std::optional<Change> first = std::move(changes_.front());
+    changes_.pop_front();
+    return first;
+  }
+  // How many were left out since the last call.
+  std::uint64_t take_left_out() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(left_out_, 0);
+  }
+
+ private:
+  const std::size_t limit_;
+  std::atomic<bool> is_followed_ = false;
+  mutable std::mutex mutex_;
+  std::deque<Change> changes_;
+  std::uint64_t left_out_ = 0;
+};
+
+}  // namespace nids

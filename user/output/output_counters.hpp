@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// The counters of the outputs, a block for each interface. The maps of the programs hold them, so
+// they outlive the agent.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "nids/abi/counters.h"
+
+namespace nids {
+
+class OutputCounters {
+ public:
+  // Before the first worker starts. `counters` must outlive the outputs.
+  void add(std::uint32_t ifindex, nids_agent_counters& counters) {
+    blocks_.emplace(ifindex, &counters);
+  }
+  // Null if the interface is not watched.
+  nids_agent_counters* of(std::uint32_t ifindex) const {
+    const auto found = blocks_.find(ifindex);
+    return found == blocks_.end() ? nullptr : found->second;
+  }
+  // All of them, those of attached interfaces first: what concerns all interfaces is counted in the
+  // first, and nobody reads the counters of a detached one.
+  std::vector<nids_agent_counters*> attached_first() const {
+    std::vector<nids_agent_counters*> blocks;
+    for (const auto& [ifindex, block] : blocks_) blocks.push_back(block);
+    std::ranges::stable_partition(blocks, [](const nids_agent_counters* block) {
+      return __atomic_load_n(&block->pid, __ATOMIC_RELAXED) != 0;
+    });
+    return blocks;
+  }
+
+ private:
+  std::map<std::uint32_t, nids_agent_counters*> blocks_;
+};
+
+}  // namespace nids

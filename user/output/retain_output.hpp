@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Packet retention as an output: stores packets, and indexes alerts with and without a packet. What
+// waits for the disk is bounded by the store, which counts what it refuses.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "output/output.hpp"
+#include "output/output_counters.hpp"
+#include "retain/store.hpp"
+
+namespace nids {
+
+class RetainOutput final : public Output {
+ public:
+  // `counters` must outlive this.
+  RetainOutput(Store store, const OutputCounters& counters)
+      : store_(std::move(store)), counters_(counters) {}
+
+  std::optional<Evidence> on_packet(const StoredPacket& stored) override;
+  void on_alert(const AlertRecord& record) override;
+  std::uint64_t degraded() const override;
+  void flush(WallTime now) override;
+  void finish(WallTime now) override;
+
+  std::vector<std::string> take_warnings();  // what failed, each once; for people
+
+ private:
+  mutable std::mutex mutex_;
+  Store store_;
+  const OutputCounters& counters_;
+};
+
+}  // namespace nids

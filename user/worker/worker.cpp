@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/worker.hpp"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include <array>
+#include <cerrno>
+#include <ctime>
+#include <memory>
+#include <system_error>
+#include <utility>
+
+namespace nids {
+namespace {
+
+// Records wait for this at most if the kernel forces no wake-up, an alert half of it on average.
+constexpr int kLookEvery_ms = 20;
+constexpr auto kHousekeepingEvery = std::chrono::milliseconds(250);
+
+std::int64_t clock_ns(clockid_t clock) {
+  timespec now{};
+  clock_gettime(clock, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+ClockOffset read_clock_offset() { return {clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC)}; }
+
+}  // namespace
+
+Worker::Worker(const std::vector<Source>& sources, const TickSample& ticks, Pipeline& pipeline)
+    : sources_(sources),
+      ticks_(ticks),
+      pipeline_(pipeline),
+      clock_(read_clock_offset()),
+      scans_([this](std::size_t slots) { return pipeline_.scan_some(tick_clock(), slots); },
+             [this](std::size_t flows) { return pipeline_.report_some(flows); }),
+      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      epoll_(epoll_create1(EPOLL_CLOEXEC)) {
+  pipeline_.set_clock(clock_);
+}
+
+Worker::~Worker() {
+  ask_end(std::chrono::steady_clock::now());
+  join();
+}
+
+Result<std::unique_ptr<Worker>> Worker::make(const std::vector<Source>& sources,
+                                             const TickSample& ticks, Pipeline& pipeline) {
+  std::unique_ptr<Worker> worker(new Worker(sources, ticks, pipeline));
+  for (const Source& one : sources) {
+    pipeline.watch(one.tables, *one.counters);
+    auto added = worker->rings_.add(one.ring_fd,
+                                    [self = worker.get(), counters = one.counters](auto record) {
+                                      self->pipeline_.record(record, self->clock_, *counters);
+                                    });
+    if (!added) return added.error();
+  }
+  for (const int fd : {worker->rings_.fd(), worker->wake_.get()}) {
+    epoll_event event{.events = EPOLLIN, .data = {.fd = fd}};
+    if (epoll_ctl(worker->epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
+      return Error{.action = "wait for records", .error_number = errno};
+  }
+  return worker;
+}
+
+Result<void> Worker::start() {
+  try {
+    thread_ = std::thread([this] {
+      run();
+      has_ended_ = true;
+    });
+  } catch (const std::system_error& error) {
+    return Error{.action = "start a worker", .error_number = error.code().value()};
+  }
+  return {};
+}
+
+void Worker::ask_end(std::chrono::steady_clock::time_point deadline) {
+  deadline_ = deadline;
+  is_ending_ = true;
+  eventfd_write(wake_.get(), 1);
+}
+
+void Worker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+TickClock Worker::tick_clock() const {
+  const MonoTime now{static_cast<std::uint64_t>(clock_ns(CLOCK_MONOTONIC))};
+  return {.now_ticks = ticks_.ticks_at(now), .tick_ns = ticks_.tick_ns, .now = clock_.wall(now)};
+}
+
+void Worker::housekeeping() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_housekeeping_) return;
+  next_housekeeping_ = now + kHousekeepingEvery;
+  clock_ = read_clock_offset();
+  pipeline_.set_clock(clock_);
+  pipeline_.count();
+  const std::chrono::nanoseconds sweep = scans_.last_sweep();
+  for (const Source& one : sources_)
+    one.counters->sweep_ns = static_cast<std::uint64_t>(sweep.count());
+}
+
+// Programs are mostly gone before the end comes, so what is in the rings then is all there will be;
+// but where the parent was killed they go on, so this too has an end.
+void Worker::run() {
+  for (int wait_ms = 0;;) {
+    std::array<epoll_event, 2> events;
+    if (epoll_wait(epoll_.get(), events.data(), events.size(), wait_ms) < 0 && errno != EINTR) {
+      error_ = Error{.action = "wait for records", .error_number = errno};
+      return;
+    }
+    const std::lock_guard lock(mutex_);
+    const bool is_ending = is_ending_;
+    const auto taken = rings_.consume();
+    if (!taken) {
+      error_ = taken.error();
+      return;
+    }
+    has_more_ = *taken;
+    housekeeping();
+    scans_.go_on(*taken);
+    pipeline_.tick(tick_clock().now);
+    ++rounds_;
+    wait_ms = *taken || scans_.is_under_way() ? 0 : kLookEvery_ms;
+    if (is_ending && (!*taken || std::chrono::steady_clock::now() >= deadline_.load())) break;
+  }
+  const std::lock_guard lock(mutex_);
+  pipeline_.end_flows(tick_clock());
+}
+
+}  // namespace nids

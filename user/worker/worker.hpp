@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// A thread that takes records from its ring of every interface and gives them to its pipeline, and
+// reads its part of the flow tables in between. Needs no privilege.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "kernel/flow_maps.hpp"
+#include "kernel/ring.hpp"
+#include "nids/result.hpp"
+#include "worker/fair_mutex.hpp"
+#include "worker/flow_scans.hpp"
+#include "worker/flow_shard.hpp"
+#include "worker/pipeline.hpp"
+
+namespace nids {
+
+class Worker {
+ public:
+  // An interface with a ring for this worker. All must outlive the worker.
+  struct Source {
+    int ring_fd = -1;
+    FlowTables tables;
+    nids_agent_counters* counters = nullptr;  // of this worker alone
+  };
+
+  // `ticks` is any moment before. All references must outlive the worker.
+  [[nodiscard]] static Result<std::unique_ptr<Worker>> make(const std::vector<Source>& sources,
+                                                            const TickSample& ticks,
+                                                            Pipeline& pipeline);
+  Worker(const Worker&) = delete;
+  ~Worker();  // ends the thread
+
+  [[nodiscard]] Result<void> start();
+  // Takes what the rings hold, at most until `deadline`, reports all flows and ends.
+  void ask_end(std::chrono::steady_clock::time_point deadline);
+  void join();
+  bool has_ended() const { return has_ended_; }
+  // Why the thread could not go on; valid after join().
+  const std::optional<Error>& error() const { return error_; }
+
+  FlowShard flows() { return {&pipeline_.flows(), &mutex_}; }
+  // Rises with every round: a worker that hangs does not.
+  std::uint64_t rounds() const { return rounds_; }
+  bool has_more() const { return has_more_; }  // records waited after the last round
+
+ private:
+  Worker(const std::vector<Source>& sources, const TickSample& ticks, Pipeline& pipeline);
+  void run();
+  TickClock tick_clock() const;
+  void housekeeping();
+
+  const std::vector<Source> sources_;
+  const TickSample ticks_;
+  Pipeline& pipeline_;
+  RingReader rings_;
+  ClockOffset clock_;
+  FlowScans scans_;
+  std::chrono::steady_clock::time_point next_housekeeping_{};
+  FairMutex mutex_;  // held while the thread works; not while it waits for records
+  std::atomic<std::uint64_t> rounds_ = 0;
+  std::atomic<bool> has_more_ = false, is_ending_ = false, has_ended_ = false;
+  std::atomic<std::chrono::steady_clock::time_point> deadline_{};
+  Fd wake_;  // an eventfd
+  Fd epoll_;
+  std::optional<Error> error_;
+  std::thread thread_;
+};
+
+}  // namespace nids
