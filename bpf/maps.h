@@ -33,8 +33,8 @@ struct {
 	__type(value, struct nids_counters);
 } nids_counters SEC(".maps");
 
-/* 512 bytes for the agent and for each of its workers, at load. They write them through mmap. The
- * counters outlive the agent.
+/* 512 bytes a block, at load: one for the agent and one for each worker. The agent writes them
+ * through mmap. They outlive the agent.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

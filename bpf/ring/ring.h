@@ -132,7 +132,7 @@ static __always_inline void fetch_cells(__u64 hash)
 		(void)*(const volatile __u64 *)&neighbour->opener;
 }
 
-/* A slot leaves the table. The ring is that of its own flow, which is in the same set. */
+/* A slot leaves the table. Its record goes to the ring of its set, as its packets do. */
 static __always_inline int ring_flow(struct nids_counters *c, struct coarse_clock *clock,
 				     flow_word *key, const __u32 words, __u8 cause)
 {

@@ -6,8 +6,8 @@
 #include "flow/related.h"
 #include "nids/abi/shard.h"
 
-/* Of a packet without a flow, by its addresses. A fragment of an unknown datagram goes by its
- * datagram, so that all of that datagram is in one ring.
+/* The ring of a packet without a flow, by its addresses. For a fragment of an unknown datagram the
+ * hash includes the identification, so that all fragments of a datagram are in one ring.
  */
 static __always_inline __u32 ring_without_flow(const struct nids_packet *p,
 					       const struct nids_outer *outer,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Feeds recorded records from memory to workers, to see what a record costs and whether two workers
-// do twice as much. The first pass makes the records once, of ordinary and flagged connections;
-// each worker gets those of its part of the flow table, as its ring would hold them. Prints records
-// per second of wall time and CPU time per record, as ratios of one worker's in the same run.
+// Gives records from memory to workers, to measure what a record costs and whether two workers are
+// twice as fast. The first pass makes the records before, of flagged connections. Each worker gets
+// the records that its ring would have. Prints records per second and CPU time per record of one
+// worker, and the ratios of two workers to one in the same run.
 #include <fcntl.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
@@ -42,7 +42,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::uint32_t kSlots = 65'536;
 constexpr int kHosts = 200, kPorts = 20;
 
-// The records of one ring, one behind the other.
+// The records of one ring, one after the other.
 struct Recorded {
   std::vector<std::byte> bytes;
   std::vector<std::uint32_t> sizes;

@@ -324,7 +324,7 @@ TEST_F(Conservation, EveryRecordOfAFlowIsInOneRingAndInOrder) {
   expect_all_conserved();
 }
 
-// The worker of a ring owns the sets of its flows, in both tables.
+// Each worker owns the range of sets of its ring, in both tables.
 TEST_F(Conservation, HoldsWithAnyNumberOfRingsAndEachRingHasItsRangeOfSets) {
   const std::vector<Bytes> frames = frames_of_flows(1280);
   for (const std::uint32_t rings : {1u, 2u, 4u}) {

@@ -193,7 +193,7 @@ TEST_F(FirstPassProgram, AnEighthOfTheRingWakesItsReaderAfterEachTimeItWasEmptie
   }
 }
 
-// Samples of two findings from each of 64 hosts, none of which has a flow.
+// Samples of two findings from each of 64 hosts. None of the packets has a flow.
 class WithoutAFlow : public FirstPassProgram {
  protected:
   static constexpr std::uint32_t kRings = 4;

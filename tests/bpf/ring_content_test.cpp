@@ -181,7 +181,7 @@ TEST_F(RingContents, ARecordThatADeadAgentCountedAndDidNotTakeIsUncounted) {
   EXPECT_EQ(accounted(), true) << "once";
 }
 
-TEST_F(RingContents, WhatEachWorkerTookAddsUp) {
+TEST_F(RingContents, ReadersAddUpTheBlocksOfAllWorkers) {
   constexpr std::uint32_t kRings = 2;
   reload({.rings = kRings});
   const Maps own = program().maps();
@@ -209,7 +209,7 @@ TEST_F(RingContents, WhatEachWorkerTookAddsUp) {
   EXPECT_EQ(own.agent()->detach_requested, 1u);
 }
 
-TEST_F(RingContents, OneRecordOfEachWorkerOfADeadAgentIsUncounted) {
+TEST_F(RingContents, AtMostOneRecordForEachRingOfADeadAgentIsUncounted) {
   for (const std::uint64_t twice : {1u, 2u, 3u}) {
     reload({.rings = 2});
     offer(4);

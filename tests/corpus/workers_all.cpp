@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The results of a replay do not depend on the number of workers: every capture of the shared data
-// with one worker and with four gives the same EVE lines, in any order, and the same counters.
-// Arguments: the folder, unless
-// NIDS_XDP_DATA names another, and N to take every Nth file. Ends with 77 if there is no file.
+// The results of a replay do not depend on the number of workers: a capture gives the same EVE
+// lines, in any order, and the same counters with one worker and with four. Arguments: the folder
+// of captures, unless NIDS_XDP_DATA names another, and N to take every Nth file. Ends with 77 if
+// there is no file.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,9 +31,9 @@ struct Outcome {
   bool is_read = false, has_crashed = false;
 };
 
-// A table reports flows in the order in which they were read, so that which of two flows is
-// reported a scan sooner depends on what else is in the table. Until then the flow may get one more
-// packet with an exact time, and it may begin again. All else about it is the same.
+// A table reports flows in the order in which they were read. So the other flows in the table
+// decide whether a flow is reported in one scan or in the next. Until then the flow may get one
+// more packet with an exact time, and it may begin again. The other fields are the same.
 std::string without_report_time(const std::string& line) {
   auto json = nlohmann::json::parse(line, nullptr, false);
   if (!json.is_object() || json.value("event_type", "") != "flow") return line;
@@ -42,7 +42,7 @@ std::string without_report_time(const std::string& line) {
   return json.dump();
 }
 
-// In a process of its own, since a replay gives root up.
+// In a process of its own, because a replay drops root.
 Outcome replay_with(std::size_t workers, const fs::path& capture, const fs::path& eve) {
   fs::remove(eve);
   Outcome outcome;

@@ -471,7 +471,7 @@ class Lab:
                                                          filters)))
 
     def map_value(self, ifname, name):
-        """The bytes of the first value of a map of the XDP program."""
+        """The bytes of the first value of a map of the interface's XDP program."""
         program = next(link["xdp"]["prog"]["id"] for link in self.near.links()
                        if link["ifname"] == ifname)
         for one in json.loads(run("bpftool", "-j", "prog", "show", "id", program).stdout)["map_ids"]:

@@ -103,7 +103,7 @@ class Rings(lab.LabCase):
         at = 56  # bytes before the number in struct nids_info
         return int.from_bytes(self.lab.map_value(ifname, "nids_info")[at:at + 4], "little")
 
-    def test_another_number_is_taken_over_and_said(self):
+    def test_another_number_is_taken_over_and_reported(self):
         watch = self.attach(2, "v0", "--keep-attached")
         self.send()
         self.lab.wait_counted(ingress=20)
@@ -111,14 +111,14 @@ class Rings(lab.LabCase):
         self.assertEqual(self.rings("v0"), 2)
         again = self.attach(4, "v0", "v2")
         self.assertIn("taking over 2 rings of v0 instead of the 4 configured as `workers`", again.err)
-        self.assertEqual((self.rings("v0"), self.rings("v2")), (2, 2), "new ones have as many")
+        self.assertEqual((self.rings("v0"), self.rings("v2")), (2, 2), "new programs have as many")
         self.send()
         stats = self.lab.wait_counted(ingress=40)
         self.assert_balanced(stats)
         self.assertEqual(stats["ring"]["lost"], 0)
         self.assertEqual(again.stop(), 0)
 
-    def test_the_same_number_is_not_worth_a_word(self):
+    def test_the_same_number_is_not_reported(self):
         self.assertEqual(self.attach(4, "v0", "--keep-attached").stop(), 0)
         again = self.attach(4, "v0")
         self.assertIn("taking over the programs", again.err)
@@ -134,7 +134,7 @@ class Rings(lab.LabCase):
 
 
 class HashKeys(lab.LabCase):
-    """Secret random numbers by which flows are placed."""
+    """The secret keys of the flow hash."""
     LINKS = 2
 
     def keys(self, ifname):
@@ -143,7 +143,7 @@ class HashKeys(lab.LabCase):
     def leave(self, *interfaces):
         self.assertEqual(self.lab.attach(*interfaces, "--keep-attached").stop(), 0)
 
-    def test_interfaces_of_an_agent_share_them_and_another_start_has_others(self):
+    def test_interfaces_of_an_agent_share_keys_and_each_start_draws_new_ones(self):
         seen = set()
         for _ in range(2):
             watch = self.lab.attach("v0", "v2")
@@ -152,7 +152,7 @@ class HashKeys(lab.LabCase):
             self.assertEqual(watch.stop(), 0)
         self.assertEqual(len(seen), 2)
 
-    def test_new_programs_have_those_of_programs_taken_over(self):
+    def test_new_programs_get_the_keys_of_programs_taken_over(self):
         self.leave("v2")
         old = self.keys("v2")
         watch = self.lab.attach("v0", "v2")
@@ -160,7 +160,7 @@ class HashKeys(lab.LabCase):
         self.assertEqual((self.keys("v0"), self.keys("v2")), (old, old))
         self.assertEqual(watch.stop(), 0)
 
-    def test_programs_with_different_ones_are_taken_over_all_the_same(self):
+    def test_programs_with_different_keys_are_taken_over_too(self):
         for one in ("v0", "v2"):
             self.leave(one)
         old = (self.keys("v0"), self.keys("v2"))

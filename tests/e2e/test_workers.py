@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Several workers: no packet is lost or counted twice, and a flood in one ring does not keep the workers
-of the others from theirs."""
+"""Several workers: no packet is lost or counted twice, and a flood in one ring does not delay the workers of
+the others."""
 import json
 
 import lab
@@ -14,7 +14,7 @@ CLASS_PORT = 53413
 
 
 def from_sender(number, packet):
-    """A flagged packet. Its bytes tell it from all others."""
+    """A flagged packet. Its bytes differ from those of all others."""
     return ethernet(IPV4, ipv4(UDP, udp(20000 + number, CLASS_PORT, packet.to_bytes(4, "big")),
                                source=f"10.9.{number // 250}.{number % 250 + 1}"))
 
@@ -59,7 +59,7 @@ class Workers(lab.LabCase):
     def test_four(self):
         self.check(4)
 
-    def test_killed_again_and_again(self):
+    def test_no_record_is_lost_if_agents_are_killed(self):
         """The next agent takes over what the rings still hold."""
         sent = 0
         for workers in (2, 4, 1, 2):
@@ -75,7 +75,7 @@ class Workers(lab.LabCase):
         self.assertEqual(stats["ring"]["consumed"], sent)
         self.assertEqual(watch.stop(), 0, watch.err)
 
-    def test_a_flood_in_one_ring_leaves_the_others_alone(self):
+    def test_a_flood_in_one_ring_does_not_delay_the_others(self):
         watch = self.attach(4, '[ring]\nsize = "256KiB"\n[retain]\nenabled = false\n')
         senders = range(64)
         with flood(self.lab.far, "v1", netis(40000), sources=1):

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the blocks of an agent's counters become one.
+// How readers add up the blocks of an agent's counters.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -11,7 +11,7 @@ namespace {
 
 TEST(AgentBlocks, FillWholeCacheLines) { EXPECT_EQ(sizeof(nids_agent_counters) % 64, 0u); }
 
-TEST(AgentBlocks, CountersAddUpAndWhoTheAgentIsStaysThatOfTheFirst) {
+TEST(AgentBlocks, CountersAddUpAndIdentityTimesAndFlagsAreThoseOfBlock0) {
   std::array<nids_agent_counters, 3> blocks{};
   blocks[0] = {.pid = 5, .degraded = NIDS_DEGRADED_EVE, .eve_lines = 3, .heartbeat_ns = 70};
   blocks[1] = {.pid = 9, .consumed = {1, 10}, .flows_tracked = 4, .sweep_ns = 30};
@@ -31,7 +31,7 @@ TEST(AgentBlocks, CountersAddUpAndWhoTheAgentIsStaysThatOfTheFirst) {
   EXPECT_EQ(sum.sweep_ns, 30u) << "the longest";
 }
 
-TEST(AgentBlocks, NoneIsNoAgent) {
+TEST(AgentBlocks, NoBlockIsReadAsNoAgent) {
   EXPECT_EQ(read_counters(std::span<const nids_agent_counters>{}).pid, 0u);
 }
 

@@ -256,7 +256,7 @@ TEST(Parse, EachWorkerHasASetOfEachFlowTable) {
   accepted("[flow]\nslots_per_cpu = 64\nipv6_slots_per_cpu = 64\n");
 }
 
-TEST(Parse, WorkersAreUpTo64OrChosen) {
+TEST(Parse, WorkersAreAtMost64AndZeroIsTheDefault) {
   EXPECT_EQ(worker_count(accepted("workers = 64\n")), 64u);
   EXPECT_EQ(worker_count(accepted("workers = 1\n")), 1u);
   EXPECT_EQ(worker_count(accepted("workers = 0\n")), worker_count(default_config()));
@@ -267,7 +267,7 @@ TEST(Parse, WorkersAreUpTo64OrChosen) {
         << wrong;
 }
 
-TEST(Parse, TheOldNumberOfRingsNamesTheNewKey) {
+TEST(Parse, TheReplacedKeyForTheNumberOfRingsNamesTheNewKey) {
   EXPECT_EQ(
       problem_of("[ring]\ncount = 2\n"),
       "2:9: ring.count: there is no such key any more; use \"workers\", before the first table");

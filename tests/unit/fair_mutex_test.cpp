@@ -11,8 +11,8 @@
 namespace nids {
 namespace {
 
-// With a plain mutex the owner takes it again before the other thread wakes up.
-TEST(FairMutex, AThreadThatWaitsIsNextHoweverOftenTheOwnerTakesIt) {
+// With std::mutex the owner takes it again before the other thread wakes up.
+TEST(FairMutex, AWaitingThreadGetsItBeforeTheOwnerTakesItAgain) {
   FairMutex mutex;
   std::atomic<bool> is_waiting = false, has_had_it = false;
   std::atomic<int> rounds_after = 0;
@@ -34,7 +34,7 @@ TEST(FairMutex, AThreadThatWaitsIsNextHoweverOftenTheOwnerTakesIt) {
   EXPECT_LE(rounds_after, 1);
 }
 
-TEST(FairMutex, OnlyOneIsInside) {
+TEST(FairMutex, OneThreadAtATimeHoldsIt) {
   FairMutex mutex;
   int inside = 0, total = 0;
   const auto work = [&] {

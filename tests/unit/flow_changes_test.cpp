@@ -12,7 +12,7 @@ FlowChanges::Change change(std::uint64_t id) {
   return one;
 }
 
-TEST(FlowChanges, NothingIsTakenWhileNobodyFollows) {
+TEST(FlowChanges, ChangesAreDroppedWhileNobodyFollows) {
   FlowChanges changes(10);
   EXPECT_FALSE(changes.is_followed());
   changes.add(change(1));
@@ -20,7 +20,7 @@ TEST(FlowChanges, NothingIsTakenWhileNobodyFollows) {
   EXPECT_FALSE(changes.take());
 }
 
-TEST(FlowChanges, AreGivenInOrderAndThoseBeyondTheLimitAreCounted) {
+TEST(FlowChanges, ChangesComeInOrderAndThoseBeyondTheLimitAreCounted) {
   FlowChanges changes(3);
   changes.follow(true);
   for (std::uint64_t id = 1; id <= 5; ++id) changes.add(change(id));
@@ -30,7 +30,7 @@ TEST(FlowChanges, AreGivenInOrderAndThoseBeyondTheLimitAreCounted) {
   EXPECT_FALSE(changes.take());
 }
 
-TEST(FlowChanges, TheNextFollowerGetsNothingOfTheOneBefore) {
+TEST(FlowChanges, ANewFollowerGetsNoEarlierChanges) {
   FlowChanges changes(1);
   changes.follow(true);
   changes.add(change(1));

@@ -241,8 +241,8 @@ TEST_F(FlowReaderTest, APieceAtATimeTellsTheSameWhileRecordsWaitInTheRing) {
   }
 }
 
-// Workers tell together what one reader tells, each what its ring has.
-TEST_F(FlowReaderTest, ReadersThatShareTheTablesTellEachFlowOnceAndByItsRing) {
+// All workers together report what one reader reports, each the flows of its ring.
+TEST_F(FlowReaderTest, ReadersThatShareTheTablesReportEachFlowOnceInTheReaderOfItsRing) {
   for (const std::uint32_t rings : {1u, 2u, 3u, 4u}) {
     SCOPED_TRACE(rings);
     std::ranges::fill(sets4_, nids_flow4_set{});
@@ -263,7 +263,7 @@ TEST_F(FlowReaderTest, ReadersThatShareTheTablesTellEachFlowOnceAndByItsRing) {
       const auto is_same_slot = [&](const nids_flow_key& other) {
         return &slot(other, cpu) == &slot(key, cpu);
       };
-      // The record of the flow before goes to its ring, which is that of its set.
+      // The record of the earlier flow in this slot goes to the ring of its set.
       if (const auto before = std::ranges::find_if(in_slots[cpu], is_same_slot);
           before != in_slots[cpu].end()) {
         const ExportedFlow old = taken(*before, NIDS_EXPORT_EVICTED, cpu);
@@ -300,7 +300,7 @@ TEST_F(FlowReaderTest, ReadersThatShareTheTablesTellEachFlowOnceAndByItsRing) {
   }
 }
 
-TEST_F(FlowReaderTest, ASharedScanCountsItsOwnSlotsOnly) {
+TEST_F(FlowReaderTest, AScanOfSharedTablesCoversItsOwnSlotsOnly) {
   constexpr std::uint32_t kRings = 4;
   for (std::uint32_t worker = 0; worker < kRings; ++worker) {
     FlowReader reader(tables(kRings), false, worker);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which ring has which sets.
+// Which sets belong to which ring.
 #include "nids/abi/shard.h"
 
 #include <gtest/gtest.h>

@@ -189,7 +189,7 @@ Result<Fd> claim(const LinkFacts& link, const Supervisor::Callbacks& callbacks) 
   }
 }
 
-// Rings hold records, so their number stays, and with it that of the workers.
+// Reports a number of rings that is not the configured one. It stays, because rings hold records.
 void tell_rings(const Attachment& attachment, const Config& config,
                 const Supervisor::Callbacks& callbacks) {
   const auto info = attachment.maps.info();

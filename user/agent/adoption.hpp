@@ -14,9 +14,9 @@ namespace nids {
 // no Ethernet header.
 [[nodiscard]] Result<std::vector<LinkFacts>> links_to_watch(const std::vector<std::string>& names);
 
-// Completes the setup of new programs by what they share with programs that will be taken over. The
-// first of those gives the hash keys and the number of rings; without any the keys are random. Call
-// it under the lock, before place_programs().
+// Completes the setup of new programs: they get the hash keys and the number of rings of the first
+// programs that will be taken over. If there are none, the keys are random. Call it under the lock,
+// before place_programs().
 [[nodiscard]] Result<void> share_with_adopted(const std::vector<LinkFacts>& links,
                                               const AttachRequest& request, ProgramSetup& setup);
 

@@ -22,9 +22,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// How long the parent waits for an answer at most; and clients for each piece of theirs.
+// The longest waits: of the parent for an answer, and of clients for each piece of an answer.
 constexpr int kLookEvery_ms = 20, kAnswerEvery_ms = 2;
-// Of each round, what clients may have of it: less while records wait.
+// The time for clients in each round: less while records wait.
 constexpr auto kAnswers = std::chrono::milliseconds(2);
 constexpr auto kAnswersInAFlood = std::chrono::microseconds(250);
 constexpr auto kEndMayTake = std::chrono::seconds(5);
@@ -102,7 +102,7 @@ Result<void> Agent::make_epoll() {
     epoll_event event{.events = events, .data = {.fd = fd}};
     return epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
   };
-  // A client that can't be let in stays readable.
+  // Edge-triggered, because the listener stays readable while a client cannot be accepted.
   if (!epoll_ || !add(parts_.parent.fd(), EPOLLIN) ||
       (control_ && !add(control_->fd(), EPOLLIN | EPOLLET)))
     return Error{.action = "wait for the parent", .error_number = errno};
@@ -111,7 +111,7 @@ Result<void> Agent::make_epoll() {
 
 Result<void> Agent::run() {
   if (!correlator_.start_thread())
-    parts_.warning("no thread can be had to look for scans; those that take packets do it");
+    parts_.warning("cannot start the thread that looks for scans; the workers do its work");
   if (auto made = make_workers(); !made) return made;
   if (parts_.control_listener) {
     std::vector<FlowShard> flows;
@@ -125,14 +125,14 @@ Result<void> Agent::run() {
   rounds_.resize(workers_.size());
   beat();
   if (!parts_.parent.tell_running())
-    return Error{.action = "tell that the agent runs", .error_number = errno};
+    return Error{.action = "report to the parent that the agent runs", .error_number = errno};
   auto watched = watch();
   auto ended = end();
   return watched ? ended : watched;
 }
 
 Result<void> Agent::watch() {
-  bool has_told = false;  // that it has enough
+  bool has_told = false;  // the parent, that the quota is reached
   auto next_housekeeping = Clock::now() + kHousekeepingEvery;
   for (int wait_ms = 0; !parts_.parent.is_ending();) {
     std::array<epoll_event, 2> events;
@@ -165,7 +165,7 @@ void Agent::housekeeping() {
                    one.counters[0]);
 }
 
-// Says that the agent lives only if each worker has made a round since the last time.
+// Updates the heartbeat only if each worker has made a round since the last call.
 void Agent::beat() {
   bool is_alive = true;
   for (std::size_t i = 0; i < workers_.size(); ++i) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The agent proper: starts the workers, and is the control thread beside them: the parent, clients,
-// the state of the outputs, the alerts of the host analysers. Needs no privilege. Attaches and
-// removes nothing.
+// Starts the workers and runs the control thread. The control thread serves the parent and clients,
+// updates the state of the outputs and raises the alerts of the host analysers. Needs no privilege.
+// Attaches and removes nothing.
 #pragma once
 
 #include <functional>
@@ -17,7 +17,7 @@
 
 namespace nids {
 
-// An interface with its rings, opened while that was still allowed.
+// An interface with its rings, opened before privileges were dropped.
 struct Watched {
   std::vector<Fd> rings;
   FlowMaps tables;
@@ -27,8 +27,8 @@ struct Watched {
 struct AgentParts {
   const Config& config;
   const std::vector<Watched>& interfaces;
-  TickSample ticks;  // any moment before
-  Outputs& outputs;  // that watch all interfaces
+  TickSample ticks;  // taken at any earlier moment
+  Outputs& outputs;  // watch() was called for all interfaces
   Selection selection;
   Pipeline::Steer steer;
   Fd control_listener;  // none: nobody can ask for flows
@@ -36,9 +36,9 @@ struct AgentParts {
   std::function<void(const std::string&)> warning;
 };
 
-// Runs until the parent says so or is gone; then takes what is left in the rings and tells all
-// flows. Once Quota::has_enough() it tells so, and goes on counting. Returns an error if it could
-// not go on.
+// Runs until the parent sends the end or is gone. Then takes what is left in the rings and reports
+// all flows. When Quota::has_enough() it tells the parent, and continues to count. Returns an error
+// if it could not go on.
 [[nodiscard]] Result<void> run_agent(AgentParts parts);
 
 }  // namespace nids

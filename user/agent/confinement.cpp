@@ -110,7 +110,7 @@ constexpr std::array<std::string_view, 88> kAllowed{"accept",
                                                     "write",
                                                     "writev"};
 
-// Sanitizers open files in /proc, and AddressSanitizer traces its own process at the end.
+// Sanitizers open files in /proc. AddressSanitizer also traces its own process at the end.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool kIsSanitized = true;
 #else

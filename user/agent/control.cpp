@@ -25,8 +25,8 @@ namespace asio = boost::asio;
 using Stream = asio::local::stream_protocol;
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kPieceBytes = 64 << 10;  // of an answer, sent at once
-constexpr std::size_t kFlowsAtOnce = 16;       // of an answer, read under the mutexes
+constexpr std::size_t kPieceBytes = 64 << 10;                 // of an answer, sent at once
+constexpr std::size_t kFlowsAtOnce = 16;                      // of an answer, read under a mutex
 constexpr auto kHeldAtMost = std::chrono::microseconds(250);  // a worker's mutex
 
 std::string line_of(const Json& json) {
@@ -100,7 +100,7 @@ class Control::Server::Client : public std::enable_shared_from_this<Client> {
     return is_open() && sending_.empty() && (unchecked_ || search_ || !selection_.flows.empty());
   }
 
-  // A part of the answer that takes some dozen microseconds, or until `end`; only where has_work().
+  // A part of the answer, until about `end` at most. Call it only if has_work().
   void work(Clock::time_point end) {
     if (unchecked_) return check();
     if (search_) return search(end);
@@ -170,7 +170,8 @@ class Control::Server::Client : public std::enable_shared_from_this<Client> {
 
   void begin_search() { search_.emplace(server_.tables(), query_, server_.names_.classes); }
 
-  // A worker gives its mutex up after each drain of its ring, which takes much longer than a step.
+  // Makes several steps under the mutex: to wait for it may take much longer than a step, because a
+  // worker releases it only after each drain of its rings.
   void search(Clock::time_point end) {
     const auto table = search_->table();
     std::unique_lock<FairMutex> lock;

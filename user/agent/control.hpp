@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The control socket: answers clients' questions about flows, in the control thread, a little at a
-// time. Reads the workers' flows under their mutexes. Changes nothing; who may connect is said by
-// the socket's mode.
+// time. Reads the workers' flows under their mutexes. Changes nothing. The socket's mode says who
+// may connect.
 #pragma once
 
 #include <chrono>
@@ -29,7 +29,7 @@ class Control {
     int question_seconds = 2;                // to ask, and to take each piece of the answer
   };
 
-  // Owns `listener`. All else must outlive it.
+  // Owns `listener`. The other arguments must outlive the object.
   Control(Fd listener, std::vector<FlowShard> flows, const Names& names, FlowChanges& changes,
           const Limits& limits);
   ~Control();

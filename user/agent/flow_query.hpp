@@ -38,7 +38,7 @@ struct FlowQuestion {
   static Result<FlowQuestion> parse(std::string_view line);
 };
 
-// The table of a flow, its place there, and its id: a place is used again.
+// Where a flow is: its table and its place there. The id tells whether the place was reused.
 struct FlowPlace {
   std::uint64_t rank = 0;  // the larger, the earlier in the answer
   std::uint64_t id = 0;
@@ -59,7 +59,7 @@ class FlowSearch {
   FlowSearch(std::vector<const FlowTable*> tables, const FlowQuery& query,
              const std::vector<std::string>& class_names);
 
-  // The number of the table that the next step() reads; nothing if it reads none.
+  // The number of the table that the next step() reads; nullopt if it reads none.
   std::optional<std::size_t> table() const;
   // Returns whether there is more to do.
   bool step();
@@ -73,12 +73,12 @@ class FlowSearch {
   const std::vector<std::string>& class_names_;
   std::uint64_t most_ = 0;
   FlowSelection selection_;
-  std::size_t table_ = 0;  // that it reads
+  std::size_t table_ = 0;  // the one that step() reads
   std::uint32_t next_place_ = 0;
   std::optional<std::size_t> unsorted_;  // the rest is in order; nothing: places are left
 };
 
-// All steps at once, of one table.
+// All steps at once, for one table.
 FlowSelection select_flows(const FlowTable& table, const FlowQuery& query,
                            const std::vector<std::string>& class_names);
 

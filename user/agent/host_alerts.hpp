@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Raises the alerts of the host analysers, and counts what the correlator lost. For one thread.
+// Raises the alerts of the host analysers, and counts what the correlator lost. For one thread at a
+// time.
 #pragma once
 
 #include <utility>
@@ -12,7 +13,7 @@ namespace nids {
 
 class HostAlerts {
  public:
-  // All three must outlive it.
+  // All three must outlive this object.
   HostAlerts(Correlator& correlator, Outputs& outputs, const Quota& quota)
       : correlator_(correlator), outputs_(outputs), quota_(quota) {}
 

@@ -30,7 +30,7 @@ void InlineWorkers::watch(FlowTables tables, nids_agent_counters& counters) {
   for (const auto& one : pipelines_) one->watch(tables, counters);
 }
 
-// The first pass of a replay has one ring.
+// The first pass of a replay has one ring, so the worker is computed from the flow's set.
 std::size_t InlineWorkers::worker_of(std::span<const std::byte> record) {
   if (pipelines_.size() == 1) return 0;
   const auto owner = [&](const nids_flow_key& key, std::uint32_t set) {

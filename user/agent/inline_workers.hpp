@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Workers with their outputs and host analysers, all in the thread of the caller: for a replay,
-// whose output is the same every time. Opens nothing, and never asks a clock.
+// Workers with their outputs and host analysers, all in the thread of the caller. For a replay,
+// whose output is the same every time. Opens nothing and reads no clock.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,8 @@ namespace nids {
 
 class InlineWorkers {
  public:
-  // Names of interfaces by ifindex. The number of workers does not change the results; a replay has
-  // one, and tests compare.
+  // `interfaces`: names by ifindex. The number of workers does not change the results: a replay has
+  // one, and tests compare it with several.
   InlineWorkers(const Config& config, std::map<std::uint32_t, std::string> interfaces, Sinks sinks,
                 Selection selection = {}, const Pipeline::Steer& steer = {},
                 std::size_t workers = 1);
@@ -50,7 +50,7 @@ class InlineWorkers {
   HostAlerts host_alerts_;
   std::vector<std::unique_ptr<Pipeline>> pipelines_;
   FlowTables tables_;
-  // Of the record at hand; used again.
+  // Buffers for the current record.
   Packet packet_;
   ExportedFlow exported_flow_;
 };

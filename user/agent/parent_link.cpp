@@ -49,7 +49,7 @@ void ParentLink::take(Said said, Outputs& outputs) {
   }
 }
 
-// The counter is with the first interface, as the exporter's are.
+// The file is for all interfaces, so it is counted in the first block, as in IpfixOutput.
 void ParentLink::take_eve_file(Said said, Outputs& outputs) {
   if (!outputs.eve()) return;
   outputs.eve()->take_file(said.file.release());

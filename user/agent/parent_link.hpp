@@ -26,11 +26,11 @@ class ParentLink {
 
   // All that the parent has said since the last call.
   void hear_all(Outputs& outputs);
-  // Asks for another EVE file where it is time, and takes it. Call it often: the thread that writes
-  // the file pauses at its limit.
+  // Asks for another EVE file if the file is full, and takes it. Call it often, because the thread
+  // that writes the file pauses at the limit.
   void look_at_eve(Outputs& outputs);
 
-  // Asks for a socket to the collector where the exporter wants one; now and then.
+  // Asks for a socket to the collector if the exporter wants one. Call it a few times a second.
   void look_at_collector(Outputs& outputs);
 
   bool is_ending() const { return is_ending_; }  // told so, or the parent is gone

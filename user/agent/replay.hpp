@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The whole pipeline over a capture file, in packet time: the first pass by its native twin, or by
-// a copy of the program in the kernel. Attaches nothing.
+// The complete pipeline over a capture file, in packet time: the first pass by its native twin, or
+// by a copy of the program in the kernel. Attaches nothing.
 #pragma once
 
 #include <functional>
@@ -31,7 +31,7 @@ struct ReplayRequest {
   std::function<Result<PacketFilter>(pcap*)> filter;
   Selection selection;
   bool by_kernel = false;   // needs privileges, which are given up before the file is read
-  std::size_t workers = 1;  // tests compare; it does not change the results
+  std::size_t workers = 1;  // for tests: it does not change the results
   Confine confine{};        // called after that; null: the process stays as it is, as tests need
 };
 

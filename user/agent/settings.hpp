@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The configuration in the forms that workers, outputs and host analysers take. Decides nothing.
+// Converts the configuration to the settings of workers, outputs and host analysers.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@
 
 namespace nids {
 
-// Of one of so many workers: each has its part of the flows and of the memory for held packets.
+// For one of `workers` workers: each has an equal part of the flows and of the memory for held
+// packets.
 Pipeline::Settings pipeline_settings(const Config& config, bool keeps_packets,
                                      std::size_t workers = 1);
 // `interfaces`: names by ifindex.

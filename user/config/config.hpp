@@ -36,7 +36,7 @@ struct ProtocolClass {
 };
 
 struct Config {
-  std::uint32_t workers = 0;  // threads that analyse, at most NIDS_RINGS_MAX; 0: see worker_count()
+  std::uint32_t workers = 0;  // at most NIDS_RINGS_MAX; 0: see worker_count()
   struct Flow {
     std::uint32_t slots_per_cpu = 65'536;       // IPv4, 64 bytes each; a power of two, at least 64
     std::uint32_t ipv6_slots_per_cpu = 65'536;  // 128 bytes each; likewise
@@ -55,7 +55,7 @@ struct Config {
   struct Ring {
     std::uint64_t size_bytes = 8ull << 20;  // a power of two, at least 256 KiB
     std::uint32_t snap_bytes = 65'600;      // of a packet that go up at most, NIDS_SNAP_MAX
-    std::uint32_t sample_bytes = 512;       // of one that is identified, or a sample; NIDS_SNAP_MAX
+    std::uint32_t sample_bytes = 512;       // of one identified, or a sample; at most NIDS_SNAP_MAX
     bool operator==(const Ring&) const = default;
   } ring;
   bool findings = true;  // whether single packets are judged
@@ -126,8 +126,8 @@ std::vector<ProtocolClass> builtin_classes();
 // A configuration with every default, classes included.
 Config default_config();
 
-// The number of workers, which is that of the rings of each interface. Programs that are taken over
-// keep theirs.
+// The number of workers, and of the rings of each interface. Programs that are taken over keep
+// their number of rings.
 std::uint32_t worker_count(const Config&);
 
 // One problem of a file; line and column count from 1.

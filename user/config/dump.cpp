@@ -215,7 +215,7 @@ std::string dump_config(const Config& config) {
   w.comment(
       "The configuration of nids-xdp. A size is a number of bytes or has a unit (64KiB, 10MB).");
   w.blank();
-  w.comment("Workers, each with a buffer of its own from each interface; 0: the agent chooses.");
+  w.comment("Threads that take packets, each with its own buffer from each interface; 0 is one.");
   w.number("workers", config.workers);
   dump_flow_and_ring(config, w);
   dump_alert_and_eve(config, w);

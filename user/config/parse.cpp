@@ -33,7 +33,7 @@ Read kept(std::uint64_t& out) {
   return kept_of_flow(out, {1, kPiB}, Config::Retain::kKeptHeaders, Config::Retain::kKeptWhole);
 }
 
-// A key that older files have.
+// For a key that older files may have.
 Read replaced_by(const char* key) {
   return [key](const toml::node& node, const std::string& name, Problems& problems) {
     problems.add(node, name,

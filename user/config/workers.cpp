@@ -4,7 +4,7 @@
 namespace nids {
 
 std::uint32_t worker_count(const Config& config) {
-  // More are for who needs them: with one, alerts are written in the order of their packets.
+  // One, because alerts are then written in the order of their packets.
   constexpr std::uint32_t kDefaultWorkers = 1;
   return config.workers != 0 ? config.workers : kDefaultWorkers;
 }

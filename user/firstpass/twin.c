@@ -28,7 +28,7 @@ static struct nids_flow_cell* twin_cell(struct nids_twin* twin, __u64 hash) {
   return &twin->cells[cell_index(hash, twin->cell_bits)];
 }
 
-/* The number of `words` of a key says which table the flow is in. */
+/* The length of the key in words determines the table of the flow. */
 static __u32 sets_of(const struct nids_twin* twin, __u32 words) {
   return words == FLOW4_WORDS ? twin->set4_count : twin->set6_count;
 }

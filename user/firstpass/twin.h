@@ -39,7 +39,7 @@ struct nids_twin {
   nids_twin_sink sink;
   void* context;
   __u32 ring_count;
-  __u32 ring;             /* of the record that the sink is given */
+  __u32 ring;             /* of the record that is passed to the sink */
   __u64 sample_window_ns; /* at most one sample of a finding and sender; 0: no such limit */
   struct nids_finding_budget budgets[NIDS_FINDING_COUNT];
   struct nids_sample_buckets samples;

@@ -20,7 +20,7 @@ namespace nids {
 namespace {
 
 constexpr std::uint32_t kFirst = 0;
-constexpr std::size_t kLongestValue = 4096;  // of any version, of maps that are read by others
+constexpr std::size_t kLongestValue = 4096;  // bytes, of nids_info and nids_agent of any version
 
 template <class T>
 Result<T> lookup(int fd, std::uint32_t key, const char* name) {
@@ -345,7 +345,8 @@ void Maps::uncount_records_to_be_taken_again() const {
   const std::uint32_t rings = reading->info.rings;
   if (found.packets <= offered.packets || found.bytes <= offered.bytes || twice.packets > rings)
     return;
-  // Nothing tells whose record it is. The sum is what counts, and the largest block can spare it.
+  // It is not known which worker counted a record twice. Only the sum matters, so the largest block
+  // is corrected.
   const MappedArray<nids_agent_counters> blocks{fd("nids_agent"), std::size_t{rings} + 1};
   if (!blocks) return;
   const auto values = blocks.values();

@@ -48,7 +48,8 @@ class Maps {
   bool fit() const;
 
   [[nodiscard]] Result<nids_info> info() const;
-  // All blocks of the agent together, see add_agent_block(). Of another version only the first.
+  // The sum of all blocks of the agent, see add_agent_block(). Only block 0 if the maps have
+  // another version.
   [[nodiscard]] Result<nids_agent_counters> agent() const;
   // Needs root.
   [[nodiscard]] Result<nids_hash_keys_value> hash_keys() const;
@@ -57,8 +58,8 @@ class Maps {
   // The same with `pending`, where this process may open the rings, and they stand still for as
   // long as a reading takes: it tries for a tenth of a second.
   [[nodiscard]] Result<KernelReading> read_with_rings() const;
-  // Of an agent that was killed after a worker had counted a record and before it released the
-  // record: the next agent takes it again. Corrects at most one record for each ring. Call it only
+  // Corrects `consumed` after an agent was killed between counting a record and releasing it: the
+  // next agent takes that record again. Corrects at most one record for each ring. Call it only
   // while no agent reads.
   void uncount_records_to_be_taken_again() const;
   // Packets and bytes in the slots, added up by scanning; nothing where the table can't be
@@ -81,16 +82,16 @@ class Maps {
 // The configuration's part of the maps, for a new program or a running one.
 [[nodiscard]] Result<void> write_value(int fd, const void* value, const std::string& map);
 
-// Read mapped memory that others write meanwhile, and add up all blocks. A block of a CPU is read
-// consistently, the fields of an agent's block one by one.
+// Both read mapped memory while others write it, and add up all blocks. The block of a CPU is read
+// consistently, an agent's block field by field.
 nids_counters read_counters(std::span<const nids_counters> blocks);
 nids_agent_counters read_counters(std::span<const nids_agent_counters> blocks);
 
 // Field by field; `started` and `finished` included.
 void add_counters(nids_counters& sum, const nids_counters& block);
 
-// Adds the block of a worker to block 0: counters are added up, of `sweep_ns` the longest stays.
-// Identity, times and flags stay as they are in block 0.
+// Adds the block of a worker to block 0. `sweep_ns` becomes the larger of the two. Identity, times
+// and flags of block 0 stay.
 void add_agent_block(nids_agent_counters& sum, const nids_agent_counters& block);
 
 }  // namespace nids

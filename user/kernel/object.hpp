@@ -20,8 +20,8 @@ struct nids_bpf;
 
 namespace nids {
 
-// The secret keys of the flow hash. Interfaces of one agent share them, so that a flow has the same
-// place on each.
+// The secret keys of the flow hash. All programs that an agent loads share them, so that a flow has
+// the same set on each interface.
 using HashKeys = std::array<std::uint64_t, NIDS_HASH_KEYS>;
 [[nodiscard]] Result<HashKeys> random_hash_keys();
 
@@ -39,7 +39,7 @@ struct ProgramSetup {
   std::uint32_t features = NIDS_FEATURES_ALL;
   std::span<const nids_class> classes;  // NIDS_CLASS_MAX of them
   const nids_port_classes* ports = nullptr;
-  std::optional<HashKeys> hash_keys{};  // nothing: random ones
+  std::optional<HashKeys> hash_keys{};  // none: random
   struct PacketTime {
     std::uint32_t tick_ns = 1'000'000;
   };

@@ -112,7 +112,7 @@ void EveLog::replace(int fd) {
   if (fd_ >= 0)
     close(fd_);
   else
-    is_degraded_ = false;  // lines were lost for want of a file
+    is_degraded_ = false;  // lines were lost because there was no file
   fd_ = fd;
   is_torn_ = false;
 }

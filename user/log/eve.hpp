@@ -32,8 +32,8 @@ class EveAlert {
 
 class EveLog {
  public:
-  // Owns `fd`, which is to be opened with O_APPEND; -1: no file yet. The process has to ignore
-  // SIGPIPE and SIGXFSZ.
+  // Owns `fd`, which must be opened with O_APPEND; -1: no file yet. The process must ignore SIGPIPE
+  // and SIGXFSZ.
   explicit EveLog(int fd) : fd_(fd) {}
   EveLog(EveLog&& other) noexcept;
   EveLog& operator=(EveLog&&) = delete;
@@ -53,7 +53,8 @@ class EveLog {
   // Where the last line ends, whoever else writes to the file; 0: no such thing, as in a pipe.
   std::uint64_t end_bytes() const;
 
-  bool degraded() const { return is_degraded_ || fd_ < 0; }  // the last line was lost, or no file
+  // Whether the last line was lost, or there is no file.
+  bool degraded() const { return is_degraded_ || fd_ < 0; }
 
  private:
   std::size_t write_once(std::string_view bytes);

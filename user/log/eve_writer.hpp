@@ -13,7 +13,7 @@
 
 namespace nids {
 
-// Any thread may call it, if start_thread() was called before there was a second thread.
+// All calls are thread-safe, except start_thread(): call it before there is a second thread.
 class EveWriter {
  public:
   static constexpr std::size_t kQueue_bytes = 16 << 20;
@@ -37,13 +37,13 @@ class EveWriter {
 
   // Of the file; 0 where it has no end, as a pipe.
   std::uint64_t end_bytes() const;
-  bool degraded() const;  // the last line was lost
+  bool degraded() const;  // the last line was lost, or there is no file
 
-  // For shutdown: until `deadline` write() waits for the disk.
+  // For shutdown: until `deadline`, write() waits for room in the queue.
   using Clock = std::chrono::steady_clock;
   void wait_until(Clock::time_point deadline);
-  // The end: waits until all lines are written, or the deadline has passed, and calls `meanwhile`
-  // repeatedly. Lines that are still queued then count as lost.
+  // Waits until all lines are written or the deadline has passed, and calls `meanwhile` repeatedly.
+  // Lines that are still queued then are counted as lost.
   void finish(const std::function<void()>& meanwhile = {});
 
  private:

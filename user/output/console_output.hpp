@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The terminal as an output: alerts as lines for people. What nobody reads in time is lost and
-// counted (lines_lost) by the pipe to the parent.
+// The terminal as an output: alerts as lines for people. A line that is not read in time is lost;
+// the pipe to the parent counts it (lines_lost).
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ namespace nids {
 class ConsoleOutput final : public Output {
  public:
   using Print = std::function<void(const Alert&)>;
-  using Lost = std::function<std::uint64_t()>;  // lines so far, warnings included
+  using Lost = std::function<std::uint64_t()>;  // number of lines so far, warnings included
 
   // Either function may be null. `counters` must outlive this.
   ConsoleOutput(Print print, Lost lost, const OutputCounters& counters)

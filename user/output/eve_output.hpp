@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The EVE log as an output: alerts, and flows if they are wanted. The queue of EveWriter is
+// The EVE log as an output: alerts, and flows if configured. The queue of EveWriter is
 // bounded; a line that does not fit is lost and counted (eve_lost).
 #pragma once
 
@@ -28,10 +28,10 @@ class EveOutput final : public Output {
   void finish(WallTime now) override;
 
   std::uint64_t end_bytes() const { return writer_.end_bytes(); }
-  void take_file(int fd);  // owns it; lines go there from now on
-  void keep_file();        // there is no other
-  // For the end: from now on write and finish() wait for the disk until `deadline`, and finish()
-  // calls `meanwhile` repeatedly.
+  void take_file(int fd);  // takes ownership; later lines go to this file
+  void keep_file();        // no new file is available; go on with this one
+  // For shutdown: from now on every call that writes, and finish(), may wait until `deadline`.
+  // finish() calls `meanwhile` repeatedly.
   void wait_until(EveWriter::Clock::time_point deadline, std::function<void()> meanwhile);
 
  private:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The changes of flows that clients of the control socket follow: a bounded queue from the workers
-// to the control thread. A change that does not fit is left out and counted.
+// A bounded queue of flow changes from the workers to the control thread, for clients that follow
+// them. A change that does not fit is left out and counted.
 #pragma once
 
 #include <atomic>
@@ -21,7 +21,7 @@ class FlowChanges {
   struct Change {
     FlowChange kind;
     std::uint8_t class_id;
-    FlowRecord record;  // as the flow was then: it may be gone since
+    FlowRecord record;  // as the flow was then; it may have ended since
   };
   explicit FlowChanges(std::size_t limit) : limit_(limit) {}
 
@@ -36,7 +36,8 @@ class FlowChanges {
       ++left_out_;
   }
 
-  // For the control thread. Both calls drop the changes that wait.
+  // All below is for the control thread. follow() drops the changes that wait, whether it begins
+  // or ends the following.
   void follow(bool is_followed) {
     const std::lock_guard lock(mutex_);
     is_followed_ = is_followed;
@@ -54,7 +55,7 @@ class FlowChanges {
     changes_.pop_front();
     return first;
   }
-  // How many were left out since the last call.
+  // How many changes were left out since the last call.
   std::uint64_t take_left_out() {
     const std::lock_guard lock(mutex_);
     return std::exchange(left_out_, 0);

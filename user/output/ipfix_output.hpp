@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // IPFIX as an output: flow records to one collector. UDP never waits; a record that the kernel or
-// the collector's host refused is lost and counted (ipfix_lost).
+// the collector's host refuses is lost and counted (ipfix_lost).
 #pragma once
 
 #include <atomic>

@@ -15,7 +15,7 @@ namespace nids {
 KeptFlow kept_flow(const Flow& flow, const std::string& class_name,
                    std::uint16_t community_id_seed);
 
-// `eve` is the alert's. `then`: the flow as it stood; null: the packet is of none.
+// `eve` is the alert's. `then`: the flow at that time; null: the packet belongs to no flow.
 KeptAlert kept_alert(const Alert& alert, const EveAlert& eve, const FlowRecord* then);
 
 }  // namespace nids

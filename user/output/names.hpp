@@ -14,7 +14,7 @@ struct Names {
   std::map<std::uint32_t, std::string> interfaces{};  // by ifindex
   std::vector<std::string> classes{""};               // by class index; index 0: no class
 
-  // Empty if it is not known.
+  // Empty if the interface is not known.
   const std::string& interface(std::uint32_t ifindex) const {
     static const std::string none;
     const auto named = interfaces.find(ifindex);

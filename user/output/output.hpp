@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The interface of an output: it gets what the workers found, and reports its own state. Outputs
-// are shared by all workers: every call may come from any thread, and none waits for a disk, a
-// network or a reader.
+// The interface of an output. An output gets what the workers found, and reports its own state. All
+// workers share it, so any thread may call on_*(). Those calls never wait for a disk, a network or
+// a reader, except at shutdown and in a replay.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +39,7 @@ struct AlertRecord {
   const RaisedAlert& raised;
   const FlowRecord* flow_now = nullptr;  // null: no flow, or no output stores packets
   std::optional<Evidence> evidence{};    // where its packet is stored
-  bool was_stored_with_packet = false;   // StoredPacket had it
+  bool was_stored_with_packet = false;   // it was in StoredPacket::alerts
 };
 
 class Output {
@@ -48,13 +48,14 @@ class Output {
   // Returns where the packet is stored, if this output stores packets and it has alerts.
   virtual std::optional<Evidence> on_packet(const StoredPacket&) { return std::nullopt; }
   virtual void on_alert(const AlertRecord&) {}
-  // A flow ended, or is reported while it goes on. `now`: of the report.
+  // A flow ended, or is reported while it continues. `now`: time of the report.
   virtual void on_flow(const FlowRecord&, WallTime now) { static_cast<void>(now); }
 
-  virtual std::uint64_t degraded() const = 0;  // NIDS_DEGRADED_*, as it is now
-  // Once a second, by the control thread: passes on what is buffered and updates the counters.
+  virtual std::uint64_t degraded() const = 0;  // NIDS_DEGRADED_*; any thread may call it
+  // Sends what is buffered and updates the counters. The control thread calls it four times a
+  // second.
   virtual void flush(WallTime now) { static_cast<void>(now); }
-  // The end, after the last worker has ended. May wait for the disk.
+  // Called once, by the control thread, after the last worker has ended. May wait for the disk.
   virtual void finish(WallTime now) { static_cast<void>(now); }
 };
 

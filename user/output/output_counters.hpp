@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The counters of the outputs, a block for each interface. The maps of the programs hold them, so
-// they outlive the agent.
+// The counters of the outputs, one block for each interface. They are in the maps of the programs,
+// so they outlive the agent.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,7 @@ namespace nids {
 
 class OutputCounters {
  public:
-  // Before the first worker starts. `counters` must outlive the outputs.
+  // Call it before the first worker starts. `counters` must outlive the outputs.
   void add(std::uint32_t ifindex, nids_agent_counters& counters) {
     blocks_.emplace(ifindex, &counters);
   }
@@ -23,8 +23,8 @@ class OutputCounters {
     const auto found = blocks_.find(ifindex);
     return found == blocks_.end() ? nullptr : found->second;
   }
-  // All of them, those of attached interfaces first: what concerns all interfaces is counted in the
-  // first, and nobody reads the counters of a detached one.
+  // All blocks, those of attached interfaces first. What concerns all interfaces is counted in the
+  // first block, because nobody reads the counters of a detached interface.
   std::vector<nids_agent_counters*> attached_first() const {
     std::vector<nids_agent_counters*> blocks;
     for (const auto& [ifindex, block] : blocks_) blocks.push_back(block);

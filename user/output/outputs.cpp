@@ -8,7 +8,7 @@
 
 namespace nids {
 
-// The store is first, since it numbers the alerts; the terminal is last.
+// An alert goes to the store first and to the terminal last.
 Outputs::Outputs(Settings settings, Sinks sinks)
     : names_(std::move(settings.names)),
       changes_(settings.max_changes),

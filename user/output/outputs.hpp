@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// All outputs of an agent or a replay, and the suppression of repeated alerts before them. The
-// workers share it: every call may come from any thread unless it says otherwise.
+// All outputs of an agent or a replay, and the suppression of repeated alerts. All workers share
+// one object, so any thread may make any call unless its comment says otherwise.
 #pragma once
 
 #include <chrono>
@@ -27,13 +27,13 @@
 
 namespace nids {
 
-// What was opened for the outputs. What is left out is not written.
+// The files and sockets that were opened for the outputs. An output without its member is left out.
 struct Sinks {
   std::optional<EveWriter> eve;
   std::optional<Store> store;
   bool store_is_missing = false;  // packets are wanted, but there is no store
   std::optional<UdpExporter> exporter;
-  bool exporter_is_missing = false;                 // it is wanted, but could not be opened
+  bool exporter_is_missing = false;                 // wanted, but could not be opened
   std::function<void(const Alert&)> on_alert;       // an alert that was not suppressed
   std::function<std::uint64_t()> lines_lost;        // of those and of warnings, so far
   std::function<void(const std::string&)> warning;  // what failed, for people
@@ -45,20 +45,22 @@ class Outputs {
     Names names{};
     bool eve_has_flows = false;
     Suppression::Limits suppression{};
-    std::size_t max_changes = 16'384;  // of flows, that wait for clients who follow them
+    std::size_t max_changes = 16'384;  // in the queue for clients that follow flows
   };
   Outputs(Settings settings, Sinks sinks);
   Outputs(const Outputs&) = delete;  // the outputs point at the names and counters
 
-  // Before the first worker starts. Takes over what an agent that died left in `counters`.
+  // Call it before the first worker starts. Packets that a dead agent had not written yet are then
+  // counted as lost.
   void watch(std::uint32_t ifindex, nids_agent_counters& counters);
 
   const Names& names() const { return names_; }
   FlowChanges& changes() { return changes_; }
   bool keeps_packets() const { return retain_ != nullptr; }
-  bool misses_store() const { return store_is_missing_; }  // NIDS_DEGRADED_RETAIN for ever
+  // If so, NIDS_DEGRADED_RETAIN is always set.
+  bool misses_store() const { return store_is_missing_; }
 
-  // Whether the alert repeats no other. If so, the caller completes it and calls render().
+  // Returns false if the alert is suppressed. Else the caller completes it and calls render().
   [[nodiscard]] bool is_news(const Alert& alert);
   RaisedAlert render(Alert alert) const;
   // Raises an alert that no packet caused. `counters` are the caller's own.
@@ -74,8 +76,8 @@ class Outputs {
   void flush(WallTime now);
   void finish(WallTime now);
   std::uint64_t degraded() const;
-  EveOutput* eve() { return eve_; }        // null: no EVE log is wanted
-  IpfixOutput* ipfix() { return ipfix_; }  // null: none is wanted
+  EveOutput* eve() { return eve_; }        // null: there is no EVE log
+  IpfixOutput* ipfix() { return ipfix_; }  // null: there is no exporter
   const OutputCounters& counters() const { return counters_; }
 
  private:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Packet retention as an output: stores packets, and indexes alerts with and without a packet. What
-// waits for the disk is bounded by the store, which counts what it refuses.
+// Packet retention as an output: stores packets, and indexes alerts with and without a packet. The
+// store limits what waits for the disk, and counts what it refuses.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ class RetainOutput final : public Output {
   void flush(WallTime now) override;
   void finish(WallTime now) override;
 
-  std::vector<std::string> take_warnings();  // what failed, each once; for people
+  std::vector<std::string> take_warnings();  // what failed, each failure once; for people
 
  private:
   mutable std::mutex mutex_;

@@ -57,8 +57,8 @@ std::vector<Counter> flow_counters() {
        .metric = "flow_table_sweep",
        .unit = Unit::kSeconds,
        .kind = Kind::kGauge,
-       .help = "Duration of the agent's last complete scan of the kernel's flow tables; of several "
-               "workers the longest.",
+       .help = "Duration of the agent's last complete scan of the kernel's flow tables: the "
+               "longest of all workers.",
        .read = sweep_time},
       {.json = "agent_table.flows",
        .metric = "agent_table",

@@ -30,8 +30,7 @@ struct FlowTables {
   std::uint32_t sets4_per_cpu = 0;
   std::uint32_t sets6_per_cpu = 0;
   std::uint32_t cell_bits = 0;
-  std::uint32_t rings =
-      1;  // readers that share the tables, as nids/abi/shard.h says; 1: one has all
+  std::uint32_t rings = 1;  // readers that share the tables, see nids/abi/shard.h
   std::array<__u64, NIDS_HASH_KEYS> hash_keys{};
   std::uint32_t ifindex = 0;
 };
@@ -56,11 +55,11 @@ class FlowReader {
  public:
   using Sink = std::function<void(const FlowPart&)>;
 
-  // Reads the sets of ring `worker`, which is below `tables.rings`. `again`: also what an agent
-  // before has told, for who only looks.
+  // Reads the sets of ring `worker`, which is below `tables.rings`. `again`: also reads what an
+  // earlier agent has reported, for a reader that only looks.
   explicit FlowReader(const FlowTables& tables, bool again = false, std::uint32_t worker = 0);
 
-  // A record of the reader's ring, in its order.
+  // A record of the reader's ring, in the order of the ring.
   void exported(const ExportedFlow& flow, const Sink& sink);
 
   // Every slot that has grown. Right whatever the rings still hold: a slot that has changed hands
@@ -89,12 +88,12 @@ class FlowReader {
   static_assert(sizeof(Told) == 24 && NIDS_GENERATION_MAX == (1u << 24) - 1);
   using Bytes = std::array<std::uint64_t, 2>;  // by enum nids_sender
 
-  // The reader's sets of a table. An index counts its slots: those of the first CPU, then those of
-  // the next.
+  // The reader's sets of a table. An index numbers the slots of these sets: first those of the
+  // first CPU, then those of the next.
   template <class Slot>
   struct Table {
     Table(void* all, std::uint32_t all_sets, const FlowTables& tables, std::uint32_t worker);
-    Slot* slots;  // all of the table
+    Slot* slots;  // of the complete table, all readers' sets
     std::uint32_t sets_per_cpu;
     std::uint32_t first_set, sets;  // the reader's
     // Anonymous memory: pages of slots that are never used are never there.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A mutex for a worker that holds it nearly all the time: when it lets go and takes it again, a
-// thread that waits gets it first. With a plain mutex, that thread could wait for ever.
+// A mutex for a worker that holds it nearly all the time. If the worker unlocks and locks it again,
+// a thread that waits gets it first. With std::mutex that thread could wait for ever.
 #pragma once
 
 #include <mutex>
@@ -17,7 +17,7 @@ class FairMutex {
   void unlock() { held_.unlock(); }
 
  private:
-  std::mutex next_;  // of whoever gets it next
+  std::mutex next_;  // held by the thread that gets `held_` next
   std::mutex held_;
 };
 

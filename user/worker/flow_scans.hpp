@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// When to look at how many slots of the flow tables: once a second at all of them, a bounded number
-// between two drains of the rings, and in all a small share of the agent's thread. After the last
-// slot, flows that are over are reported, also a bounded number between two drains. Reads no
-// table.
+// Decides when a worker looks at how many slots of the flow tables. It looks at all of its slots
+// once a second, a bounded number between two drains of the rings, and uses a small share of the
+// worker's thread. After the last slot it reports the flows that are over, also a bounded number
+// between two drains. Reads no table.
 #pragma once
 
 #include <chrono>
@@ -15,18 +15,18 @@ class FlowScans {
  public:
   using Time = std::chrono::steady_clock::time_point;
   using Now = std::function<Time()>;
-  // Looks at so many slots more; returns whether the last of all was among them.
+  // Looks at `slots` more slots; returns whether the last slot was among them.
   using Look = std::function<bool(std::size_t slots)>;
   // Reports at most `flows` flows that are over; returns whether none is left.
   using Report = std::function<bool(std::size_t flows)>;
 
   FlowScans(Look look, Report report, Now now = std::chrono::steady_clock::now);
 
-  // After each drain of the rings, which may have left records there: `has_more`.
+  // Call it after each drain of the rings. `has_more`: the drain left records there.
   void go_on(bool has_more);
-  // Whether a scan has begun and not ended: with the rings empty it goes on at once.
+  // Whether a scan has begun and not ended. With empty rings it continues at once.
   bool is_under_way() const { return is_under_way_; }
-  // How long the last complete look at all slots took, pauses included; 0: there was none yet.
+  // How long the last complete look at all slots took, pauses included; 0: none has ended yet.
   Time::duration last_sweep() const { return last_sweep_; }
 
   static constexpr std::size_t kSlots = 2048;  // 2 ms at most, where all of them have changed

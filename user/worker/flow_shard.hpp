@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A worker's flows, for other threads: they may read them while they hold the worker's mutex, which
-// keeps the worker from its ring. So hold it for well under a millisecond.
+// A worker's flows, for other threads. Another thread may read them while it holds the worker's
+// mutex. Hold it for well under a millisecond, because the worker takes no records meanwhile.
 #pragma once
 
 #include "flow/flow_table.hpp"

@@ -15,7 +15,7 @@
 
 namespace nids {
 
-// Analysers raise into it; suppression then decides what is news.
+// Collects what analysers raise, before suppression.
 class Pipeline::OwnContext final : public Context {
  public:
   OwnContext(Pipeline& pipeline, WallTime now) : pipeline_(pipeline), now_(now) {}
@@ -77,12 +77,12 @@ void Pipeline::record(std::span<const std::byte> bytes, ClockOffset clock,
       counters.invalid_records += 1;
       break;
   }
-  // Last, so that nothing pending means that everything is worked off.
+  // Last, so that a record is pending until it is processed completely.
   counters.consumed.packets += 1;
   counters.consumed.bytes += bytes.size();
 }
 
-// flow -> select -> analyse -> alert -> retain -> log
+// flow -> select -> analyse -> alert -> retain -> output
 void Pipeline::packet(Packet& packet, nids_agent_counters& counters) {
   const bool is_of_flow = has_flow(packet);
   Flow stranger;
@@ -142,10 +142,10 @@ bool Pipeline::is_selected(const Packet& packet) const {
   return !shared_.quota.has_enough() && shared_.quota.selects(packet);
 }
 
-// What alerts mean for what is kept of their flow, be they news or not.
+// Updates what is stored of the flow of these alerts, suppressed ones included.
 void Pipeline::raise(const std::vector<Alert>& alerts, const Packet& packet, Flow& flow,
                      nids_agent_counters& counters) {
-  // A sample of a flow that is wanted comes from a CPU that has not been told so.
+  // A sample of a flow that is to be stored comes from a CPU that did not get the command.
   bool is_to_be_told = packet.reason == NIDS_REASON_FINDING && flow.kept_as != 0;
   for (const Alert& alert : alerts)
     is_to_be_told |= policy_.raise(flow, alert.kind, alert.severity);
@@ -158,7 +158,7 @@ void Pipeline::steer(const Packet& packet, const Flow& flow, nids_agent_counters
       shared_.steer(packet.ifindex, flow.identity(), packet.slot, policy_.word_on(flow));
 }
 
-// What was held of its flow is kept before the packet that raised an alert.
+// Stores the held packets of the flow before the packet that raised an alert.
 Pipeline::Retained Pipeline::retain(const Packet& packet, std::span<const RaisedAlert> alerts,
                                     const FlowRecord* flow_now, Flow& flow,
                                     nids_agent_counters& counters) {
@@ -170,7 +170,7 @@ Pipeline::Retained Pipeline::retain(const Packet& packet, std::span<const Raised
     return {};
   }
   if (verdict.is_to_be_told) steer(packet, flow, counters);
-  // Packets of no flow have none in common that an alert could be about.
+  // Packets without a flow are not related to each other.
   if (has_flow(packet) && flow.severity != 0)
     hold_.release(flow.id,
                   [&](const Packet& held, auto& own) { keep(held, {}, nullptr, flow, own); });
@@ -211,13 +211,13 @@ void Pipeline::watch(const FlowTables& tables, nids_agent_counters& counters) {
   tables_.try_emplace(
       tables.ifindex,
       Table{FlowReader(tables, false, static_cast<std::uint32_t>(worker_)), counters});
-  // Of an agent that died.
+  // What a dead agent still held.
   const nids_sum held = std::exchange(counters.held, {});
   counters.not_kept_by_policy += held;
 }
 
 void Pipeline::set_clock(ClockOffset clock) {
-  // Smaller ones, as NTP makes all the time, end no flow.
+  // Smaller steps, as NTP makes all the time, are ignored: they end no flow.
   constexpr std::int64_t kStep_ns = 1'000'000'000;
   const std::int64_t step_ns = clock.ns - flow_clock_.value_or(clock).ns;
   if (flow_clock_ && std::abs(step_ns) < kStep_ns) return;
@@ -317,7 +317,8 @@ void Pipeline::tell(const Flow& flow, FlowReason reason) {
 
 void Pipeline::count() {
   if (tables_.empty()) return;
-  // For all interfaces, with the first that is still attached: nobody reads the counters of others.
+  // These count for all interfaces: in the first one still attached, because nobody reads the
+  // others.
   const auto attached = std::ranges::find_if(tables_, [&](const auto& entry) {
     const nids_agent_counters* block = shared_.outputs.counters().of(entry.first);
     return block && __atomic_load_n(&block->pid, __ATOMIC_RELAXED) != 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A record's way through a worker, stage by stage: flow, analyse, alert, retain, log. The same for
-// the live rings and for a replay. Each worker has one, with the flows, the analysers and the
-// counters of its own. For one thread at a time. Opens nothing, and never asks a clock.
+// The stages of a record in a worker: decode, flow, analyse, alert, retain, output. The same for
+// the live rings and for a replay. Each worker has a pipeline with its own flows, analysers and
+// counters. For one thread at a time. Opens nothing and reads no clock.
 #pragma once
 
 #include <chrono>
@@ -32,22 +32,22 @@ class Pipeline {
  public:
   struct Settings {
     FlowTable::Limits flows{};
-    std::chrono::seconds interim{0};  // between two records of a flow that goes on; 0: none
+    std::chrono::seconds interim{0};  // between two reports of a flow that continues; 0: none
     std::vector<FlaggedProtocol::Class> classes{};  // by index
     bool looks_for_scans = false;
     CapturePolicy::Limits policy{};
     Hold::Limits hold{};
   };
-  // Tells the first pass what to send of a flow from now on, by NIDS_COMMAND_WORD. Returns how many
-  // slots were told. Any thread may call it.
+  // Commands the first pass what to send of a flow from now on; `word`: see NIDS_COMMAND_WORD.
+  // Returns the number of slots that got the command. All workers call it.
   using Steer = std::function<std::uint32_t(std::uint32_t ifindex, const FlowIdentity&,
                                             nids_slot_address, std::uint8_t word)>;
-  // What all workers share. It must outlive them.
+  // What all workers share. The references must outlive the pipelines.
   struct Shared {
     Outputs& outputs;
     Correlator& correlator;
     Quota& quota;
-    Steer steer;  // null: the first pass cannot be told
+    Steer steer;  // null: the first pass takes no commands
   };
 
   // `worker`: its number, from 0.
@@ -56,30 +56,32 @@ class Pipeline {
   // One record of the ring's layout. `counters` are the worker's, of the record's interface.
   void record(std::span<const std::byte> bytes, ClockOffset clock, nids_agent_counters& counters);
 
-  // The tables of an interface, whose slots are read from now on. `counters` are the worker's, of
-  // this interface; what an agent before still held was never kept.
+  // Reads the worker's slots of these tables from now on. `counters` are the worker's, of this
+  // interface. Packets that a dead agent still held are counted as not kept.
   void watch(const FlowTables& tables, nids_agent_counters& counters);
 
-  // How far the wall clock is from the kernel's, from now on. Where it was set anew, the times of
-  // flows go along: a flow that goes on has not been silent for the step.
+  // The difference between the wall clock and the kernel's, from now on. After a step of the wall
+  // clock the times of flows are shifted too, because no flow was silent for that long.
   void set_clock(ClockOffset clock);
 
-  // Reads the worker's slots of all interfaces, and tells the flows that are over. Call it when all
-  // that the rings held at some moment since the last call has been taken: see FlowReader::scan().
+  // Reads the worker's slots of all interfaces, and reports the flows that are over. Call it when
+  // all that the rings held at some moment since the last call has been taken: see
+  // FlowReader::scan().
   void scan(const TickClock& clock);
-  // The same a piece at a time: looks at so many slots more. Returns whether the last of all
+  // The same a piece at a time: looks at `slots` more slots. Returns whether the last slot of all
   // interfaces was among them.
   bool scan_some(const TickClock& clock, std::size_t slots);
-  // After that: reports at most `flows` flows. Returns whether none is left, which ends the scan.
+  // Call it after that: reports at most `flows` flows. Returns whether none is left; the scan then
+  // has ended.
   bool report_some(std::size_t flows);
 
   // Calls the analysers that want ticks, and sends the host events of an ended tick to the
   // correlator. Call it between two drains of the rings; it does a bounded amount of work.
   void tick(WallTime now);
 
-  // Tells all flows, and lets go of what is held. Then only finish_tick() may be called.
+  // Reports all flows and drops the held packets. Then only finish_tick() may be called.
   void end_flows(const TickClock& clock);
-  // Sends the last host events. Call it when the correlator has no thread any more.
+  // Sends the last host events. Call it after the correlator's thread has ended.
   void finish_tick();
 
   const FlowTable& flows() const { return flows_; }
@@ -93,14 +95,14 @@ class Pipeline {
     FlowReader reader;
     nids_agent_counters& counters;
   };
-  // A scan under way: what was counted before it began is known when it ends.
+  // A scan in progress.
   struct Scan {
-    std::map<std::uint32_t, Table>::iterator table;  // the first that is not read to its end
+    std::map<std::uint32_t, Table>::iterator table;  // the first that is not read completely
     WallTime began;
     bool has_told_long_ones = false;
   };
   struct Retained {
-    bool was_stored = false;  // the store had it, whatever became of it there
+    bool was_stored = false;  // it was given to the store, which may have lost it
     std::optional<Evidence> evidence{};
   };
   Scan& scan_under_way(WallTime now);
@@ -128,19 +130,19 @@ class Pipeline {
   FlowTable flows_;
   std::map<std::uint32_t, Table> tables_;  // by ifindex
   std::optional<Scan> scan_;
-  WallTime now_;                           // of the last look at slots
+  WallTime now_;                           // of the last scan or tick
   std::optional<ClockOffset> flow_clock_;  // that of the flows' times
   std::vector<std::unique_ptr<Analyser>> analysers_;
-  // By what they want.
+  // Those that want flows, packets and ticks.
   std::vector<Analyser*> flow_analysers_, packet_analysers_, tick_analysers_;
   HostEventTable host_events_;
-  HostBatch host_batch_;  // the queue had no room for it yet
+  HostBatch host_batch_;  // not sent yet, because the queue was full
   std::uint64_t tick_ = 0;
   CapturePolicy policy_;
   Hold hold_;
-  // Counted so far.
+  // The values at the last count().
   std::uint64_t flow_evictions_ = 0, host_flows_merged_ = 0, host_flows_lost_ = 0;
-  // Of the record at hand; used again.
+  // Buffers for the current record.
   Packet packet_;
   ExportedFlow exported_flow_;
   std::vector<std::byte> wire_bytes_;  // of one segment of it

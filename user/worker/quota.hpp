@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How much is analysed and stored, of all workers together. Every packet is counted, whatever
-// stands here.
+// Limits what all workers together analyse and store. Every packet is counted, also those beyond
+// the limits.
 #pragma once
 
 #include <atomic>
@@ -11,7 +11,7 @@
 
 namespace nids {
 
-// Any thread may call it.
+// All calls are thread-safe.
 class Quota {
  public:
   explicit Quota(Selection selection) : selection_(std::move(selection)) {}
@@ -21,11 +21,11 @@ class Quota {
   }
   bool has_filter() const { return selection_.filter.has_value(); }
   bool keeps_none() const { return selection_.max_kept == 0; }
-  // Later packets are only counted.
+  // If true, packets are only counted from now on.
   bool has_enough() const { return suspicious_ >= selection_.max_suspicious; }
-  // For a packet that raised alerts. False: others were enough meanwhile.
+  // Call it for a packet that raised alerts. Returns false if the limit was reached before.
   [[nodiscard]] bool take_suspicious() { return suspicious_++ < selection_.max_suspicious; }
-  // For a packet that is to be stored.
+  // Call it for a packet that is to be stored. Returns false if the limit was reached before.
   [[nodiscard]] bool take_kept() { return kept_++ < selection_.max_kept; }
 
  private:

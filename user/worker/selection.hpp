@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What of that which comes up is analysed and kept. All of it is counted, whatever stands here.
+// Which packets that reach the agent are analysed and stored. All of them are counted.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,7 @@ struct Selection {
 
   std::optional<PacketFilter> filter;  // none: every packet
   std::string filter_text;             // its expression, as it was typed
-  // Packets for which an analyser raised an alert, suppressed ones too; those behind the last are
-  // left out.
+  // Packets for which an analyser raised an alert, suppressed ones too; later packets are left out.
   std::uint64_t max_suspicious = kNoLimit;
   std::uint64_t max_kept = kNoLimit;  // packets that the store is asked to keep
 };

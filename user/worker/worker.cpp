@@ -14,7 +14,7 @@
 namespace nids {
 namespace {
 
-// Records wait for this at most if the kernel forces no wake-up, an alert half of it on average.
+// If the kernel forces no wake-up, a record waits this long at most and half of it on average.
 constexpr int kLookEvery_ms = 20;
 constexpr auto kHousekeepingEvery = std::chrono::milliseconds(250);
 
@@ -103,8 +103,8 @@ void Worker::housekeeping() {
     one.counters->sweep_ns = static_cast<std::uint64_t>(sweep.count());
 }
 
-// Programs are mostly gone before the end comes, so what is in the rings then is all there will be;
-// but where the parent was killed they go on, so this too has an end.
+// At the end the programs are usually detached, so the rings become empty. If the parent was
+// killed, the programs still fill the rings, so the last drain has a deadline.
 void Worker::run() {
   for (int wait_ms = 0;;) {
     std::array<epoll_event, 2> events;

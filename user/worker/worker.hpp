@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A thread that takes records from its ring of every interface and gives them to its pipeline, and
-// reads its part of the flow tables in between. Needs no privilege.
+// A thread that takes records from one ring of every interface and gives them to its pipeline. In
+// between it reads its part of the flow tables. Needs no privilege.
 #pragma once
 
 #include <atomic>
@@ -23,14 +23,14 @@ namespace nids {
 
 class Worker {
  public:
-  // An interface with a ring for this worker. All must outlive the worker.
+  // An interface with a ring for this worker. Ring, tables and counters must outlive the worker.
   struct Source {
     int ring_fd = -1;
     FlowTables tables;
     nids_agent_counters* counters = nullptr;  // of this worker alone
   };
 
-  // `ticks` is any moment before. All references must outlive the worker.
+  // `ticks` was taken at any earlier moment. `pipeline` must outlive the worker.
   [[nodiscard]] static Result<std::unique_ptr<Worker>> make(const std::vector<Source>& sources,
                                                             const TickSample& ticks,
                                                             Pipeline& pipeline);
@@ -38,15 +38,16 @@ class Worker {
   ~Worker();  // ends the thread
 
   [[nodiscard]] Result<void> start();
-  // Takes what the rings hold, at most until `deadline`, reports all flows and ends.
+  // The thread takes what the rings hold, at most until `deadline`, reports all flows and ends.
+  // Does not wait for that.
   void ask_end(std::chrono::steady_clock::time_point deadline);
   void join();
   bool has_ended() const { return has_ended_; }
-  // Why the thread could not go on; valid after join().
+  // Why the thread ended early; valid after join().
   const std::optional<Error>& error() const { return error_; }
 
   FlowShard flows() { return {&pipeline_.flows(), &mutex_}; }
-  // Rises with every round: a worker that hangs does not.
+  // Rises with every round, so it shows whether the worker hangs.
   std::uint64_t rounds() const { return rounds_; }
   bool has_more() const { return has_more_; }  // records waited after the last round
 
@@ -63,7 +64,7 @@ class Worker {
   ClockOffset clock_;
   FlowScans scans_;
   std::chrono::steady_clock::time_point next_housekeeping_{};
-  FairMutex mutex_;  // held while the thread works; not while it waits for records
+  FairMutex mutex_;  // held while the thread works, but not while it waits for records
   std::atomic<std::uint64_t> rounds_ = 0;
   std::atomic<bool> has_more_ = false, is_ending_ = false, has_ended_ = false;
   std::atomic<std::chrono::steady_clock::time_point> deadline_{};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Every counter there is: those of the program, one block a CPU, and those of
- * the agent, one block for its outputs and one for each of its workers.
+/* All counters: those of the program, one block a CPU, and those of the agent, one
+ * block for its identity and outputs and one for each of its workers.
  */
 #ifndef NIDS_ABI_COUNTERS_H
 #define NIDS_ABI_COUNTERS_H
@@ -77,15 +77,15 @@ struct nids_counters {
 	__u64 gso_headers_unknown; /* wire packets counted without the headers that they repeat */
 	__u64 started;
 	__u64 first_packets_withheld; /* of ring_lost: left the last quarter to other packets */
-	struct nids_sum dropped;      /* of seen: dropped by a command of the agent; none so far */
+	struct nids_sum dropped;      /* of seen: by a command of the agent; always 0 so far */
 	__u64 reserved[6];	      /* a block fills whole cache lines */
 };
 NIDS_ABI_SIZE(struct nids_counters, 3328);
 
-/* What the agent did; it outlives the agent, in a map of the program. Block 0 says who the agent is
- * and what its outputs did; block 1 + i is that of worker i. Readers add up all blocks, but for the
- * identity, the times and the flags. A block fills whole cache lines, so that no two threads write
- * the same line.
+/* What the agent did. A map of the program stores it, so that it outlives the agent. Block 0 has
+ * the identity of the agent and what its outputs did; block 1 + i is that of worker i. Readers add
+ * up all blocks, but take identity, times and flags from block 0. A block fills whole cache lines,
+ * so that no two threads write the same line.
  */
 struct nids_agent_counters {
 	__u64 pid;		     /* of the parent, 0 while no agent runs */
@@ -136,7 +136,7 @@ struct nids_agent_counters {
 	__u64 host_flows_lost;	 /* not got: the table of a tick was full */
 	__u64 host_alerts_lost;	 /* too many waited */
 	__u64 host_evictions;	 /* pairs of hosts, at the cap */
-	__u64 sweep_ns; /* that the last look at all flow tables took; readers take the longest */
+	__u64 sweep_ns; /* duration of the last scan of all flow tables; readers take the longest */
 	__u64 reserved[5];
 };
 NIDS_ABI_SIZE(struct nids_agent_counters, 512);

@@ -126,7 +126,7 @@ NIDS_ABI_SIZE(struct nids_flow_state, 48);
 #define NIDS_COMMAND_REPORTED 0x80 /* to agents: what was counted so far has been told */
 #define NIDS_COMMAND_WORD     0x7f /* the agent's word on the flow: */
 #define NIDS_COMMAND_INTEREST 0x1f /* enum nids_interest, or: */
-#define NIDS_COMMAND_DROP     0x1e /* reserved: drop every packet. No program obeys it yet. */
+#define NIDS_COMMAND_DROP     0x1e /* reserved: drop every packet; no program does so yet */
 #define NIDS_COMMAND_NONE     0x1f /* as its class says */
 #define NIDS_COMMAND_STOP_LO  0x20 /* enough came up of what `lo` sends: no more of it, */
 #define NIDS_COMMAND_STOP_HI  0x40 /* or of what `hi` sends, but samples of findings */
