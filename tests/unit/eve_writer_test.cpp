@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <array>
@@ -45,7 +46,7 @@ TEST(EveWriter, AThreadWritesEveryLineInOrder) {
   std::string expected;
   EveWriter writer(dup(file.get()));
   ASSERT_TRUE(writer.start_thread(0));
-  writer.wait_until(Clock::now() + std::chrono::seconds(10));
+  writer.wait_until(Clock::now() + std::chrono::seconds(10), {});
   for (int i = 0; i < 1000; ++i) {
     const std::string line = std::to_string(i) + "\n";
     expected += line;
@@ -93,7 +94,7 @@ TEST(EveWriter, WhatWaitedIsWrittenOnceTheReaderGoesOn) {
     ASSERT_GT(got, 0);
     at += static_cast<std::size_t>(got);
   }
-  writer.wait_until(Clock::now() + std::chrono::seconds(10));
+  writer.wait_until(Clock::now() + std::chrono::seconds(10), {});
   writer.finish();
   EXPECT_EQ(counters.eve_lines, 100u);
   EXPECT_EQ(counters.eve_lost, 0u);
@@ -107,8 +108,10 @@ TEST(EveWriter, AFullFileIsContinuedOnlyInTheNext) {
   for (int i = 0; i < 10; ++i) writer.write("123456789\n", counters);
   const auto deadline = Clock::now() + std::chrono::seconds(5);
   while (writer.end_bytes() < 30 && Clock::now() < deadline) usleep(1000);
+  pollfd pauses{.fd = writer.pause_fd(), .events = POLLIN, .revents = 0};
+  EXPECT_EQ(poll(&pauses, 1, 5'000), 1);
   writer.replace(dup(second.get()));
-  writer.wait_until(deadline);
+  writer.wait_until(deadline, {});
   writer.finish();
   EXPECT_EQ(text_of(first.get()).size(), 30u);
   EXPECT_EQ(text_of(second.get()).size(), 70u);
@@ -122,10 +125,10 @@ TEST(EveWriter, AFullFileIsContinuedWhereThereIsNoOther) {
   for (int i = 0; i < 10; ++i) writer.write("123456789\n", counters);
   const auto begun = Clock::now();
   int called = 0;
-  writer.wait_until(begun + std::chrono::seconds(10));
-  writer.finish([&] {
+  writer.wait_until(begun + std::chrono::seconds(10), [&] {
     if (++called == 5) writer.keep_file();
   });
+  writer.finish();
   EXPECT_EQ(text_of(file.get()).size(), 100u);
   EXPECT_GE(called, 5);
 }

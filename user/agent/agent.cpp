@@ -22,8 +22,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// The longest waits: of the parent for an answer, and of clients for each piece of an answer.
-constexpr int kLookEvery_ms = 20, kAnswerEvery_ms = 2;
+// The longest waits: while there is nothing to do, of clients that follow flows, and of clients for
+// each piece of an answer. The parent, a new client and a full EVE file end a wait.
+constexpr int kLookEvery_ms = 100, kFollowersWait_ms = 20, kAnswerEvery_ms = 2;
 // The time for clients in each round: less while records wait.
 constexpr auto kAnswers = std::chrono::milliseconds(2);
 constexpr auto kAnswersInAFlood = std::chrono::microseconds(250);
@@ -53,10 +54,13 @@ class Agent {
   std::size_t number_of_workers() const;
   Result<void> make_workers();
   Result<void> make_epoll();
+  Result<void> start();
   Result<void> watch();
   Result<void> end();
   void housekeeping();
   void beat();
+  void write_heartbeat();
+  int longest_wait_ms() const;
 
   AgentParts parts_;
   const std::size_t workers_count_;
@@ -104,7 +108,8 @@ Result<void> Agent::make_epoll() {
   };
   // Edge-triggered, because the listener stays readable while a client cannot be accepted.
   if (!epoll_ || !add(parts_.parent.fd(), EPOLLIN) ||
-      (control_ && !add(control_->fd(), EPOLLIN | EPOLLET)))
+      (control_ && !add(control_->fd(), EPOLLIN | EPOLLET)) ||
+      (parts_.outputs.eve() && !add(parts_.outputs.eve()->pause_fd(), EPOLLIN | EPOLLET)))
     return Error{.action = "wait for the parent", .error_number = errno};
   return {};
 }
@@ -120,22 +125,27 @@ Result<void> Agent::run() {
                      parts_.outputs.changes(), Control::Limits{});
   }
   if (auto made = make_epoll(); !made) return made;
+  auto result = start();
+  if (result) result = watch();
+  auto ended = end();
+  return result ? ended : result;
+}
+
+Result<void> Agent::start() {
   for (const auto& one : workers_)
     if (auto started = one->start(); !started) return started;
   rounds_.resize(workers_.size());
-  beat();
+  write_heartbeat();
   if (!parts_.parent.tell_running())
     return Error{.action = "report to the parent that the agent runs", .error_number = errno};
-  auto watched = watch();
-  auto ended = end();
-  return watched ? ended : watched;
+  return {};
 }
 
 Result<void> Agent::watch() {
   bool has_told = false;  // the parent, that the quota is reached
   auto next_housekeeping = Clock::now() + kHousekeepingEvery;
   for (int wait_ms = 0; !parts_.parent.is_ending();) {
-    std::array<epoll_event, 2> events;
+    std::array<epoll_event, 3> events;
     const int ready = epoll_wait(epoll_.get(), events.data(), events.size(), wait_ms);
     if (ready < 0 && errno != EINTR)
       return Error{.action = "wait for the parent", .error_number = errno};
@@ -150,9 +160,14 @@ Result<void> Agent::watch() {
     if (std::ranges::any_of(workers_, &Worker::has_ended)) return {};  // by an error
     const bool is_flood = std::ranges::any_of(workers_, &Worker::has_more);
     if (control_) control_->poll(is_flood ? kAnswersInAFlood : kAnswers);
-    wait_ms = control_ && control_->is_answering() ? kAnswerEvery_ms : kLookEvery_ms;
+    wait_ms = longest_wait_ms();
   }
   return {};
+}
+
+int Agent::longest_wait_ms() const {
+  if (control_ && control_->is_answering()) return kAnswerEvery_ms;
+  return parts_.outputs.changes().is_followed() ? kFollowersWait_ms : kLookEvery_ms;
 }
 
 void Agent::housekeeping() {
@@ -165,27 +180,29 @@ void Agent::housekeeping() {
                    one.counters[0]);
 }
 
-// Updates the heartbeat only if each worker has made a round since the last call.
+// Says that the agent lives only once each worker has made a round since the last time.
 void Agent::beat() {
-  bool is_alive = true;
-  for (std::size_t i = 0; i < workers_.size(); ++i) {
-    const std::uint64_t rounds = workers_[i]->rounds();
-    is_alive &= rounds != rounds_[i] || rounds == 0;
-    rounds_[i] = rounds;
-  }
-  if (!is_alive) return;
+  std::vector<std::uint64_t> rounds;
+  for (const auto& one : workers_) rounds.push_back(one->rounds());
+  for (std::size_t i = 0; i < rounds.size(); ++i)
+    if (rounds[i] == rounds_[i]) return;
+  rounds_ = std::move(rounds);
+  write_heartbeat();
+}
+
+void Agent::write_heartbeat() {
   for (const Watched& one : parts_.interfaces)
     __atomic_store_n(&one.counters[0].heartbeat_ns, monotonic_now().ns, __ATOMIC_RELAXED);
 }
 
+// In this order: the rings, then the flows, then the outputs. From the second on this is the only
+// thread that works.
 Result<void> Agent::end() {
-  if (EveOutput* eve = parts_.outputs.eve())
-    eve->wait_until(Clock::now() + kEndMayTake + kEveMayTake,
-                    [&] { parts_.parent.look_at_eve(parts_.outputs); });
   for (const auto& one : workers_) one->ask_end(Clock::now() + kEndMayTake);
   while (!std::ranges::all_of(workers_, &Worker::has_ended)) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
     parts_.parent.look_at_eve(parts_.outputs);
+    host_alerts_.raise();
   }
   control_.reset();
   Result<void> result;
@@ -194,6 +211,9 @@ Result<void> Agent::end() {
     if (one->error()) result = *one->error();
   }
   correlator_.finish();  // no batch is refused after it
+  if (EveOutput* eve = parts_.outputs.eve())
+    eve->wait_until(Clock::now() + kEveMayTake, [&] { parts_.parent.look_at_eve(parts_.outputs); });
+  for (const auto& one : workers_) one->end_flows();
   for (const auto& one : pipelines_) one->finish_tick();
   correlator_.finish();
   host_alerts_.raise();

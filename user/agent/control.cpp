@@ -13,6 +13,7 @@
 #include <list>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <utility>
 
 #include "agent/flow_query.hpp"
@@ -192,14 +193,17 @@ class Control::Server::Client : public std::enable_shared_from_this<Client> {
     const std::size_t first = next_;
     next_ = std::min(selection_.flows.size(), first + kFlowsAtOnce);
     std::array<std::optional<std::pair<FlowRecord, std::uint8_t>>, kFlowsAtOnce> records;
+    const std::span<const FlowPlace> places(&selection_.flows[first], next_ - first);
     for (std::size_t number = 0; number < server_.flows_.size(); ++number) {
+      const auto is_here = [&](const FlowPlace& one) { return one.table == number; };
+      if (std::ranges::none_of(places, is_here)) continue;
       const FlowShard& shard = server_.flows_[number];
       const std::lock_guard lock(*shard.mutex);
-      for (std::size_t i = first; i < next_; ++i) {
-        const FlowPlace& one = selection_.flows[i];
-        if (one.table != number) continue;
-        if (const Flow* flow = shard.flows->at(one.place, one.id))  // else it ended meanwhile
-          records[i - first].emplace(shard.flows->live_record_of(*flow), flow->class_id);
+      for (std::size_t i = 0; i < places.size(); ++i) {
+        if (!is_here(places[i])) continue;
+        // Else it ended meanwhile.
+        if (const Flow* flow = shard.flows->at(places[i].place, places[i].id))
+          records[i].emplace(shard.flows->live_record_of(*flow), flow->class_id);
       }
     }
     for (const auto& one : records)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "log/eve_writer.hpp"
 
+#include <sys/eventfd.h>
+
 #include <atomic>
 #include <condition_variable>
 #include <deque>
@@ -78,6 +80,8 @@ class EveWriter::Thread {
     state_->changed.notify_all();
   }
 
+  int pause_fd() const { return state_->pauses.get(); }
+
   std::uint64_t end_bytes() const {
     if (thread_.joinable()) return state_->end_bytes;
     const std::lock_guard lock(state_->mutex);
@@ -89,11 +93,14 @@ class EveWriter::Thread {
     return state_->log.degraded();
   }
 
-  void wait_until(Clock::time_point deadline) { deadline_ = deadline; }
+  void wait_until(Clock::time_point deadline, std::function<void()> meanwhile) {
+    deadline_ = deadline;
+    meanwhile_ = std::move(meanwhile);
+  }
 
-  void finish(const std::function<void()>& meanwhile) {
+  void finish() {
     if (!thread_.joinable()) return;
-    wait([&] { return state_->bytes == 0; }, meanwhile);
+    wait([&] { return state_->bytes == 0; });
     const std::lock_guard lock(state_->mutex);
     // The line that the thread is writing is not counted here: it may still be written.
     for (const Line& one : state_->lines)
@@ -139,6 +146,7 @@ class EveWriter::Thread {
 
     // The parent may be stopped. Then the old file is used further.
     void pause(std::unique_lock<std::mutex>& lock) {
+      eventfd_write(pauses.get(), 1);
       is_kept = !changed.wait_for(lock, kPauseAtMost, [&] {
         return is_ending || next_file || is_kept;
       }) || is_kept;
@@ -150,6 +158,7 @@ class EveWriter::Thread {
     std::deque<Line> lines;
     std::atomic<std::size_t> bytes = 0;  // of the lines, with the one that is being written
     Fd next_file;
+    const Fd pauses{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     bool is_kept = false;  // the file is continued, however long it is
     bool is_ending = false;
     std::uint64_t rotate_bytes = 0;
@@ -158,16 +167,17 @@ class EveWriter::Thread {
   };
 
   template <class Condition>
-  void wait(Condition is_so, const std::function<void()>& meanwhile = {}) {
-    while (!is_so() && Clock::now() < deadline_.load()) {
-      if (meanwhile) meanwhile();
+  void wait(Condition is_so) {
+    while (!is_so() && Clock::now() < deadline_) {
+      if (meanwhile_) meanwhile_();
       std::this_thread::sleep_for(kLookAgain);
     }
   }
 
   std::shared_ptr<State> state_;
   std::thread thread_;
-  std::atomic<Clock::time_point> deadline_{};
+  Clock::time_point deadline_{};
+  std::function<void()> meanwhile_;
 };
 
 EveWriter::EveWriter(int fd) : thread_(std::make_unique<Thread>(fd)) {}
@@ -180,9 +190,12 @@ void EveWriter::write(std::string_view line, nids_agent_counters& counters) {
 }
 void EveWriter::replace(int fd) { thread_->replace(fd); }
 void EveWriter::keep_file() { thread_->keep_file(); }
+int EveWriter::pause_fd() const { return thread_->pause_fd(); }
 std::uint64_t EveWriter::end_bytes() const { return thread_->end_bytes(); }
 bool EveWriter::degraded() const { return thread_->degraded(); }
-void EveWriter::wait_until(Clock::time_point deadline) { thread_->wait_until(deadline); }
-void EveWriter::finish(const std::function<void()>& meanwhile) { thread_->finish(meanwhile); }
+void EveWriter::wait_until(Clock::time_point deadline, std::function<void()> meanwhile) {
+  thread_->wait_until(deadline, std::move(meanwhile));
+}
+void EveWriter::finish() { thread_->finish(); }
 
 }  // namespace nids

@@ -35,16 +35,18 @@ class EveWriter {
   void replace(int fd);  // takes ownership; later lines go to this file
   void keep_file();      // no new file is available; go on with this one
 
+  // Readable for an edge-triggered epoll each time the thread pauses for another file.
+  int pause_fd() const;
+
   // Of the file; 0 where it has no end, as a pipe.
   std::uint64_t end_bytes() const;
   bool degraded() const;  // the last line was lost, or there is no file
 
-  // For shutdown: until `deadline`, write() waits for room in the queue.
+  // For shutdown, when only one thread is left: until `deadline`, write() and finish() wait for the
+  // disk and call `meanwhile` repeatedly. finish() counts the lines that are still queued as lost.
   using Clock = std::chrono::steady_clock;
-  void wait_until(Clock::time_point deadline);
-  // Waits until all lines are written or the deadline has passed, and calls `meanwhile` repeatedly.
-  // Lines that are still queued then are counted as lost.
-  void finish(const std::function<void()>& meanwhile = {});
+  void wait_until(Clock::time_point deadline, std::function<void()> meanwhile);
+  void finish();
 
  private:
   class Thread;

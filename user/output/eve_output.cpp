@@ -9,6 +9,7 @@ namespace nids {
 
 void EveOutput::write(std::string_view line, std::uint32_t ifindex) {
   if (nids_agent_counters* counters = counters_.of(ifindex)) writer_.write(line, *counters);
+  if (meanwhile_) meanwhile_();
 }
 
 void EveOutput::on_alert(const AlertRecord& record) {
@@ -26,7 +27,7 @@ std::uint64_t EveOutput::degraded() const {
   return (writer_.degraded() ? NIDS_DEGRADED_EVE : 0u) | (is_stuck_ ? NIDS_DEGRADED_EVE_FILE : 0u);
 }
 
-void EveOutput::finish(WallTime) { writer_.finish(meanwhile_); }
+void EveOutput::finish(WallTime) { writer_.finish(); }
 
 void EveOutput::take_file(int fd) {
   writer_.replace(fd);
@@ -39,8 +40,8 @@ void EveOutput::keep_file() {
 }
 
 void EveOutput::wait_until(EveWriter::Clock::time_point deadline, std::function<void()> meanwhile) {
-  writer_.wait_until(deadline);
   meanwhile_ = std::move(meanwhile);
+  writer_.wait_until(deadline, meanwhile_);
 }
 
 }  // namespace nids

@@ -27,11 +27,12 @@ class EveOutput final : public Output {
   std::uint64_t degraded() const override;
   void finish(WallTime now) override;
 
+  int pause_fd() const { return writer_.pause_fd(); }  // see EveWriter
   std::uint64_t end_bytes() const { return writer_.end_bytes(); }
   void take_file(int fd);  // takes ownership; later lines go to this file
   void keep_file();        // no new file is available; go on with this one
-  // For shutdown: from now on every call that writes, and finish(), may wait until `deadline`.
-  // finish() calls `meanwhile` repeatedly.
+  // For shutdown, when only one thread is left: every call that writes, and finish(), may wait
+  // until `deadline`. `meanwhile` is called after each line and while they wait.
   void wait_until(EveWriter::Clock::time_point deadline, std::function<void()> meanwhile);
 
  private:

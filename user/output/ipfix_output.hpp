@@ -29,7 +29,11 @@ class IpfixOutput final : public Output {
   void replace_socket(Fd connected);
 
  private:
+  WallTime steady(WallTime now);
+  void send_and_count(WallTime now);
+
   mutable std::mutex mutex_;
+  WallTime latest_, flushed_;
   UdpExporter exporter_;
   UdpExporter::Counts counted_;
   const OutputCounters& counters_;

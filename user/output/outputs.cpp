@@ -67,7 +67,8 @@ void Outputs::flush(WallTime now) {
 }
 
 void Outputs::finish(WallTime now) {
-  for (const auto& output : outputs_) output->finish(now);
+  // The store is last, because a disk may take for ever.
+  for (auto output = outputs_.rbegin(); output != outputs_.rend(); ++output) (*output)->finish(now);
   count();
 }
 

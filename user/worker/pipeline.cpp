@@ -272,7 +272,10 @@ void Pipeline::end_flows(const TickClock& clock) {
   count();
 }
 
-void Pipeline::finish_tick() { hand_over(tick_ + 1); }
+void Pipeline::finish_tick() {
+  hand_over(tick_ + 1);
+  count();
+}
 
 void Pipeline::flow_changed(FlowRef ref, Flow& flow, FlowChange change) {
   FlowChanges& changes = shared_.outputs.changes();

@@ -65,12 +65,14 @@ Result<std::unique_ptr<Worker>> Worker::make(const std::vector<Source>& sources,
 }
 
 Result<void> Worker::start() {
+  has_ended_ = false;
   try {
     thread_ = std::thread([this] {
       run();
       has_ended_ = true;
     });
   } catch (const std::system_error& error) {
+    has_ended_ = true;
     return Error{.action = "start a worker", .error_number = error.code().value()};
   }
   return {};
@@ -125,10 +127,8 @@ void Worker::run() {
     pipeline_.tick(tick_clock().now);
     ++rounds_;
     wait_ms = *taken || scans_.is_under_way() ? 0 : kLookEvery_ms;
-    if (is_ending && (!*taken || std::chrono::steady_clock::now() >= deadline_.load())) break;
+    if (is_ending && (!*taken || std::chrono::steady_clock::now() >= deadline_.load())) return;
   }
-  const std::lock_guard lock(mutex_);
-  pipeline_.end_flows(tick_clock());
 }
 
 }  // namespace nids

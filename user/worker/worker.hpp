@@ -38,11 +38,13 @@ class Worker {
   ~Worker();  // ends the thread
 
   [[nodiscard]] Result<void> start();
-  // The thread takes what the rings hold, at most until `deadline`, reports all flows and ends.
-  // Does not wait for that.
+  // The thread takes what the rings hold, at most until `deadline`, and ends. Does not wait for
+  // that.
   void ask_end(std::chrono::steady_clock::time_point deadline);
   void join();
-  bool has_ended() const { return has_ended_; }
+  bool has_ended() const { return has_ended_; }  // or was not started
+  // Reports all flows. Call it after join().
+  void end_flows() { pipeline_.end_flows(tick_clock()); }
   // Why the thread ended early; valid after join().
   const std::optional<Error>& error() const { return error_; }
 
@@ -66,7 +68,7 @@ class Worker {
   std::chrono::steady_clock::time_point next_housekeeping_{};
   FairMutex mutex_;  // held while the thread works, but not while it waits for records
   std::atomic<std::uint64_t> rounds_ = 0;
-  std::atomic<bool> has_more_ = false, is_ending_ = false, has_ended_ = false;
+  std::atomic<bool> has_more_ = false, is_ending_ = false, has_ended_ = true;
   std::atomic<std::chrono::steady_clock::time_point> deadline_{};
   Fd wake_;  // an eventfd
   Fd epoll_;

@@ -31,11 +31,13 @@ bool Correlator::offer(std::size_t worker, HostBatch& batch) {
     if (queue.size() >= limits_.batches) return false;
     queue.push_back(std::exchange(batch, {}));
   }
-  if (is_inline)
+  if (is_inline) {
+    const std::lock_guard lock(inline_mutex_);
     for (auto tick = next_tick(false); !tick.empty(); tick = next_tick(false))
       work_off(std::move(tick));
-  else
+  } else {
     changed_.notify_one();
+  }
   return true;
 }
 

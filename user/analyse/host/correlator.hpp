@@ -61,6 +61,7 @@ class Correlator {
 
   std::vector<std::unique_ptr<HostAnalyser>> analysers_;  // once there is a thread: its own
   Limits limits_;
+  std::mutex inline_mutex_;   // without a thread: one worker at a time does the work
   mutable std::mutex mutex_;  // guards all below; held for moves only
   std::condition_variable changed_;
   std::vector<std::deque<HostBatch>> queues_;  // by worker
