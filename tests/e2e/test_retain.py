@@ -100,7 +100,9 @@ class PacketDirectory(SinkCase):
         self.assertEqual(watch.err.count("cannot write the index"), 1, watch.err)
 
     def test_budget(self):
-        self.config.write_text(CONFIG + '[retain]\nbudget = "2MiB"\nsegment = "1MiB"\n')
+        # All packets fit into the ring, however long the machine keeps the agent from it.
+        self.config.write_text(CONFIG + '[ring]\nsize = "16MiB"\n'
+                               '[retain]\nbudget = "2MiB"\nsegment = "1MiB"\n')
         watch = self.attach()
         self.send(3000)
         stats = self.settled()
