@@ -28,7 +28,7 @@ class OutputCounters {
   std::vector<nids_agent_counters*> attached_first() const {
     std::vector<nids_agent_counters*> blocks;
     for (const auto& [ifindex, block] : blocks_) blocks.push_back(block);
-    std::ranges::stable_partition(blocks, [](const nids_agent_counters* block) {
+    std::stable_partition(blocks.begin(), blocks.end(), [](const nids_agent_counters* block) {
       return __atomic_load_n(&block->pid, __ATOMIC_RELAXED) != 0;
     });
     return blocks;
