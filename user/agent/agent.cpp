@@ -214,10 +214,7 @@ Result<void> Agent::end() {
   if (EveOutput* eve = parts_.outputs.eve())
     eve->wait_until(Clock::now() + kEveMayTake, [&] { parts_.parent.look_at_eve(parts_.outputs); });
   for (const auto& one : workers_) one->end_flows();
-  for (const auto& one : pipelines_) one->finish_tick();
-  correlator_.finish();
-  host_alerts_.raise();
-  host_alerts_.count();
+  host_alerts_.finish(pipelines_);
   parts_.outputs.finish(wall_now());
   return result;
 }

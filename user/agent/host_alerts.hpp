@@ -3,10 +3,13 @@
 // time.
 #pragma once
 
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "analyse/host/correlator.hpp"
 #include "output/outputs.hpp"
+#include "worker/pipeline.hpp"
 #include "worker/quota.hpp"
 
 namespace nids {
@@ -22,6 +25,15 @@ class HostAlerts {
       if (nids_agent_counters* counters = outputs_.counters().of(alert.ifindex);
           counters && !quota_.has_enough())
         outputs_.raise(std::move(alert), *counters);
+  }
+
+  // The end: takes the last host events of all workers. The correlator must have no thread any
+  // more.
+  void finish(const std::vector<std::unique_ptr<Pipeline>>& workers) {
+    for (const auto& one : workers) one->finish_tick();
+    correlator_.finish();
+    raise();
+    count();
   }
 
   void count() {

@@ -74,10 +74,7 @@ void InlineWorkers::flush(WallTime now) {
 void InlineWorkers::end(const TickClock& clock) {
   for (const auto& one : pipelines_) one->end_flows(clock);
   correlator_.finish();  // no batch is refused after it
-  for (const auto& one : pipelines_) one->finish_tick();
-  correlator_.finish();
-  host_alerts_.raise();
-  host_alerts_.count();
+  host_alerts_.finish(pipelines_);
   outputs_.finish(clock.now);
 }
 

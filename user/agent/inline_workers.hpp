@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Workers with their outputs and host analysers, all in the thread of the caller. For a replay,
-// whose output is the same every time. Opens nothing and reads no clock.
+// Workers, outputs and host analysers in the thread of the caller. A replay uses them, because its
+// output must be the same every time. They open no file and read no clock.
+
 #pragma once
 
 #include <cstdint>

@@ -323,8 +323,7 @@ void Pipeline::count() {
   // These count for all interfaces: in the first one still attached, because nobody reads the
   // others.
   const auto attached = std::ranges::find_if(tables_, [&](const auto& entry) {
-    const nids_agent_counters* block = shared_.outputs.counters().of(entry.first);
-    return block && __atomic_load_n(&block->pid, __ATOMIC_RELAXED) != 0;
+    return shared_.outputs.counters().is_attached(entry.first);
   });
   nids_agent_counters& counters =
       (attached != tables_.end() ? attached : tables_.begin())->second.counters;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The stages of a record in a worker: decode, flow, analyse, alert, retain, output. The same for
-// the live rings and for a replay. Each worker has a pipeline with its own flows, analysers and
-// counters. For one thread at a time. Opens nothing and reads no clock.
+// The stages of a record in a worker: decode, flow, analyse, alert, retain, output. Live rings and
+// replays use the same stages. Each worker has a pipeline with its own flows, analysers and
+// counters. Only one thread at a time may use a pipeline. It opens no file and reads no clock.
 #pragma once
 
 #include <chrono>
