@@ -11,27 +11,36 @@
 namespace nids {
 namespace {
 
-// With std::mutex the owner takes it again before the other thread wakes up.
-TEST(FairMutex, AWaitingThreadGetsItBeforeTheOwnerTakesItAgain) {
+// How often a thread that works a millisecond at a time takes the mutex while another waits for it.
+int rounds_of_owner() {
   FairMutex mutex;
   std::atomic<bool> is_waiting = false, has_had_it = false;
-  std::atomic<int> rounds_after = 0;
   mutex.lock();
   std::thread other([&] {
     is_waiting = true;
-    mutex.lock();
+    const std::lock_guard lock(mutex);
     has_had_it = true;
-    mutex.unlock();
   });
   while (!is_waiting) std::this_thread::yield();
   std::this_thread::sleep_for(std::chrono::milliseconds(50));  // until it is in lock()
   mutex.unlock();
-  while (!has_had_it) {
+  int rounds = 0;
+  for (;; ++rounds) {
     const std::lock_guard lock(mutex);
-    rounds_after += !has_had_it;
+    if (has_had_it) break;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(1);
+    while (std::chrono::steady_clock::now() < end) continue;
   }
   other.join();
-  EXPECT_LE(rounds_after, 1);
+  return rounds;
+}
+
+// With std::mutex the owner takes it again several times before the other thread wakes up, in nine
+// of ten tries.
+TEST(FairMutex, AWaitingThreadGetsItBeforeTheOwnerTakesItAgain) {
+  int unfair = 0;
+  for (int i = 0; i < 10; ++i) unfair += rounds_of_owner() > 1;
+  EXPECT_LE(unfair, 3) << "a busy machine explains a few";
 }
 
 TEST(FairMutex, OneThreadAtATimeHoldsIt) {
