@@ -20,10 +20,14 @@ inline nids_sum& operator-=(nids_sum& sum, const nids_sum& less) {
   return sum;
 }
 
-// Of a sum that two threads change; each of its two numbers by itself.
+// Of numbers that two threads change; each number by itself.
 inline void add_atomically(nids_sum& sum, const nids_sum& more) {
   __atomic_fetch_add(&sum.packets, more.packets, __ATOMIC_RELAXED);
   __atomic_fetch_add(&sum.bytes, more.bytes, __ATOMIC_RELAXED);
+}
+
+inline void add_atomically(__u64& counter, std::uint64_t more) {
+  __atomic_fetch_add(&counter, more, __ATOMIC_RELAXED);
 }
 
 inline void take_atomically(nids_sum& sum, const nids_sum& less) {

@@ -128,6 +128,7 @@ Measured measure(const Config& config, std::uint32_t workers, int rounds,
                              store_limits(config, Store::WhenBehind::kLose));
     close(directory);
     if (store) sinks.store.emplace(std::move(*store));
+    if (sinks.store) sinks.store->serve(workers);
   }
   Outputs outputs(output_settings(config, {}), std::move(sinks));
   nids_agent_counters of_outputs{};

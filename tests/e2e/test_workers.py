@@ -35,6 +35,13 @@ class Workers(lab.LabCase):
         self.assertEqual(kept["packets"] + kept["not_kept_by_policy"], len(frames))
         self.assertEqual(watch.stop(), 0, watch.err)
 
+        stored = [lab.tshark_pcap(segment) for segment in self.lab.segments()]
+        self.assertEqual(sum(map(len, stored)), kept["packets"])
+        # A worker fills files of its own, so no sender is in two of them.
+        senders = [{frame.data[26:30] for frame in frames} for frames in stored]
+        self.assertEqual(sum(map(len, senders)), SENDERS)
+        self.assertEqual(len(stored), workers)
+
         alerts = self.lab.alerts()
         self.assertEqual(len(alerts), SENDERS)
         self.assertEqual({alert["src_ip"] for alert in alerts},

@@ -10,8 +10,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <thread>
 
 #include "nids/sum.hpp"
@@ -200,6 +203,70 @@ TEST_F(StoreTest, TheBudgetIsNeverPassedAndTheNewestStay) {
   EXPECT_EQ(packets_on_disk(), 100 - counters_.deleted_by_policy.packets);
   EXPECT_EQ(counters_.retained.bytes - counters_.deleted_by_policy.bytes, packets_on_disk() * 1000);
   EXPECT_EQ(counters_.not_kept_by_policy.packets, 0u);
+}
+
+// Each worker's packets are of one byte of its own, and their lengths increase.
+TEST_F(StoreTest, WorkersFillSegmentsOfTheirOwnAndShareTheBudget) {
+  constexpr std::size_t kWorkers = 4, kPackets = 3'000, kBudget = 512u << 10;
+  std::array<nids_agent_counters, kWorkers> counters{};
+  {
+    Store store = open({.budget_bytes = kBudget, .segment_bytes = 16u << 10});
+    store.serve(kWorkers);
+    std::atomic<bool> has_ended = false;
+    std::thread flusher([&] {
+      while (!has_ended) {
+        store.flush(counters_);
+        EXPECT_LE(counters_.store_bytes, kBudget);
+        std::this_thread::yield();
+      }
+    });
+    std::vector<std::thread> workers;
+    for (std::size_t worker = 0; worker < kWorkers; ++worker)
+      workers.emplace_back([&, worker] {
+        for (std::size_t i = 0; i < kPackets; ++i) {
+          OwnedPacket packet;
+          packet.time = {kStart + i};
+          packet.ifindex = 9;
+          packet.own(std::vector(100 + i % 1000, static_cast<std::byte>(worker)));
+          store.keep(packet,
+                     {.worker = worker,
+                      .severity = static_cast<std::uint8_t>(i % 2),
+                      .flow_id = worker + 1},
+                     counters[worker]);
+        }
+      });
+    for (std::thread& one : workers) one.join();
+    has_ended = true;
+    flusher.join();
+    store.finish(counters_);
+  }
+  EXPECT_LE(bytes_on_disk(), kBudget);
+  nids_sum kept{}, deleted{}, refused{};
+  for (const nids_agent_counters& one : counters) {
+    kept += one.retained;
+    deleted += one.deleted_by_policy;
+    refused += one.not_kept_by_overload;
+    EXPECT_EQ(one.not_kept_by_error.packets + one.not_kept_by_policy.packets, 0u);
+    EXPECT_EQ(waiting_of(one).packets, 0u);
+  }
+  EXPECT_EQ(kept.packets + refused.packets, kWorkers * kPackets);
+  EXPECT_GT(deleted.packets, 0u);
+  EXPECT_EQ(packets_on_disk(), kept.packets - deleted.packets);
+  std::set<std::byte> workers_found;
+  for (const std::string& file : files()) {
+    auto capture = CaptureFile::open(directory_ + "/" + file);
+    ASSERT_TRUE(capture);
+    std::optional<std::byte> worker;
+    WallTime last{};
+    for (auto frame = capture->next(); frame && *frame; frame = capture->next()) {
+      if (!worker) worker = (*frame)->bytes.front();
+      EXPECT_EQ((*frame)->bytes.front(), *worker) << file;
+      EXPECT_GT((*frame)->time, last) << file;
+      last = (*frame)->time;
+    }
+    if (worker) workers_found.insert(*worker);
+  }
+  EXPECT_EQ(workers_found.size(), kWorkers);
 }
 
 TEST_F(StoreTest, ABudgetBelowASegmentStillKeepsTheNewest) {

@@ -43,7 +43,7 @@ class Agent {
  public:
   explicit Agent(AgentParts parts)
       : parts_(std::move(parts)),
-        workers_count_(number_of_workers()),
+        workers_count_(number_of_workers(parts_.interfaces)),
         correlator_(host_analysers(parts_.config), workers_count_, {}),
         quota_(std::move(parts_.selection)),
         host_alerts_(correlator_, parts_.outputs, quota_) {}
@@ -51,7 +51,6 @@ class Agent {
   Result<void> run();
 
  private:
-  std::size_t number_of_workers() const;
   Result<void> make_workers();
   Result<void> make_epoll();
   Result<void> start();
@@ -73,12 +72,6 @@ class Agent {
   Fd epoll_;
   std::vector<std::uint64_t> rounds_;  // of each worker, at the last beat
 };
-
-std::size_t Agent::number_of_workers() const {
-  std::size_t rings = 1;
-  for (const Watched& one : parts_.interfaces) rings = std::max(rings, one.rings.size());
-  return rings;
-}
 
 Result<void> Agent::make_workers() {
   for (std::size_t number = 0; number < workers_count_; ++number) {
@@ -220,6 +213,12 @@ Result<void> Agent::end() {
 }
 
 }  // namespace
+
+std::size_t number_of_workers(const std::vector<Watched>& interfaces) {
+  std::size_t rings = 1;
+  for (const Watched& one : interfaces) rings = std::max(rings, one.rings.size());
+  return rings;
+}
 
 Result<void> run_agent(AgentParts parts) { return Agent(std::move(parts)).run(); }
 

@@ -24,6 +24,9 @@ struct Watched {
   MappedArray<nids_agent_counters> counters;  // of the outputs, then of each worker
 };
 
+// One worker for each ring of the interface with the most rings.
+std::size_t number_of_workers(const std::vector<Watched>& interfaces);
+
 struct AgentParts {
   const Config& config;
   const std::vector<Watched>& interfaces;

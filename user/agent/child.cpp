@@ -187,6 +187,7 @@ void run_child(ChildParts parts) {
   if (result && metrics)
     if (auto started = metrics->start(); !started) parts.warning(started.error().message());
   if (result && parts.sinks.store) start_store(*parts.sinks.store, parent, parts);
+  if (parts.sinks.store) parts.sinks.store->serve(number_of_workers(watched));
   Outputs outputs(output_settings(parts.config, std::move(names)), std::move(parts.sinks));
   for (const Watched& one : watched) outputs.watch(one.tables.info.ifindex, one.counters[0]);
   if (result)

@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "nids/sum.hpp"
-
 namespace nids {
 
 // An alert goes to the store first and to the terminal last.
@@ -26,9 +24,6 @@ Outputs::Outputs(Settings settings, Sinks sinks)
 
 void Outputs::watch(std::uint32_t ifindex, nids_agent_counters& counters) {
   counters_.add(ifindex, counters);
-  const nids_sum unwritten = waiting_of(counters);
-  counters.retained -= unwritten;
-  counters.not_kept_by_error += unwritten;
 }
 
 bool Outputs::is_news(const Alert& alert) {

@@ -50,8 +50,7 @@ class Outputs {
   Outputs(Settings settings, Sinks sinks);
   Outputs(const Outputs&) = delete;  // the outputs point at the names and counters
 
-  // Call it before the first worker starts. Packets that a dead agent had not written yet are then
-  // counted as lost.
+  // Call it before the first worker starts.
   void watch(std::uint32_t ifindex, nids_agent_counters& counters);
 
   const Names& names() const { return names_; }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Packet retention as an output: stores packets, and indexes alerts with and without a packet. The
-// store limits what waits for the disk, and counts what it refuses.
+// store has its own locks, limits what waits for the disk, and counts what it refuses.
 #pragma once
 
 #include <cstdint>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -29,7 +28,6 @@ class RetainOutput final : public Output {
   std::vector<std::string> take_warnings();  // what failed, each failure once; for people
 
  private:
-  mutable std::mutex mutex_;
   Store store_;
   const OutputCounters& counters_;
 };

@@ -8,7 +8,6 @@
 namespace nids {
 namespace {
 
-constexpr std::uint64_t kLookEvery = 256u << 10;  // bytes
 // What the index may grow by unseen, of the disk; at most a share of it.
 constexpr double kIndexReserve = 8 << 20, kIndexShare = 1.0 / 16;
 

@@ -9,6 +9,8 @@ namespace nids {
 
 class DiskFloor {
  public:
+  static constexpr std::uint64_t kLookEvery = 256u << 10;  // bytes
+
   // `share` of the disk of the directory stays free, for users without privileges; 0: no floor.
   DiskFloor(int directory_fd, double share) : directory_fd_(directory_fd), share_(share) {}
 

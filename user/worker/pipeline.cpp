@@ -195,6 +195,8 @@ Pipeline::Retained Pipeline::keep(const Packet& packet, std::span<const RaisedAl
     return {};
   }
   StoredPacket stored{.packet = packet,
+                      .worker = worker_,
+                      .counters = counters,
                       .alerts = alerts,
                       .severity = flow.severity,
                       .flow_id = has_flow(packet) ? flow.id : 0,
@@ -211,9 +213,11 @@ void Pipeline::watch(const FlowTables& tables, nids_agent_counters& counters) {
   tables_.try_emplace(
       tables.ifindex,
       Table{FlowReader(tables, false, static_cast<std::uint32_t>(worker_)), counters});
-  // What a dead agent still held.
-  const nids_sum held = std::exchange(counters.held, {});
-  counters.not_kept_by_policy += held;
+  // Packets that a dead agent held, or had not written.
+  counters.not_kept_by_policy += std::exchange(counters.held, {});
+  const nids_sum unwritten = waiting_of(counters);
+  counters.retained -= unwritten;
+  counters.not_kept_by_error += unwritten;
 }
 
 void Pipeline::set_clock(ClockOffset clock) {
