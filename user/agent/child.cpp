@@ -187,12 +187,14 @@ void run_child(ChildParts parts) {
   if (result && metrics)
     if (auto started = metrics->start(); !started) parts.warning(started.error().message());
   if (result && parts.sinks.store) start_store(*parts.sinks.store, parent, parts);
-  Outputs outputs(output_settings(parts.config, std::move(names)), std::move(parts.sinks));
+  Outputs outputs(output_settings(parts.config, std::move(names), parts.links),
+                  std::move(parts.sinks));
   for (const Watched& one : watched) outputs.watch(one.tables.info.ifindex, one.counters[0]);
   if (result)
     result = run_agent({.config = parts.config,
                         .interfaces = watched,
                         .ticks = *ticks,
+                        .links = parts.links,
                         .outputs = outputs,
                         .selection = parts.selection,
                         .steer = std::move(steer),
