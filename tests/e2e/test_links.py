@@ -315,6 +315,19 @@ class Links(lab.LabCase):
                 time.sleep(0.3)  # until the handshake is over
                 yield asker, answerer
 
+    def test_a_link_that_lost_an_interface_goes_on(self):
+        self.make_tap((TO_CLIENT, TO_SERVER))
+        watch = self.attach(LINK)
+        self.lab.near.ip("link", "del", TO_CLIENT)
+        wait_for("a warning", lambda: f"the link tap is not complete without {TO_CLIENT}" in watch.err)
+        self.kill_agent(watch)
+        self.http()
+        watch.stop()
+        record, = [one for one in self.records() if one["dest_port"] == HTTP_PORT]
+        self.assertEqual(record["in_iface"], "tap")
+        self.assertEqual(record["flow"]["pkts_toclient"], 0)
+        self.assertGreater(record["flow"]["pkts_toserver"], 0)
+
     def test_half_a_link_is_refused(self):
         self.make_tap()
         config = self.lab.path("config.toml")

@@ -65,11 +65,14 @@ class JoinedLinks : public testing::Test {
     return link;
   }
   Result<Links> join(const std::vector<Config::Link>& links) {
+    Callbacks callbacks;
+    callbacks.info = [this](const std::string& text) { infos_.push_back(text); };
+    callbacks.warning = [this](const std::string& text) { warnings_.push_back(text); };
     return join_interfaces(links, {interface("no-such-1", 9001), interface("no-such-2", 9002)},
-                           [this](const std::string& text) { warnings_.push_back(text); });
+                           callbacks);
   }
 
-  std::vector<std::string> warnings_;
+  std::vector<std::string> infos_, warnings_;
 };
 
 TEST_F(JoinedLinks, HaveAllTheirInterfaces) {
@@ -77,6 +80,18 @@ TEST_F(JoinedLinks, HaveAllTheirInterfaces) {
   ASSERT_TRUE(joined);
   EXPECT_EQ(joined->id_of(9002), 9001u);
   EXPECT_TRUE(warnings_.empty());
+  EXPECT_EQ(infos_,
+            std::vector<std::string>{"the flows of no-such-2, no-such-1 join: one link, tap"});
+}
+
+TEST_F(JoinedLinks, GoOnWithoutAnInterfaceThatIsGone) {
+  const Links tap({{.name = "tap", .interfaces = {3, 5}}});
+  const Links left = links_among(tap, {5, 7});
+  EXPECT_EQ(left.id_of(5), 5u);
+  ASSERT_NE(left.find(5), nullptr);
+  EXPECT_EQ(left.find(5)->name, "tap");
+  EXPECT_EQ(left.find(3), nullptr);
+  EXPECT_EQ(links_among(tap, {7}).find(3), nullptr);
 }
 
 TEST_F(JoinedLinks, OfWhichOneInterfaceIsMissingAreRefused) {

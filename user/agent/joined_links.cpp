@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <string>
 #include <utility>
 
 namespace nids {
@@ -35,8 +37,7 @@ Error not_joined(const Config::Link& link, std::string reason) {
 }  // namespace
 
 Result<Links> join_interfaces(const std::vector<Config::Link>& links,
-                              const std::vector<LinkFacts>& watched,
-                              const std::function<void(const std::string&)>& warning) {
+                              const std::vector<LinkFacts>& watched, const Callbacks& callbacks) {
   std::vector<Links::Link> joined;
   std::vector<std::uint32_t> taken;
   for (const Config::Link& link : links) {
@@ -54,15 +55,29 @@ Result<Links> join_interfaces(const std::vector<Config::Link>& links,
       found.interfaces.push_back(*ifindex);
     }
     if (found.interfaces.empty()) {
-      warning("the link " + link.name + " has none of the interfaces that are watched");
+      callbacks.warning("the link " + link.name + " has none of the interfaces that are watched");
       continue;
     }
     if (!missing.empty())
       return not_joined(link, listed(missing) + (missing.size() == 1 ? " is" : " are") +
                                   " not watched, so each flow would have one direction only");
+    callbacks.info("the flows of " + listed(link.interfaces) + " join: one link, " + link.name);
     joined.push_back(std::move(found));
   }
   return Links(joined);
+}
+
+Links links_among(const Links& links, const std::vector<std::uint32_t>& interfaces) {
+  std::map<std::string, Links::Link> left;  // by name
+  for (const std::uint32_t ifindex : interfaces) {
+    const Links::Link* link = links.find(links.id_of(ifindex));
+    if (link == nullptr) continue;
+    left[link->name].name = link->name;
+    left[link->name].interfaces.push_back(ifindex);
+  }
+  std::vector<Links::Link> all;
+  for (auto& [name, link] : left) all.push_back(std::move(link));
+  return Links(all);
 }
 
 }  // namespace nids

@@ -2,10 +2,10 @@
 // The links of the configuration, with the interfaces that are to be watched. Attaches nothing.
 #pragma once
 
-#include <functional>
-#include <string>
+#include <cstdint>
 #include <vector>
 
+#include "agent/request.hpp"
 #include "config/config.hpp"
 #include "kernel/netlink.hpp"
 #include "net/links.hpp"
@@ -18,6 +18,9 @@ namespace nids {
 // direction.
 [[nodiscard]] Result<Links> join_interfaces(const std::vector<Config::Link>& links,
                                             const std::vector<LinkFacts>& watched,
-                                            const std::function<void(const std::string&)>& warning);
+                                            const Callbacks& callbacks);
+
+// The same links, with those of their interfaces that are in `interfaces`.
+Links links_among(const Links& links, const std::vector<std::uint32_t>& interfaces);
 
 }  // namespace nids

@@ -90,7 +90,7 @@ std::optional<AttachLock> Supervisor::lock() const {
 Result<void> Supervisor::attach_all() {
   auto links = links_to_watch(request_.interfaces);
   if (!links) return links.error();
-  auto joined = join_interfaces(request_.config.links, *links, callbacks_.warning);
+  auto joined = join_interfaces(request_.config.links, *links, callbacks_);
   if (!joined) return joined.error();
   joined_ = std::move(*joined);
   const auto classes = abi_classes(request_.config);
