@@ -230,6 +230,16 @@ class Links(lab.LabCase):
         states = collections.Counter(conn_state(one) for one in self.records())
         self.assertGreaterEqual(states["REJ"], 290, states)
 
+    def test_a_scan_that_nobody_answers(self):
+        """It is reported once both interfaces have been read."""
+        self.make_tap((TO_CLIENT, TO_SERVER))
+        self.server.run("iptables", "-A", "INPUT", "-p", "tcp", "-j", "DROP")
+        watch = self.attach(LINK)
+        self.client.run("nmap", "-sS", "-Pn", "-n", "-p1-200", "--max-retries", "0", SERVER_IP, timeout=60)
+        alert, = wait_for("a scan alert", lambda: self.alerts_of(3001))
+        self.assertEqual((alert["src_ip"], alert["in_iface"]), (CLIENT_IP, "tap"))
+        self.assertEqual(watch.stop(), 0, watch.err)
+
     def test_a_command_reaches_the_slots_of_both_interfaces(self):
         """The kernel sends one packet to identify the flow. After the alert it sends all of both directions."""
         self.make_tap()
@@ -361,4 +371,4 @@ def ports_of(frame):
 
 
 if __name__ == "__main__":
-    lab.main(("tcpdump", "nmap", "ssh", "tshark"))
+    lab.main(("tcpdump", "nmap", "ssh", "tshark", "iptables"))
