@@ -2,6 +2,7 @@
 // A context that stores what an analyser raises and publishes. Knows only the flows given to it.
 #pragma once
 
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -19,11 +20,13 @@ class Collected final : public Context {
     return nullptr;
   }
   WallTime now() const override { return time; }
+  WallTime read_until(const Flow&) const override { return read.value_or(time); }
 
   std::vector<Alert> alerts;
   std::vector<HostEvent> events;
   std::vector<std::pair<FlowRef, Flow*>> flows;
   WallTime time;
+  std::optional<WallTime> read;  // none: everything until now
 };
 
 }  // namespace nids

@@ -136,6 +136,9 @@ domain = 4294967295
 template_seconds = 30
 [metrics]
 listen = "127.0.0.1:9177"
+[links]
+uplink = ["eth1", "eth2"]
+bond = ["eth3", "eth4", "eth5"]
 [community_id]
 seed = 65535
 )");
@@ -160,6 +163,7 @@ seed = 65535
   expected.ipfix = {
       {6, {0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 4739}, 0xffff'ffff, 30};
   expected.metrics.address = {4, {127, 0, 0, 1}, 9177};
+  expected.links = {{"bond", {"eth3", "eth4", "eth5"}}, {"uplink", {"eth1", "eth2"}}};
   expected.community_id_seed = 65'535;
   EXPECT_EQ(c, expected);
 }

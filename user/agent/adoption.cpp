@@ -106,6 +106,17 @@ std::optional<std::string> misfit(const Attachment& attachment, const AttachRequ
   return std::nullopt;
 }
 
+// Why the flows of programs that fit can't join those of the other interfaces of their link.
+std::optional<std::string> link_misfit(const Attachment& attachment, const ProgramSetup& setup) {
+  const auto info = attachment.maps.info();
+  if (!info || info->rings != setup.rings)
+    return "the other interfaces of its link have another number of rings";
+  const auto keys = attachment.maps.hash_keys();
+  if (!keys || !setup.hash_keys || !std::ranges::equal(keys->word, *setup.hash_keys))
+    return "the other interfaces of its link have other hash keys";
+  return std::nullopt;
+}
+
 Result<Attachment> attach_new(const LinkFacts& link, const AttachOptions& options,
                               const Supervisor::Callbacks& callbacks) {
   auto attachment = attach(link.ifindex, link.name, options);
@@ -209,7 +220,7 @@ Result<PlacedPrograms> place_new(const LinkFacts& link, const AttachOptions& opt
 
 // Of an interface that is claimed.
 Result<PlacedPrograms> place_claimed(const LinkFacts& link, const AttachRequest& request,
-                                     const AttachOptions& options,
+                                     const AttachOptions& options, bool is_joined,
                                      const Supervisor::Callbacks& callbacks) {
   auto found = find_attachment(link.ifindex, link.name);
   if (!found) return found.error();
@@ -218,7 +229,9 @@ Result<PlacedPrograms> place_claimed(const LinkFacts& link, const AttachRequest&
   Attachment& there = **found;
   if (auto free = check_no_agent(there); !free) return free.error();
   if (auto ended = await_reader_end(there); !ended) return ended.error();
-  if (const auto why = misfit(there, request)) {
+  auto why = misfit(there, request);
+  if (!why && is_joined) why = link_misfit(there, options.setup);
+  if (why) {
     callbacks.warning("replacing the programs that an earlier agent left on " + link.name + ": " +
                       *why);
     if (auto removed = detach(there); !removed) return removed.error();
@@ -270,11 +283,12 @@ Result<void> share_with_adopted(const std::vector<LinkFacts>& links, const Attac
 }
 
 Result<PlacedPrograms> place_programs(const LinkFacts& link, const AttachRequest& request,
-                                      const AttachOptions& options,
+                                      const AttachOptions& options, const Links& links,
                                       const Supervisor::Callbacks& callbacks) {
   auto claimed = claim(link, callbacks);
   if (!claimed) return claimed.error();
-  auto placed = place_claimed(link, request, options, callbacks);
+  const bool is_joined = links.find(links.id_of(static_cast<std::uint32_t>(link.ifindex)));
+  auto placed = place_claimed(link, request, options, is_joined, callbacks);
   if (placed) placed->claim = std::move(*claimed);
   return placed;
 }

@@ -28,10 +28,12 @@ struct PlacedPrograms {
 
 // Under the lock. Claims the interface first, so that no other agent does the same, whatever its
 // directories. Waits for the reader of an agent that was killed to end; programs that can't be
-// taken over are replaced, and the user is told why.
+// taken over are replaced, and the user is told why. So are programs on an interface of `links`
+// whose rings or hash keys are not those of `options`: its flows could not join.
 [[nodiscard]] Result<PlacedPrograms> place_programs(const LinkFacts& link,
                                                     const AttachRequest& request,
                                                     const AttachOptions& options,
+                                                    const Links& links,
                                                     const Supervisor::Callbacks& callbacks);
 
 }  // namespace nids

@@ -76,8 +76,9 @@ class Agent {
 Result<void> Agent::make_workers() {
   for (std::size_t number = 0; number < workers_count_; ++number) {
     pipelines_.push_back(std::make_unique<Pipeline>(
-        pipeline_settings(parts_.config, parts_.outputs.keeps_packets(), workers_count_), number,
-        Pipeline::Shared{parts_.outputs, correlator_, quota_, parts_.steer}));
+        pipeline_settings(parts_.config, parts_.outputs.keeps_packets(), workers_count_,
+                          parts_.links),
+        number, Pipeline::Shared{parts_.outputs, correlator_, quota_, parts_.steer}));
     std::vector<Worker::Source> sources;
     for (const Watched& one : parts_.interfaces) {
       if (number >= one.rings.size()) continue;

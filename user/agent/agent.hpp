@@ -31,6 +31,7 @@ struct AgentParts {
   const Config& config;
   const std::vector<Watched>& interfaces;
   TickSample ticks;  // taken at any earlier moment
+  const Links& links;
   Outputs& outputs;  // watch() was called for all interfaces
   Selection selection;
   Pipeline::Steer steer;

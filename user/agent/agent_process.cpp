@@ -40,10 +40,12 @@ std::string how_it_ended(int status) {
 }  // namespace
 
 AgentProcess::AgentProcess(const AttachRequest& request, const Callbacks& callbacks,
-                           std::vector<Attachment>& attachments, std::function<void()> leave_parent)
+                           std::vector<Attachment>& attachments, const Links& links,
+                           std::function<void()> leave_parent)
     : request_(request),
       callbacks_(callbacks),
       attachments_(attachments),
+      joined_(links),
       leave_parent_(std::move(leave_parent)),
       eve_(eve_files(request.config.eve, request.paths), callbacks.info, callbacks.error) {}
 
@@ -124,6 +126,7 @@ void AgentProcess::become_agent(Sinks sinks, Fd link, Fd control_listener, int p
   if (callbacks_.in_agent) callbacks_.in_agent();
   run_child({.config = request_.config,
              .attachments = attachments_,
+             .links = joined_,
              .sinks = std::move(sinks),
              .link = std::move(link),
              .control_listener = std::move(control_listener),

@@ -25,7 +25,8 @@ class AgentProcess {
   // All references must outlive this object. `leave_parent` runs in the child and closes what only
   // the parent needs.
   AgentProcess(const AttachRequest& request, const Callbacks& callbacks,
-               std::vector<Attachment>& attachments, std::function<void()> leave_parent);
+               std::vector<Attachment>& attachments, const Links& links,
+               std::function<void()> leave_parent);
 
   // Starts the first agent and waits until it takes records. `is_to_end` returns a reason to give
   // up early.
@@ -64,6 +65,7 @@ class AgentProcess {
   const AttachRequest& request_;
   const Callbacks& callbacks_;
   std::vector<Attachment>& attachments_;
+  const Links& joined_;
   std::function<void()> leave_parent_;
   EveRenewal eve_;
   std::optional<Relay> out_, err_;

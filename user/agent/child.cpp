@@ -19,6 +19,7 @@
 #include "agent/agent.hpp"
 #include "agent/class_table.hpp"
 #include "agent/confinement.hpp"
+#include "agent/joined_links.hpp"
 #include "agent/live_metrics.hpp"
 #include "agent/metrics_server.hpp"
 #include "agent/privileges.hpp"
@@ -139,8 +140,12 @@ Result<void> leave_terminal(Fd out, Fd err) {
 void run_child(ChildParts parts) {
   if (!tell_reader(parts.attachments, parts.parent)) _exit(1);
   std::map<std::uint32_t, std::string> names;
-  for (const Attachment& one : parts.attachments)
-    names[static_cast<std::uint32_t>(one.ifindex)] = one.ifname;
+  std::vector<std::uint32_t> attached;
+  for (const Attachment& one : parts.attachments) {
+    attached.push_back(static_cast<std::uint32_t>(one.ifindex));
+    names[attached.back()] = one.ifname;
+  }
+  const Links links = links_among(parts.links, attached);
   // All that needs root is opened now; what the agent does not need it does not keep.
   std::vector<Watched> watched;
   std::vector<MeteredInterface> metered_interfaces;
@@ -188,12 +193,13 @@ void run_child(ChildParts parts) {
     if (auto started = metrics->start(); !started) parts.warning(started.error().message());
   if (result && parts.sinks.store) start_store(*parts.sinks.store, parent, parts);
   if (parts.sinks.store) parts.sinks.store->serve(number_of_workers(watched));
-  Outputs outputs(output_settings(parts.config, std::move(names)), std::move(parts.sinks));
+  Outputs outputs(output_settings(parts.config, std::move(names), links), std::move(parts.sinks));
   for (const Watched& one : watched) outputs.watch(one.tables.info.ifindex, one.counters[0]);
   if (result)
     result = run_agent({.config = parts.config,
                         .interfaces = watched,
                         .ticks = *ticks,
+                        .links = links,
                         .outputs = outputs,
                         .selection = parts.selection,
                         .steer = std::move(steer),

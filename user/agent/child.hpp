@@ -16,6 +16,7 @@ namespace nids {
 struct ChildParts {
   const Config& config;
   std::vector<Attachment>& attachments;  // of their maps only those stay open that it needs
+  const Links& links;                    // interfaces that are no longer attached are left out
   Sinks sinks;
   Fd link;              // to the parent
   Fd control_listener;  // none: nobody can ask for flows

@@ -139,7 +139,7 @@ class Control::Server::Client : public std::enable_shared_from_this<Client> {
 
   Json json_of(const FlowRecord& record, const std::string& class_name) const {
     Json json = flow_json(record, class_name);
-    json["in_iface"] = server_.names_.interface(record.ifindex);
+    json["in_iface"] = server_.names_.link(record.ifindex);
     return json;
   }
 

@@ -24,12 +24,13 @@ auto timeouts(const Config::Flow& config) {
 
 }  // namespace
 
-Pipeline::Settings pipeline_settings(const Config& config, bool keeps_packets,
-                                     std::size_t workers) {
+Pipeline::Settings pipeline_settings(const Config& config, bool keeps_packets, std::size_t workers,
+                                     const Links& links) {
   const auto part = [&](std::uint64_t all) { return std::max<std::uint64_t>(1, all / workers); };
   return {.flows = {.max_flows = part(config.flow.max_tracked_flows),
                     .community_id_seed = config.community_id_seed,
-                    .timeout = timeouts(config.flow)},
+                    .timeout = timeouts(config.flow),
+                    .links = links},
           .interim = std::chrono::seconds(config.flow.interim_seconds),
           .classes = flagged_classes(config),
           .looks_for_scans = config.scan.enabled,
@@ -39,12 +40,14 @@ Pipeline::Settings pipeline_settings(const Config& config, bool keeps_packets,
 }
 
 Outputs::Settings output_settings(const Config& config,
-                                  std::map<std::uint32_t, std::string> interfaces) {
+                                  std::map<std::uint32_t, std::string> interfaces,
+                                  const Links& links) {
   Outputs::Settings settings{
-      .names = {.interfaces = std::move(interfaces)},
+      .names = {.interfaces = std::move(interfaces), .links = links},
       .eve_has_flows = config.eve.flows,
       .suppression = {.window = std::chrono::seconds(config.alert.suppress_seconds),
-                      .max_entries = config.alert.max_suppressions}};
+                      .max_entries = config.alert.max_suppressions,
+                      .links = links}};
   for (const ProtocolClass& one : config.classes) settings.names.classes.push_back(one.name);
   return settings;
 }

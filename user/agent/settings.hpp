@@ -10,6 +10,7 @@
 
 #include "analyse/host/host_analyser.hpp"
 #include "config/config.hpp"
+#include "net/links.hpp"
 #include "output/outputs.hpp"
 #include "worker/pipeline.hpp"
 
@@ -18,10 +19,11 @@ namespace nids {
 // For one of `workers` workers: each has an equal part of the flows and of the memory for held
 // packets.
 Pipeline::Settings pipeline_settings(const Config& config, bool keeps_packets,
-                                     std::size_t workers = 1);
+                                     std::size_t workers = 1, const Links& links = {});
 // `interfaces`: names by ifindex.
 Outputs::Settings output_settings(const Config& config,
-                                  std::map<std::uint32_t, std::string> interfaces);
+                                  std::map<std::uint32_t, std::string> interfaces,
+                                  const Links& links = {});
 std::vector<std::unique_ptr<HostAnalyser>> host_analysers(const Config& config);
 
 }  // namespace nids

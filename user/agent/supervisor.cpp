@@ -8,6 +8,7 @@
 
 #include "agent/adoption.hpp"
 #include "agent/class_table.hpp"
+#include "agent/joined_links.hpp"
 #include "agent/link_notices.hpp"
 #include "agent/privileges.hpp"
 #include "agent/process.hpp"
@@ -26,7 +27,7 @@ constexpr std::size_t kToEnd = 16;  // descriptors that removing needs
 Supervisor::Supervisor(AttachRequest request, Callbacks callbacks)
     : request_(std::move(request)),
       callbacks_(std::move(callbacks)),
-      agent_(request_, callbacks_, attachments_, [this] { leave_parent(); }) {}
+      agent_(request_, callbacks_, attachments_, joined_, [this] { leave_parent(); }) {}
 
 Result<AttachOutcome> Supervisor::run() {
   if (auto prepared = prepare(); !prepared) return prepared.error();
@@ -89,6 +90,9 @@ std::optional<AttachLock> Supervisor::lock() const {
 Result<void> Supervisor::attach_all() {
   auto links = links_to_watch(request_.interfaces);
   if (!links) return links.error();
+  auto joined = join_interfaces(request_.config.links, *links, callbacks_);
+  if (!joined) return joined.error();
+  joined_ = std::move(*joined);
   const auto classes = abi_classes(request_.config);
   const auto ports = abi_ports(request_.config);
   AttachOptions options{.mode = request_.mode,
@@ -103,7 +107,7 @@ Result<void> Supervisor::attach_all() {
   stay_ = std::move(*stay);
   if (auto shared = share_with_adopted(*links, request_, options.setup); !shared) return shared;
   for (const LinkFacts& link : *links) {
-    auto placed = place_programs(link, request_, options, callbacks_);
+    auto placed = place_programs(link, request_, options, joined_, callbacks_);
     if (!placed) {
       undo_attach();
       return placed.error();
@@ -261,6 +265,10 @@ void Supervisor::check_filters() {
 }
 
 void Supervisor::drop(std::size_t index) {
+  const auto ifindex = static_cast<std::uint32_t>(attachments_[index].ifindex);
+  if (const Links::Link* link = joined_.find(joined_.id_of(ifindex)))
+    callbacks_.warning("the link " + link->name + " is not complete without " +
+                       attachments_[index].ifname + "; its flows may have one direction only");
   claim(attachments_[index], false);  // moved away, it is free for the agent of its new home
   Pins(request_.paths.bpffs).unpin(attachments_[index].ifindex);
   claims_.erase(attachments_[index].ifindex);

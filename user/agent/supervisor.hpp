@@ -17,6 +17,7 @@
 #include "kernel/attach_lock.hpp"
 #include "kernel/attachment.hpp"
 #include "kernel/netlink.hpp"
+#include "net/links.hpp"
 #include "nids/abi/counters.h"
 
 namespace nids {
@@ -64,6 +65,7 @@ class Supervisor {
   Callbacks callbacks_;
   std::vector<Attachment> attachments_;  // those watched now
   std::vector<Attachment> dropped_;      // gone; their maps still hold the final counts
+  Links joined_;                         // those of the configuration that are attached
   std::optional<LinkMonitor> links_;
   std::optional<Signals> signals_;  // blocked until the programs are gone
   SpareDescriptors spare_;

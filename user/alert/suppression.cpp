@@ -3,10 +3,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace nids {
 
-Suppression::Suppression(Limits limits) : limits_(limits) {}
+Suppression::Suppression(Limits limits) : limits_(std::move(limits)) {}
 
 bool Suppression::admit(const Alert& alert) {
   if (limits_.window.count() <= 0 || limits_.max_entries == 0) return true;
@@ -25,13 +26,13 @@ bool Suppression::admit(const Alert& alert) {
   return true;
 }
 
-Suppression::Key Suppression::key_of(const Alert& alert) {
+Suppression::Key Suppression::key_of(const Alert& alert) const {
   Key key;
   key.signature_id = alert.signature_id;
   key.ip_version = alert.ends.ip_version;
   std::copy(std::begin(alert.ends.client), std::end(alert.ends.client), key.client);
   std::copy(std::begin(alert.ends.server), std::end(alert.ends.server), key.server);
-  key.ifindex = alert.ifindex;
+  key.link = limits_.links.id_of(alert.ifindex);
   std::copy(std::begin(alert.ends.vlan), std::end(alert.ends.vlan), key.vlan);
   key.tunnel = alert.tunnel;
   alert.class_name.copy(key.class_name, sizeof(key.class_name));

@@ -11,6 +11,7 @@
 
 #include "alert/alert.hpp"
 #include "decode/secret_hash.hpp"
+#include "net/links.hpp"
 #include "nids/abi/config.h"
 
 namespace nids {
@@ -20,13 +21,14 @@ class Suppression {
   struct Limits {
     std::chrono::nanoseconds window = std::chrono::seconds(60);  // 0: everything is admitted
     std::size_t max_entries = 65'536;  // beyond it the oldest goes, and is counted
+    Links links{};                     // alerts of their interfaces repeat each other
   };
 
   explicit Suppression(Limits limits);
   Suppression(Suppression&&) = default;  // a copy's index would point into the original
 
   // False for an alert less than `window` before or after the last admitted one of the same
-  // signature, client, server, class, interface, VLAN and tunnel.
+  // signature, client, server, class, interface or link, VLAN and tunnel.
   [[nodiscard]] bool admit(const Alert& alert);
 
   // Entries dropped for newer ones while their window was still open: each may let one alert
@@ -41,7 +43,7 @@ class Suppression {
     std::uint8_t client[16]{};
     std::uint8_t server[16]{};
     char class_name[NIDS_CLASS_NAME_MAX]{};
-    std::uint32_t ifindex = 0;
+    std::uint32_t link = 0;
     std::uint16_t vlan[2]{};
     TunnelEnds tunnel;
     bool operator==(const Key& other) const { return std::memcmp(this, &other, sizeof(Key)) == 0; }
@@ -52,7 +54,7 @@ class Suppression {
     WallTime admitted;
   };
 
-  static Key key_of(const Alert& alert);
+  Key key_of(const Alert& alert) const;
   bool is_open(const Entry& entry, WallTime now) const;
   void make_room(WallTime now);
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -111,11 +112,20 @@ struct Config {
     bool is_on() const { return on_unix_socket || address.ip_version != 0; }
     bool operator==(const Metrics&) const = default;
   } metrics;
+  // Interfaces whose flows join, because each carries a part of one link.
+  struct Link {
+    std::string name;                     // [A-Za-z0-9_-], at most kMaxLinkName bytes
+    std::vector<std::string> interfaces;  // two or more, each in one link at most
+    bool operator==(const Link&) const = default;
+  };
+  std::vector<Link> links;  // by name
   std::uint16_t community_id_seed = 0;
   std::vector<ProtocolClass> classes;  // in index order, from index 1; see builtin_classes()
 
   bool operator==(const Config&) const = default;
 };
+
+inline constexpr std::size_t kMaxLinkName = 31, kMaxLinks = 64, kMaxInterfacesOfLink = 16;
 
 // By Config::Retain::Sync.
 inline constexpr std::array<std::string_view, 3> kSyncNames{"never", "segment", "second"};

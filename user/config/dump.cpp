@@ -193,6 +193,13 @@ void dump_class(const ProtocolClass& c, Writer& w) {
   w.key("identify_packets", std::to_string(c.identify_packets));
 }
 
+std::string interfaces_value(const Config::Link& link) {
+  std::string list;
+  for (const std::string& one : link.interfaces)
+    list += (list.empty() ? "" : ", ") + basic_string(one);
+  return '[' + list + ']';
+}
+
 std::string_view without_blanks(std::string_view text) {
   const auto first = std::min(text.find_first_not_of(" \t"), text.size());
   return text.substr(first, text.find_last_not_of(" \t") + 1 - first);
@@ -226,6 +233,11 @@ std::string dump_config(const Config& config) {
   w.comment("/run/nids-xdp/metrics.sock, for root and the group nids-xdp; \"127.0.0.1:9177\" and");
   w.comment("\"[::1]:9177\" are open to every user of this host; empty: off.");
   w.key("listen", '"' + listener_text(config.metrics) + '"');
+  w.table("links");
+  w.comment(
+      "Interfaces whose flows join, because each carries a part of one link: the two ports of");
+  w.comment("a network tap, or ports of a bond. uplink = [\"eth1\", \"eth2\"]");
+  for (const Config::Link& link : config.links) w.key(link.name, interfaces_value(link));
   w.table("community_id");
   w.comment("Seed of community_id, 0 to 65535; the same in all tools that are to agree.");
   w.number("seed", config.community_id_seed);

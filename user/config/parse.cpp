@@ -8,6 +8,7 @@
 
 #include "config/class_table.hpp"
 #include "config/config.hpp"
+#include "config/link_table.hpp"
 #include "config/values.hpp"
 #include "config/wording.hpp"
 #include "nids/abi/event.h"
@@ -96,6 +97,7 @@ Keys schema(Config& c, ClassTable& classes) {
                           {"template_seconds",
                            integer(c.ipfix.template_seconds, {1, kMaxTemplateSeconds})}})},
       {"metrics", table_of({{"listen", listener(c.metrics)}})},
+      {"links", links(c.links)},
       {"community_id", table_of({{"seed", integer(c.community_id_seed, {0, 65'535})}})},
       {"classes", read_classes},
   };

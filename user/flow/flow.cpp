@@ -145,6 +145,15 @@ void Flow::set_opener(nids_sender sender) {
   if (class_id != other_class()) std::swap(class_id, make_rare().other_class);
 }
 
+bool Flow::has_port_of_client(nids_sender sender) const {
+  const nids_sender other = other_side(sender);
+  const bool has_class = class_if(sender) != 0;
+  if (has_class != (class_if(other) != 0)) return has_class;
+  const std::uint16_t own_port = sender == NIDS_FROM_HI ? key.hi_port : key.lo_port;
+  const std::uint16_t other_port = sender == NIDS_FROM_HI ? key.lo_port : key.hi_port;
+  return own_port > other_port;
+}
+
 std::uint8_t Flow::record_class() const {
   return class_id == 0 && is_flagged(other_side(opener())) ? other_class() : class_id;
 }
@@ -324,7 +333,7 @@ FlowPhase Flow::phase_now() const {
 
 FlowRecord Flow::record(FlowReason reason, std::uint16_t community_id_seed,
                         const FlowCounts& counts) const {
-  FlowRecord out{.id = id, .ifindex = ifindex, .ends = ends()};
+  FlowRecord out{.id = id, .ifindex = link, .ends = ends()};
   const int client = opener_is_hi ? NIDS_FROM_HI : NIDS_FROM_LO;
   for (int i = 0; i < 2; ++i) {
     const int sender = i == 0 ? client : 1 - client;

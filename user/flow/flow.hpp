@@ -39,7 +39,7 @@ struct FlowCounts {
 // Arrays are by enum nids_sender where nothing else is said.
 struct alignas(64) Flow {
   nids_flow_key key{};
-  std::uint32_t ifindex = 0;
+  std::uint32_t link = 0;  // of the interfaces that carry it: Links::id_of()
   std::uint32_t scan = 0;  // the last in which it grew
   // By the table: places in its pool, in the list of its phase.
   std::uint32_t previous = 0, next = 0;
@@ -100,6 +100,10 @@ struct alignas(64) Flow {
                        const std::optional<Handshake::Numbers>& numbers);
   // Corrects opener(). Called after each of the calls above.
   void decide_opener();
+  // Corrects it by a better guess.
+  void set_opener(nids_sender sender);
+  // Whether the classes or else the ports say that `sender`, and not the other side, opened it.
+  bool has_port_of_client(nids_sender sender) const;
   // Whether `sender` may have opened it. False if a handshake proves the other side, or if nothing
   // names `sender` yet.
   bool may_be_opener(nids_sender sender) const;
@@ -150,7 +154,6 @@ struct alignas(64) Flow {
     std::unique_ptr<nids_flow_tunnel> tunnel;
     std::unique_ptr<Long> longer;
   };
-  void set_opener(nids_sender sender);
   Handshake handshake() const { return rare_ ? rare_->handshake : Handshake{}; }
   std::uint8_t other_class() const { return rare_ ? rare_->other_class : std::uint8_t{0}; }
   unsigned known_senders() const;  // a bit each, by enum nids_sender

@@ -36,8 +36,8 @@ constexpr std::size_t kKeyWords = sizeof(nids_flow_key) / sizeof(std::uint32_t);
 constexpr std::size_t kTunnelWords = sizeof(nids_flow_tunnel) / sizeof(std::uint32_t);
 
 // Says the same of the same flow in every replay; nothing depends on nobody guessing it.
-std::uint64_t id_of(const FlowIdentity& flow, std::uint32_t ifindex, WallTime start) {
-  std::uint64_t state = start.ns ^ ifindex;
+std::uint64_t id_of(const FlowIdentity& flow, std::uint32_t link, WallTime start) {
+  std::uint64_t state = start.ns ^ link;
   const auto mix = [&state](const auto& words) {
     for (const std::uint32_t word : words) {
       state = (state ^ word) * 0x9e3779b97f4a7c15;
@@ -57,7 +57,7 @@ static_assert(kLeastFirst.size() == kFlowPhases);
 
 // Strongly universal with secret random numbers, as SecretHash, because attackers choose addresses.
 std::size_t secret_hash(const nids_flow_key& key, const nids_flow_tunnel* tunnel,
-                        std::uint32_t ifindex) {
+                        std::uint32_t link) {
   static const auto secrets = [] {
     std::array<std::uint64_t, kKeyWords + kTunnelWords + 2> numbers;
     std::random_device random;
@@ -66,16 +66,16 @@ std::size_t secret_hash(const nids_flow_key& key, const nids_flow_tunnel* tunnel
   }();
   auto secret = secrets.begin();
   std::uint64_t sum = *secret++;
-  sum += *secret++ * ifindex;
+  sum += *secret++ * link;
   for (const std::uint32_t word : words_of(key)) sum += *secret++ * word;
   if (tunnel != nullptr)
     for (const std::uint32_t word : words_of(*tunnel)) sum += *secret++ * word;
   return sum >> 32;  // only the upper half is universal
 }
 
-std::size_t secret_hash(const FlowIdentity& flow, std::uint32_t ifindex) {
+std::size_t secret_hash(const FlowIdentity& flow, std::uint32_t link) {
   const bool has_tunnel = flow.key.tunnel != NIDS_TUNNEL_NONE;
-  return secret_hash(flow.key, has_tunnel ? &flow.tunnel : nullptr, ifindex);
+  return secret_hash(flow.key, has_tunnel ? &flow.tunnel : nullptr, link);
 }
 
 // By enum nids_sender.
@@ -85,6 +85,16 @@ struct ClassesByOpener {
 ClassesByOpener classes_of(bool opener_is_hi, std::uint8_t class_id, std::uint8_t other_class) {
   if (opener_is_hi) std::swap(class_id, other_class);
   return {class_id, other_class};
+}
+
+// Each interface of a link guesses the opener from the first packet that it sees itself. The guess
+// of the interface that saw the flow first is right. Slots have no finer times than ticks, so ports
+// decide between two interfaces that saw the flow at nearly the same time.
+void compare_openers(Flow& flow, bool opener_is_hi, WallTime first) {
+  const nids_sender guess = opener_is_hi ? NIDS_FROM_HI : NIDS_FROM_LO;
+  if (guess == flow.opener() || first.ns > flow.start.ns + kCoarse_ns) return;
+  if (first.ns + kCoarse_ns < flow.start.ns || flow.has_port_of_client(guess))
+    flow.set_opener(guess);
 }
 
 void learn_handshake(Flow& flow, const Packet& packet) {
@@ -102,18 +112,18 @@ void learn_handshake(Flow& flow, const Packet& packet) {
 }  // namespace
 
 std::size_t FlowTable::Hash::operator()(const Identity& identity) const noexcept {
-  return secret_hash(identity.flow, identity.ifindex);
+  return secret_hash(identity.flow, identity.link);
 }
 
 std::size_t FlowTable::Hash::operator()(std::uint32_t place) const noexcept {
   const Flow& flow = (*pool)[place];
-  if (flow.key.tunnel == NIDS_TUNNEL_NONE) return secret_hash(flow.key, nullptr, flow.ifindex);
-  return secret_hash(flow.identity(), flow.ifindex);
+  if (flow.key.tunnel == NIDS_TUNNEL_NONE) return secret_hash(flow.key, nullptr, flow.link);
+  return secret_hash(flow.identity(), flow.link);
 }
 
 bool FlowTable::Equal::operator()(const Identity& identity, std::uint32_t place) const noexcept {
   const Flow& flow = (*pool)[place];
-  return identity.ifindex == flow.ifindex && flow.is_of(identity.flow);
+  return identity.link == flow.link && flow.is_of(identity.flow);
 }
 
 bool FlowTable::Equal::operator()(std::uint32_t place, const Identity& identity) const noexcept {
@@ -128,8 +138,8 @@ FlowTable::FlowTable(const Limits& limits, Sink sink)
   pool_.add();
 }
 
-std::uint32_t FlowTable::find(const FlowIdentity& flow, std::uint32_t ifindex) const {
-  const auto known = index_.find(Identity{flow, ifindex});
+std::uint32_t FlowTable::find(const FlowIdentity& flow, std::uint32_t link) const {
+  const auto known = index_.find(Identity{flow, link});
   return known == index_.end() ? kNone : *known;
 }
 
@@ -191,7 +201,7 @@ void FlowTable::make_room() {
   }
 }
 
-std::uint32_t FlowTable::open(const FlowIdentity& identity, std::uint32_t ifindex, WallTime start) {
+std::uint32_t FlowTable::open(const FlowIdentity& identity, std::uint32_t link, WallTime start) {
   make_room();
   std::uint32_t place;
   if (free_.empty()) {
@@ -204,9 +214,9 @@ std::uint32_t FlowTable::open(const FlowIdentity& identity, std::uint32_t ifinde
   Flow& flow = pool_[place];
   flow.key = identity.key;
   flow.set_tunnel(identity.tunnel);
-  flow.ifindex = ifindex;
+  flow.link = link;
   flow.start = flow.last = start;
-  flow.id = id_of(identity, ifindex, start);
+  flow.id = id_of(identity, link, start);
   flow.phase = flow.phase_now();
   flow.scan = scan_;
   append(place);
@@ -216,9 +226,9 @@ std::uint32_t FlowTable::open(const FlowIdentity& identity, std::uint32_t ifinde
 // A new flow takes the place of one of the same ends, which still waits for parts on their way.
 std::uint32_t FlowTable::replace(std::uint32_t place, WallTime start) {
   const FlowIdentity identity = pool_[place].identity();
-  const std::uint32_t ifindex = pool_[place].ifindex;
+  const std::uint32_t link = pool_[place].link;
   make_room();
-  const bool is_there = find(identity, ifindex) == place;  // or it went to make room
+  const bool is_there = find(identity, link) == place;  // or it went to make room
   if (is_there) {
     if (const std::uint32_t oldest = pool_[place].older(); oldest != kNone) {
       tell(oldest, FlowReason::kForced);
@@ -227,10 +237,10 @@ std::uint32_t FlowTable::replace(std::uint32_t place, WallTime start) {
     index_.erase(index_.find(place));
     move_to_replaced(place);
   }
-  const std::uint32_t fresh = open(identity, ifindex, start);
+  const std::uint32_t fresh = open(identity, link, start);
   pool_[fresh].is_successor = true;
   index_.insert(fresh);
-  if (is_there) link(place, fresh);
+  if (is_there) connect(place, fresh);
   return fresh;
 }
 
@@ -240,7 +250,7 @@ void FlowTable::move_to_replaced(std::uint32_t place) {
   append(place);
 }
 
-void FlowTable::link(std::uint32_t older, std::uint32_t newer) {
+void FlowTable::connect(std::uint32_t older, std::uint32_t newer) {
   pool_[older].set_newer(newer);
   pool_[newer].set_older(older);
 }
@@ -249,31 +259,47 @@ void FlowTable::link(std::uint32_t older, std::uint32_t newer) {
 std::uint32_t FlowTable::open_late(const FlowPart& part) {
   make_room();
   const FlowIdentity identity{part.key, part.tunnel};
-  const std::uint32_t newer = find(identity, part.ifindex);
-  const std::uint32_t late = open(identity, part.ifindex, part.created);
+  const std::uint32_t link = limits_.links.id_of(part.ifindex);
+  const std::uint32_t newer = find(identity, link);
+  const std::uint32_t late = open(identity, link, part.created);
   pool_[late].is_continued = true;
   move_to_replaced(late);
-  if (newer != kNone) link(late, newer);
+  if (newer != kNone) connect(late, newer);
   return late;
+}
+
+// The interfaces of a link have rings of their own, so packets of one flow may come out of order. A
+// packet that is older than the flow's last one begins no flow.
+std::uint32_t FlowTable::flow_of(const FlowIdentity& identity, const Packet& packet, bool& is_new) {
+  const std::uint32_t link = limits_.links.id_of(packet.ifindex);
+  const std::uint32_t place = find(identity, link);
+  if (place == kNone) {
+    is_new = true;
+    const std::uint32_t opened = open(identity, link, packet.time);
+    index_.insert(opened);
+    return opened;
+  }
+  const Flow& flow = pool_[place];
+  if (is_joined(flow)) {
+    if (flow.older() != kNone && packet.time <= pool_[flow.older()].last) return flow.older();
+    if (packet.time <= flow.last) return place;
+  }
+  is_new = flow.is_ended || begins_anew(flow, packet);
+  return is_new ? replace(place, packet.time) : place;
 }
 
 FlowRef FlowTable::track(Packet& packet) {
   FlowIdentity identity;
   packet.sender =
       nids_flow_key_of(&packet.headers, &packet.detail, &identity.key, &identity.tunnel);
-  std::uint32_t place = find(identity, packet.ifindex);
-  const bool is_new = place == kNone || pool_[place].is_ended || begins_anew(pool_[place], packet);
-  if (place == kNone) {
-    place = open(identity, packet.ifindex, packet.time);
-    index_.insert(place);
-  } else if (is_new) {
-    place = replace(place, packet.time);
-  }
+  bool is_new = false;
+  const std::uint32_t place = flow_of(identity, packet, is_new);
   Flow& flow = pool_[place];
   const bool opener_is_hi = packet.from_opener == (packet.sender == NIDS_FROM_HI);
   if (is_new) flow.opener_is_hi = opener_is_hi;
   const auto classes = classes_of(opener_is_hi, packet.class_id, packet.other_class);
   flow.learn_classes(classes.if_lo, classes.if_hi);
+  if (is_joined(flow)) compare_openers(flow, opener_is_hi, packet.time);
   if ((packet.headers.flags & NIDS_PACKET_IS_RELATED) == 0) {
     flow.tcp_flags[packet.sender] |= packet.headers.tcp_flags | packet.headers.icmp_type;
     flow.came_up(packet.sender);
@@ -309,10 +335,11 @@ bool FlowTable::is_of_older(const FlowPart& part, const Flow& flow) {
 std::uint32_t FlowTable::flow_of(const FlowPart& part) {
   const bool has_packets = part.packets[0] + part.packets[1] != 0;
   const FlowIdentity identity{part.key, part.tunnel};
-  std::uint32_t place = find(identity, part.ifindex);
+  const std::uint32_t link = limits_.links.id_of(part.ifindex);
+  std::uint32_t place = find(identity, link);
   if (place == kNone) {
     if (!has_packets) return kNone;
-    place = open(identity, part.ifindex, part.created);
+    place = open(identity, link, part.created);
     index_.insert(place);
     return place;
   }
@@ -339,13 +366,15 @@ void FlowTable::add(const FlowPart& part) {
     if (part.packets[i] != 0) flow.senders = (flow.senders | 1u << i) & 3u;
   }
   flow.events |= part.events;
-  // The longest: events that come at the same moment may be lost to the one that is shared.
-  if (part.history > flow.history) flow.history = part.history;
+  // The longest: events that come at the same moment may be lost to the one that is shared. The
+  // interfaces of a link share none, so the events of a joined flow have their usual order.
+  if (part.history > flow.history && !is_joined(flow)) flow.history = part.history;
   // Packets that reached the agent have already set it.
   if (is_first && !flow.has_come_up()) flow.opener_is_hi = part.opener_is_hi;
   if (is_first) flow.is_continued = flow.is_continued || part.is_continued;
   const auto classes = classes_of(part.opener_is_hi, part.class_id, part.other_class);
   flow.learn_classes(classes.if_lo, classes.if_hi);
+  if (is_joined(flow)) compare_openers(flow, part.opener_is_hi, part.created);
   flow.decide_opener();
   flow.is_bypassed = flow.is_bypassed || part.is_bypassed;
   flow.start = std::min(flow.start, part.created);

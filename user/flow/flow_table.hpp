@@ -20,6 +20,7 @@
 #include "flow/chunks.hpp"
 #include "flow/flow.hpp"
 #include "flow/flow_ref.hpp"
+#include "net/links.hpp"
 
 namespace nids {
 
@@ -33,6 +34,7 @@ class FlowTable {
         std::chrono::seconds(60), std::chrono::seconds(600), std::chrono::seconds(5),
         std::chrono::seconds(60), std::chrono::seconds(60),  std::chrono::seconds(60),
         std::chrono::seconds(3)};
+    Links links{};  // the flows of their interfaces join
   };
   // Takes a flow that is told, before it is forgotten. A flow that has nothing to tell since its
   // last record is not.
@@ -97,6 +99,7 @@ class FlowTable {
 
   std::size_t size() const { return pool_.size() - free_.size() - 1; }
   std::size_t limit() const { return limits_.max_flows; }
+  const Links& links() const { return limits_.links; }
   std::uint64_t evictions() const { return evictions_; }
   std::uint16_t community_id_seed() const { return limits_.community_id_seed; }
 
@@ -105,7 +108,7 @@ class FlowTable {
 
   struct Identity {
     const FlowIdentity& flow;
-    std::uint32_t ifindex;
+    std::uint32_t link;
   };
   struct Hash {
     using is_transparent = void;
@@ -124,11 +127,11 @@ class FlowTable {
     std::uint32_t first = kNone, last = kNone;  // the one touched last is last
   };
 
-  std::uint32_t find(const FlowIdentity& flow, std::uint32_t ifindex) const;
-  std::uint32_t open(const FlowIdentity& flow, std::uint32_t ifindex, WallTime start);
+  std::uint32_t find(const FlowIdentity& flow, std::uint32_t link) const;
+  std::uint32_t open(const FlowIdentity& flow, std::uint32_t link, WallTime start);
   std::uint32_t replace(std::uint32_t place, WallTime start);
   void move_to_replaced(std::uint32_t place);
-  void link(std::uint32_t older, std::uint32_t newer);
+  void connect(std::uint32_t older, std::uint32_t newer);
   std::uint32_t open_late(const FlowPart& part);
   void make_room();
   void touch(std::uint32_t place);
@@ -140,6 +143,8 @@ class FlowTable {
   bool is_over(const Flow& flow, WallTime now) const;
   void set_back(WallTime now);
   std::uint32_t flow_of(const FlowPart& part);
+  std::uint32_t flow_of(const FlowIdentity& identity, const Packet& packet, bool& is_new);
+  bool is_joined(const Flow& flow) const { return limits_.links.find(flow.link) != nullptr; }
   static bool is_of_older(const FlowPart& part, const Flow& flow);
 
   Limits limits_;

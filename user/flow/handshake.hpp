@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Evidence of who opened a TCP connection, from the packets that reached the agent. Any packet may
 // be forged, so a SYN or SYN-ACK only names an opener. A SYN-ACK that acknowledges the opener's SYN
-// is a proof (RFC 9293 section 3.5), because its sender has read that SYN. Decides nothing.
+// is a proof (RFC 9293 section 3.5), because its sender has read that SYN. The
+// two may come in either order, because the directions of a link have rings of their own. Decides
+// nothing.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +28,10 @@ class Handshake {
   bool proves(nids_sender opener) const { return (proved_ >> opener & 1) != 0; }
 
  private:
-  std::optional<std::uint32_t> syn_sequence_[2];  // of the last SYN of each, by enum nids_sender
+  void prove(int opener);
+
+  // By enum nids_sender: of the last SYN of each, and of the last SYN-ACK to each.
+  std::optional<std::uint32_t> syn_sequence_[2], acknowledged_[2];
   // A bit each, by enum nids_sender.
   std::uint8_t syn_ = 0, named_ = 0, proved_ = 0;
 };

@@ -18,8 +18,7 @@ void EveOutput::on_alert(const AlertRecord& record) {
 
 void EveOutput::on_flow(const FlowRecord& record, WallTime now) {
   if (!with_flows_) return;
-  write(eve_flow_line(record, names_.class_name(record.class_id), names_.interface(record.ifindex),
-                      now),
+  write(eve_flow_line(record, names_.class_name(record.class_id), names_.link(record.ifindex), now),
         record.ifindex);
 }
 

@@ -32,7 +32,7 @@ bool Outputs::is_news(const Alert& alert) {
 }
 
 RaisedAlert Outputs::render(Alert alert) const {
-  alert.interface = names_.interface(alert.ifindex);
+  if (alert.interface.empty()) alert.interface = names_.interface(alert.ifindex);
   std::optional<EveAlert> eve;
   if (eve_ || retain_) eve.emplace(alert);
   return {std::move(alert), std::move(eve)};
@@ -43,6 +43,7 @@ void Outputs::raise(Alert alert, nids_agent_counters& counters) {
     counters.alerts_suppressed += 1;
     return;
   }
+  alert.interface = names_.link(alert.ifindex);
   const RaisedAlert raised = render(std::move(alert));
   this->alert({.raised = raised}, counters);
 }

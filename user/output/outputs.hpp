@@ -61,6 +61,7 @@ class Outputs {
 
   // Returns false if the alert is suppressed. Else the caller completes it and calls render().
   [[nodiscard]] bool is_news(const Alert& alert);
+  // Names the interface of the packet, if the alert names none.
   RaisedAlert render(Alert alert) const;
   // Raises an alert that no packet caused. `counters` are the caller's own.
   void raise(Alert alert, nids_agent_counters& counters);

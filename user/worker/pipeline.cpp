@@ -23,6 +23,10 @@ class Pipeline::OwnContext final : public Context {
   void publish(HostEvent event) override { pipeline_.host_events_.add(std::move(event)); }
   Flow* flow(FlowRef ref) override { return pipeline_.flows_.find(ref); }
   WallTime now() const override { return now_; }
+  // CPUs share the first events of a flow. The interfaces of a link do not.
+  WallTime read_until(const Flow& flow) const override {
+    return pipeline_.flows_.links().find(flow.link) == nullptr ? now_ : pipeline_.swept();
+  }
 
   std::vector<Alert> alerts;
 
@@ -154,8 +158,10 @@ void Pipeline::raise(const std::vector<Alert>& alerts, const Packet& packet, Flo
 
 void Pipeline::steer(const Packet& packet, const Flow& flow, nids_agent_counters& counters) {
   if (!shared_.steer || !has_flow(packet)) return;
-  counters.commands +=
-      shared_.steer(packet.ifindex, flow.identity(), packet.slot, policy_.word_on(flow));
+  const std::uint8_t word = policy_.word_on(flow);
+  flows_.links().each_interface(flow.link, [&](std::uint32_t ifindex) {
+    counters.commands += shared_.steer(ifindex, flow.identity(), packet.slot, word);
+  });
 }
 
 // Stores the held packets of the flow before the packet that raised an alert.
@@ -227,6 +233,7 @@ void Pipeline::set_clock(ClockOffset clock) {
   if (flow_clock_ && std::abs(step_ns) < kStep_ns) return;
   if (step_ns != 0) flows_.shift(step_ns);
   if (scan_) scan_->began.ns += static_cast<std::uint64_t>(step_ns);
+  swept_.ns += static_cast<std::uint64_t>(step_ns);
   flow_clock_ = clock;
 }
 
@@ -248,7 +255,9 @@ bool Pipeline::scan_some(const TickClock& clock, std::size_t slots) {
       ++scan.table;
     }
   }
-  return scan.table == tables_.end();
+  if (scan.table != tables_.end()) return false;
+  swept_ = scan.began;
+  return true;
 }
 
 Pipeline::Scan& Pipeline::scan_under_way(WallTime now) {
@@ -306,19 +315,33 @@ void Pipeline::hand_over(std::uint64_t tick) {
   if (shared_.correlator.offer(worker_, host_batch_)) host_batch_ = {};
 }
 
+nids_agent_counters* Pipeline::counters_of(std::uint32_t link) {
+  nids_agent_counters *attached = nullptr, *first = nullptr;
+  flows_.links().each_interface(link, [&](std::uint32_t ifindex) {
+    const auto table = tables_.find(ifindex);
+    if (table == tables_.end()) return;
+    if (!first) first = &table->second.counters;
+    if (!attached && shared_.outputs.counters().is_attached(ifindex))
+      attached = &table->second.counters;
+  });
+  return attached ? attached : first;
+}
+
 void Pipeline::raise_without_packet(std::vector<Alert> alerts) {
-  for (Alert& alert : alerts) {
-    const auto table = tables_.find(alert.ifindex);
-    if (table != tables_.end() && !shared_.quota.has_enough())
-      shared_.outputs.raise(std::move(alert), table->second.counters);
-  }
+  for (Alert& alert : alerts)
+    if (nids_agent_counters* counters = counters_of(alert.ifindex);
+        counters && !shared_.quota.has_enough())
+      shared_.outputs.raise(std::move(alert), *counters);
 }
 
 void Pipeline::tell(const Flow& flow, FlowReason reason) {
-  const auto table = tables_.find(flow.ifindex);
-  if (table == tables_.end()) return;
-  table->second.counters.flow_records += 1;
-  table->second.reader.mark_reported(flow.identity());
+  nids_agent_counters* counters = counters_of(flow.link);
+  if (!counters) return;
+  counters->flow_records += 1;
+  flows_.links().each_interface(flow.link, [&](std::uint32_t ifindex) {
+    if (const auto table = tables_.find(ifindex); table != tables_.end())
+      table->second.reader.mark_reported(flow.identity());
+  });
   shared_.outputs.flow(flows_.record_of(flow, reason), now_);
 }
 

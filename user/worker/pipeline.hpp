@@ -85,6 +85,8 @@ class Pipeline {
   void finish_tick();
 
   const FlowTable& flows() const { return flows_; }
+  // Everything that the interfaces had counted before this time has been read.
+  WallTime swept() const { return swept_; }
 
   // Adds what was counted since the last call to the worker's counters; a few times a second.
   void count();
@@ -109,6 +111,8 @@ class Pipeline {
   void tell(const Flow& flow, FlowReason reason);
   void flow_changed(FlowRef ref, Flow& flow, FlowChange change);
   void hand_over(std::uint64_t tick);
+  // The counters for what concerns a whole link: those of its first interface still attached.
+  nids_agent_counters* counters_of(std::uint32_t link);
   // Raises alerts that no packet caused.
   void raise_without_packet(std::vector<Alert> alerts);
   void packet(Packet& packet, nids_agent_counters& counters);
@@ -130,6 +134,7 @@ class Pipeline {
   FlowTable flows_;
   std::map<std::uint32_t, Table> tables_;  // by ifindex
   std::optional<Scan> scan_;
+  WallTime swept_;                         // when the last complete look at all slots began
   WallTime now_;                           // of the last scan or tick
   std::optional<ClockOffset> flow_clock_;  // that of the flows' times
   std::vector<std::unique_ptr<Analyser>> analysers_;

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <ctime>
+#include <limits>
 #include <memory>
 #include <system_error>
 #include <utility>
@@ -24,7 +25,20 @@ std::int64_t clock_ns(clockid_t clock) {
   return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
-ClockOffset read_clock_offset() { return {clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC)}; }
+// On a busy host the thread may wait for a CPU between two readings, so the closest readings count.
+ClockOffset read_clock_offset() {
+  std::int64_t closest_ns = std::numeric_limits<std::int64_t>::max();
+  ClockOffset offset{};
+  for (int i = 0; i < 3; ++i) {
+    const std::int64_t before_ns = clock_ns(CLOCK_MONOTONIC);
+    const std::int64_t wall_ns = clock_ns(CLOCK_REALTIME);
+    const std::int64_t apart_ns = clock_ns(CLOCK_MONOTONIC) - before_ns;
+    if (apart_ns >= closest_ns) continue;
+    closest_ns = apart_ns;
+    offset = {wall_ns - before_ns - apart_ns / 2};
+  }
+  return offset;
+}
 
 }  // namespace
 

@@ -30,6 +30,11 @@ nids_sender other(nids_sender sender) {
   return sender == NIDS_FROM_LO ? NIDS_FROM_HI : NIDS_FROM_LO;
 }
 
+std::uint64_t answer_due_ns(const Flow& flow, const Context& context) {
+  const auto wait = std::chrono::nanoseconds(ConnectionOutcome::kWait);
+  return std::min(flow.start.ns, context.now().ns) + static_cast<std::uint64_t>(wait.count());
+}
+
 // The side that alone sent a SYN. A SYN-ACK that the same side sends after it makes the opener of
 // the flow doubtful, but asks nobody to connect.
 nids_sender client_of(const Flow& flow) {
@@ -43,7 +48,7 @@ HostKey key_of(const Flow& flow, nids_sender client, const Ends& ends) {
   HostKey key;
   std::memcpy(key.source, ends.client, sizeof(key.source));
   std::memcpy(key.destination, ends.server, sizeof(key.destination));
-  key.ifindex = flow.ifindex;
+  key.link = flow.link;
   std::memcpy(key.vlan, ends.vlan, sizeof(key.vlan));
   key.ip_version = ends.ip_version;
   key.l4_proto = ends.l4_proto;
@@ -102,15 +107,13 @@ void ConnectionOutcome::on_flow(FlowRef ref, Flow& flow, FlowChange change, Cont
   } else if (now != Outcome::kNone && now != before && !is_settled) {
     state = now;
     publish(flow, before, now, context);
-    if (now == Outcome::kOpen) wait_for_answer(ref, flow, context);
+    if (now == Outcome::kOpen) wait_until(ref, answer_due_ns(flow, context));
   }
   if (is_end) outcomes_.end(ref);
 }
 
-void ConnectionOutcome::wait_for_answer(FlowRef ref, const Flow& flow, Context& context) {
-  const auto wait_ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(kWait).count());
+void ConnectionOutcome::wait_until(FlowRef ref, std::uint64_t due_ns) {
   if (how_many_wait_ >= kMaxWaiting) return;  // judged when the flow ends
-  const std::uint64_t due_ns = std::min(flow.start.ns, context.now().ns) + wait_ns;
   waiting_[std::clamp(due_ns / kSlot_ns, judged_, judged_ + kSlots - 1) % kSlots].push_back(ref);
   ++how_many_wait_;
 }
@@ -125,6 +128,10 @@ bool ConnectionOutcome::judge_some(std::vector<FlowRef>& due, std::size_t& left,
     if (flow == nullptr) continue;  // judged when the flow ended
     Outcome& state = outcomes_.of(ref);
     if (state != Outcome::kOpen) continue;
+    if (context.read_until(*flow).ns < answer_due_ns(*flow, context)) {
+      wait_until(ref, context.now().ns + kSlot_ns);  // an answer may be counted, but not read yet
+      continue;
+    }
     state = Outcome::kUnanswered;
     publish(*flow, Outcome::kOpen, Outcome::kUnanswered, context);
   }

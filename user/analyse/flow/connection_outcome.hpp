@@ -35,7 +35,7 @@ class ConnectionOutcome final : public Analyser {
 
   static Outcome outcome_of(const Flow& flow);
   static void publish(const Flow& flow, Outcome before, Outcome now, Context& context);
-  void wait_for_answer(FlowRef ref, const Flow& flow, Context& context);
+  void wait_until(FlowRef ref, std::uint64_t due_ns);
   bool judge_some(std::vector<FlowRef>& due, std::size_t& left, Context& context);
 
   FlowStates<Outcome> outcomes_;

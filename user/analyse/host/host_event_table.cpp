@@ -16,7 +16,7 @@ HostKey remainder_of(const HostKey& key) {
   HostKey rest;
   std::memcpy(rest.source, key.source, sizeof(rest.source));
   rest.ip_version = key.ip_version;
-  rest.ifindex = key.ifindex;
+  rest.link = key.link;
   std::memcpy(rest.vlan, key.vlan, sizeof(rest.vlan));
   rest.is_remainder = 1;
   return rest;

@@ -107,7 +107,7 @@ Alert PortScan::alert_about(const Episode& episode) const {
   alert.ends.ip_version = episode.pair.ip_version;
   alert.ends.l4_proto = episode.pair.l4_proto;
   alert.tunnel = episode.tunnel;
-  alert.ifindex = episode.pair.ifindex;
+  alert.ifindex = episode.pair.link;
   const std::size_t ports = episode.ports.size();
   alert.observed = (ports == PortSample::kMax ? "at least " : "") + std::to_string(ports) +
                    " TCP ports that refused or did not answer, from " +

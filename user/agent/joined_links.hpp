@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// The links of the configuration, with the interfaces that are to be watched. Attaches nothing.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "agent/request.hpp"
+#include "config/config.hpp"
+#include "kernel/netlink.hpp"
+#include "net/links.hpp"
+#include "nids/result.hpp"
+
+namespace nids {
+
+// Leaves out a link of which no interface is watched, with a warning, because agents may share a
+// file. Returns an error if a part of the interfaces is watched: each flow would have one
+// direction.
+[[nodiscard]] Result<Links> join_interfaces(const std::vector<Config::Link>& links,
+                                            const std::vector<LinkFacts>& watched,
+                                            const Callbacks& callbacks);
+
+// The same links, with those of their interfaces that are in `interfaces`.
+Links links_among(const Links& links, const std::vector<std::uint32_t>& interfaces);
+
+}  // namespace nids
