@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/class_index.hpp"
 #include "agent/control.hpp"
 #include "agent/parent_link.hpp"
 #include "config/config.hpp"
@@ -26,6 +27,7 @@ struct Watched {
 
 struct AgentParts {
   const Config& config;
+  const ClassIndexes& classes;
   const std::vector<Watched>& interfaces;
   TickSample ticks;  // taken at any earlier moment
   Outputs& outputs;  // watch() was called for all interfaces
@@ -33,6 +35,7 @@ struct AgentParts {
   Pipeline::Steer steer;
   Fd control_listener;  // none: nobody can ask for flows
   ParentLink& parent;
+  std::function<void(const std::vector<nids_class>&)> classes_changed;
   std::function<void(const std::string&)> warning;
 };
 
