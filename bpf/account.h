@@ -47,12 +47,12 @@ static __always_inline void *set6_of(__u64 hash, __u32 cpu)
 /* classify and flow for the packet of the pass. Returns enum outcome. */
 static __always_inline int account_in_set(struct pass *pass, void *set, struct flow_packet *f)
 {
-	__u32 zero = 0;
+	__u32 table = nids_class_table;
 	struct first_pass_tables tables = {
 	    .counters = counters_of_this_cpu(),
 	    .set = set,
-	    .ports = bpf_map_lookup_elem(&nids_ports, &zero),
-	    .classes = bpf_map_lookup_elem(&nids_classes, &zero),
+	    .ports = bpf_map_lookup_elem(&nids_ports, &table),
+	    .classes = bpf_map_lookup_elem(&nids_classes, &table),
 	    .features = nids_features,
 	    .now_ticks = pass_now_ticks(),
 	    .idle_ticks = &nids_idle_ticks,

@@ -113,18 +113,18 @@ struct {
 	__type(value, struct nids_sample_buckets);
 } nids_samples SEC(".maps");
 
-/* 2 KiB: 64 classes of 32 bytes, names included, so that any reader has them. */
+/* 2 KiB each: 64 classes of 32 bytes, names included, so that any reader has them. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, NIDS_CLASS_TABLES);
 	__type(key, __u32);
 	__type(value, struct nids_class[NIDS_CLASS_MAX]);
 } nids_classes SEC(".maps");
 
-/* 128 KiB: a byte a port. One value, because an array would spend 8 bytes on each. */
+/* 128 KiB each: a byte a port. One value, because an array would spend 8 bytes on each. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, NIDS_CLASS_TABLES);
 	__type(key, __u32);
 	__type(value, struct nids_port_classes);
 } nids_ports SEC(".maps");

@@ -43,7 +43,7 @@ static __always_inline struct pass *keep_in_pass(const struct plain *l, const st
 /* What nearly every packet needs, here; the rest in functions of their own. */
 static __always_inline enum outcome pass_flow(struct plain *l, struct flow_packet *f, void *set)
 {
-	__u32 zero = 0;
+	__u32 table;
 	struct first_pass_tables tables = {.counters = l->counters,
 					   .set = set,
 					   .now_ticks = l->now_ticks,
@@ -65,7 +65,8 @@ static __always_inline enum outcome pass_flow(struct plain *l, struct flow_packe
 		return f->words == FLOW4_WORDS ? PASS_FLOW4 : PASS_FLOW6;
 	bytes_before = count_in_flow(&tables, f, state);
 	tables.features = nids_features;
-	tables.classes = bpf_map_lookup_elem(&nids_classes, &zero);
+	table = nids_class_table;
+	tables.classes = bpf_map_lookup_elem(&nids_classes, &table);
 	if (!tables.classes)
 		return PASS_DONE;
 	verdict = judge_in_slot(&tables, f, state, bytes_before, 0, 0, 1);

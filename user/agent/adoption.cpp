@@ -10,6 +10,7 @@
 
 #include "agent/class_table.hpp"
 #include "agent/process.hpp"
+#include "kernel/class_tables.hpp"
 #include "kernel/interface_claim.hpp"
 #include "kernel/tc.hpp"
 
@@ -55,10 +56,6 @@ Result<void> check_link_type(const LinkFacts& link) {
                .hint = "watch the interface that carries it, or the one behind it"};
 }
 
-std::string nids_class_name(const nids_class& one) {
-  return {one.name, strnlen(one.name, sizeof(one.name))};
-}
-
 bool is_of(nids_mode mode, ModeChoice choice) {
   return choice == ModeChoice::kAuto ||
          (choice == ModeChoice::kNative && mode == NIDS_MODE_NATIVE) ||
@@ -73,21 +70,31 @@ bool loses_offloads_to_xdp(const LinkFacts& link) {
 }
 
 Result<void> write_classes(const Attachment& attachment, const ProgramSetup& setup) {
-  if (auto ports = write_value(attachment.maps.fd("nids_ports"), setup.ports, "nids_ports"); !ports)
-    return ports;
-  return write_value(attachment.maps.fd("nids_classes"), setup.classes.data(), "nids_classes");
+  if (auto waited = wait_for_packets(); !waited) return waited;
+  auto written = write_next_classes(attachment.maps, setup.classes, *setup.ports);
+  return written ? switch_classes(attachment.maps) : written;
 }
 
 // Slots and counters know classes by index: another name there would make them lie.
-bool has_same_classes(const Attachment& attachment, const Config& config) {
-  const auto reading = attachment.maps.read();
-  const auto wanted = abi_classes(config);
-  return reading &&
-         std::ranges::equal(reading->classes, wanted, {}, &nids_class_name, &nids_class_name);
+bool has_indexes(const Attachment& attachment, const ClassIndexes& classes) {
+  const auto there = read_classes(attachment.maps);
+  if (!there) return false;
+  const ClassIndexes indexes = indexes_of(*there);
+  return std::ranges::equal(indexes, classes, [](const IndexedClass& a, const IndexedClass& b) {
+    return a.rule.name.empty() || a.rule.name == b.rule.name;
+  });
 }
 
-// Why programs that are there can't be taken over; nothing where they can.
-std::optional<std::string> misfit(const Attachment& attachment, const AttachRequest& request) {
+// The code of features that no class wants any more does no harm; the others change what is
+// counted.
+bool are_features_right(std::uint32_t loaded, std::uint32_t wanted) {
+  constexpr std::uint32_t kExact = NIDS_FEATURE_FINDINGS | NIDS_FEATURE_UNCLASSIFIED;
+  return (wanted & ~loaded) == 0 && (loaded & kExact) == (wanted & kExact);
+}
+
+// Why programs that are there can't be taken over, whatever their classes; nothing where they can.
+std::optional<std::string> misfit_but_for_classes(const Attachment& attachment,
+                                                  const AttachRequest& request) {
   if (!attachment.maps.fit()) return "they are of another version";
   const auto info = attachment.maps.info();
   if (!info || info->mode == 0) return "they were never completed";
@@ -98,11 +105,11 @@ std::optional<std::string> misfit(const Attachment& attachment, const AttachRequ
   if (info->sets4_per_cpu * NIDS_WAYS != config.flow.slots_per_cpu ||
       info->sets6_per_cpu * NIDS_WAYS != config.flow.ipv6_slots_per_cpu)
     return "their flow tables have other sizes";
-  if (!has_same_classes(attachment, config)) return "their classes have other names";
   if (info->ring_bytes != config.ring.size_bytes || info->snap_bytes != config.ring.snap_bytes ||
       info->sample_bytes != config.ring.sample_bytes)
     return "their rings or snaps have other sizes";
-  if (info->features != abi_features(config)) return "they were loaded for other interests";
+  if (!are_features_right(info->features, abi_features(config)))
+    return "they were loaded for other interests";
   return std::nullopt;
 }
 
@@ -115,6 +122,13 @@ std::optional<std::string> link_misfit(const Attachment& attachment, const Progr
   if (!keys || !setup.hash_keys || !std::ranges::equal(keys->word, *setup.hash_keys))
     return "the other interfaces of its link have other hash keys";
   return std::nullopt;
+}
+
+std::optional<std::string> misfit(const Attachment& attachment, const AttachRequest& request,
+                                  const ClassIndexes& classes) {
+  auto why = misfit_but_for_classes(attachment, request);
+  if (!why && !has_indexes(attachment, classes)) why = "their classes have other indexes";
+  return why;
 }
 
 Result<Attachment> attach_new(const LinkFacts& link, const AttachOptions& options,
@@ -220,8 +234,8 @@ Result<PlacedPrograms> place_new(const LinkFacts& link, const AttachOptions& opt
 
 // Of an interface that is claimed.
 Result<PlacedPrograms> place_claimed(const LinkFacts& link, const AttachRequest& request,
-                                     const AttachOptions& options, bool is_joined,
-                                     const Supervisor::Callbacks& callbacks) {
+                                     const ClassIndexes& classes, const AttachOptions& options,
+                                     bool is_joined, const Supervisor::Callbacks& callbacks) {
   auto found = find_attachment(link.ifindex, link.name);
   if (!found) return found.error();
   if (!*found) return place_new(link, options, callbacks);
@@ -229,7 +243,7 @@ Result<PlacedPrograms> place_claimed(const LinkFacts& link, const AttachRequest&
   Attachment& there = **found;
   if (auto free = check_no_agent(there); !free) return free.error();
   if (auto ended = await_reader_end(there); !ended) return ended.error();
-  auto why = misfit(there, request);
+  auto why = misfit(there, request, classes);
   if (!why && is_joined) why = link_misfit(there, options.setup);
   if (why) {
     callbacks.warning("replacing the programs that an earlier agent left on " + link.name + ": " +
@@ -265,11 +279,26 @@ Result<std::vector<LinkFacts>> links_to_watch(const std::vector<std::string>& na
   return links;
 }
 
-Result<void> share_with_adopted(const std::vector<LinkFacts>& links, const AttachRequest& request,
-                                ProgramSetup& setup) {
+// The indexes that are in use must be enough for the classes too; else the programs are replaced.
+ClassIndexes indexes_with_adopted(const std::vector<LinkFacts>& links,
+                                  const AttachRequest& request) {
+  ClassIndexes before(NIDS_CLASS_MAX);
   for (const LinkFacts& link : links) {
     const auto found = find_attachment(link.ifindex, link.name);
-    if (!found || !*found || misfit(**found, request)) continue;
+    if (!found || !*found || misfit_but_for_classes(**found, request)) continue;
+    if (const auto classes = read_classes((*found)->maps))
+      add_indexes(before, indexes_of(*classes));
+  }
+  auto placed = place_classes(before, request.config.classes, {});
+  if (!placed || placed->reused.any()) return indexes_in_order(request.config.classes);
+  return placed->classes;
+}
+
+Result<void> share_with_adopted(const std::vector<LinkFacts>& links, const AttachRequest& request,
+                                const ClassIndexes& classes, ProgramSetup& setup) {
+  for (const LinkFacts& link : links) {
+    const auto found = find_attachment(link.ifindex, link.name);
+    if (!found || !*found || misfit(**found, request, classes)) continue;
     const auto keys = (*found)->maps.hash_keys();
     if (!keys) continue;
     std::ranges::copy(keys->word, setup.hash_keys.emplace().begin());
@@ -283,12 +312,12 @@ Result<void> share_with_adopted(const std::vector<LinkFacts>& links, const Attac
 }
 
 Result<PlacedPrograms> place_programs(const LinkFacts& link, const AttachRequest& request,
-                                      const AttachOptions& options, const Links& links,
-                                      const Supervisor::Callbacks& callbacks) {
+                                      const ClassIndexes& classes, const AttachOptions& options,
+                                      const Links& links, const Supervisor::Callbacks& callbacks) {
   auto claimed = claim(link, callbacks);
   if (!claimed) return claimed.error();
   const bool is_joined = links.find(links.id_of(static_cast<std::uint32_t>(link.ifindex)));
-  auto placed = place_claimed(link, request, options, is_joined, callbacks);
+  auto placed = place_claimed(link, request, classes, options, is_joined, callbacks);
   if (placed) placed->claim = std::move(*claimed);
   return placed;
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/class_index.hpp"
 #include "agent/supervisor.hpp"
 
 namespace nids {
@@ -14,11 +15,17 @@ namespace nids {
 // no Ethernet header.
 [[nodiscard]] Result<std::vector<LinkFacts>> links_to_watch(const std::vector<std::string>& names);
 
+// The classes by index. Programs that can be taken over keep their indexes; if they disagree, those
+// of the first of them. Call it under the lock, before the functions below.
+ClassIndexes indexes_with_adopted(const std::vector<LinkFacts>& links,
+                                  const AttachRequest& request);
+
 // Completes the setup of new programs: they get the hash keys and the number of rings of the first
 // programs that will be taken over. If there are none, the keys are random. Call it under the lock,
 // before place_programs().
 [[nodiscard]] Result<void> share_with_adopted(const std::vector<LinkFacts>& links,
-                                              const AttachRequest& request, ProgramSetup& setup);
+                                              const AttachRequest& request,
+                                              const ClassIndexes& classes, ProgramSetup& setup);
 
 struct PlacedPrograms {
   Attachment attachment;
@@ -30,10 +37,8 @@ struct PlacedPrograms {
 // directories. Waits for the reader of an agent that was killed to end; programs that can't be
 // taken over are replaced, and the user is told why. So are programs on an interface of `links`
 // whose rings or hash keys are not those of `options`: its flows could not join.
-[[nodiscard]] Result<PlacedPrograms> place_programs(const LinkFacts& link,
-                                                    const AttachRequest& request,
-                                                    const AttachOptions& options,
-                                                    const Links& links,
-                                                    const Supervisor::Callbacks& callbacks);
+[[nodiscard]] Result<PlacedPrograms> place_programs(
+    const LinkFacts& link, const AttachRequest& request, const ClassIndexes& classes,
+    const AttachOptions& options, const Links& links, const Supervisor::Callbacks& callbacks);
 
 }  // namespace nids

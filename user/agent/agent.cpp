@@ -10,6 +10,8 @@
 #include <memory>
 #include <utility>
 
+#include "agent/class_exchange.hpp"
+#include "agent/class_table.hpp"
 #include "agent/host_alerts.hpp"
 #include "agent/ring_loss.hpp"
 #include "agent/settings.hpp"
@@ -46,7 +48,8 @@ class Agent {
         workers_count_(number_of_workers(parts_.interfaces)),
         correlator_(host_analysers(parts_.config), workers_count_, {}),
         quota_(std::move(parts_.selection)),
-        host_alerts_(correlator_, parts_.outputs, quota_) {}
+        host_alerts_(correlator_, parts_.outputs, quota_),
+        class_exchange_(parts_.config, parts_.outputs) {}
 
   Result<void> run();
 
@@ -59,6 +62,7 @@ class Agent {
   void housekeeping();
   void beat();
   void write_heartbeat();
+  void take_classes();
   int longest_wait_ms() const;
 
   AgentParts parts_;
@@ -66,6 +70,7 @@ class Agent {
   Correlator correlator_;
   Quota quota_;
   HostAlerts host_alerts_;
+  ClassExchange class_exchange_;
   std::vector<std::unique_ptr<Pipeline>> pipelines_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::optional<Control> control_;
@@ -77,7 +82,7 @@ Result<void> Agent::make_workers() {
   for (std::size_t number = 0; number < workers_count_; ++number) {
     pipelines_.push_back(std::make_unique<Pipeline>(
         pipeline_settings(parts_.config, parts_.outputs.keeps_packets(), workers_count_,
-                          parts_.links),
+                          class_rules(parts_.config, parts_.classes), parts_.links),
         number, Pipeline::Shared{parts_.outputs, correlator_, quota_, parts_.steer}));
     std::vector<Worker::Source> sources;
     for (const Watched& one : parts_.interfaces) {
@@ -145,6 +150,7 @@ Result<void> Agent::watch() {
       return Error{.action = "wait for the parent", .error_number = errno};
     parts_.parent.hear_all(parts_.outputs);
     parts_.parent.look_at_eve(parts_.outputs);
+    take_classes();
     host_alerts_.raise();
     if (quota_.has_enough() && !has_told) has_told = parts_.parent.tell_enough();
     if (const auto now = Clock::now(); now >= next_housekeeping) {
@@ -159,7 +165,17 @@ Result<void> Agent::watch() {
   return {};
 }
 
+void Agent::take_classes() {
+  if (auto next = parts_.parent.take_classes())
+    class_exchange_.begin(next->number, std::move(next->classes), workers_);
+  if (!class_exchange_.is_due(workers_)) return;
+  const std::uint32_t number = class_exchange_.finish(workers_, pipelines_);
+  parts_.classes_changed(class_exchange_.classes());
+  parts_.parent.tell_classes_taken(number);
+}
+
 int Agent::longest_wait_ms() const {
+  if (class_exchange_.is_under_way()) return kAnswerEvery_ms;
   if (control_ && control_->is_answering()) return kAnswerEvery_ms;
   return parts_.outputs.changes().is_followed() ? kFollowersWait_ms : kLookEvery_ms;
 }

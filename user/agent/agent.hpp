@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/class_index.hpp"
 #include "agent/control.hpp"
 #include "agent/parent_link.hpp"
 #include "config/config.hpp"
@@ -29,6 +30,7 @@ std::size_t number_of_workers(const std::vector<Watched>& interfaces);
 
 struct AgentParts {
   const Config& config;
+  const ClassIndexes& classes;
   const std::vector<Watched>& interfaces;
   TickSample ticks;  // taken at any earlier moment
   const Links& links;
@@ -37,6 +39,7 @@ struct AgentParts {
   Pipeline::Steer steer;
   Fd control_listener;  // none: nobody can ask for flows
   ParentLink& parent;
+  std::function<void(const std::vector<nids_class>&)> classes_changed;
   std::function<void(const std::string&)> warning;
 };
 

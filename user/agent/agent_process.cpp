@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "agent/child.hpp"
+#include "agent/class_message.hpp"
 #include "agent/control.hpp"
 #include "agent/link.hpp"
 #include "agent/metrics_listener.hpp"
@@ -27,6 +28,7 @@ constexpr auto kStartMayTake = std::chrono::seconds(10);  // between two words t
 constexpr auto kEndMayTake = std::chrono::seconds(10);
 constexpr auto kKilledMayTake = std::chrono::seconds(5);
 constexpr int kLookEvery_ms = 200;
+constexpr auto kTakingMayTake = std::chrono::seconds(5);
 // The agent's loop takes 20 ms. Disks, which may take longer, have threads of their own.
 constexpr auto kLongestSilence = std::chrono::seconds(10);
 // The delay doubles with each restart. A run of more than twice the delay resets it.
@@ -39,10 +41,11 @@ std::string how_it_ended(int status) {
 
 }  // namespace
 
-AgentProcess::AgentProcess(const AttachRequest& request, const Callbacks& callbacks,
-                           std::vector<Attachment>& attachments, const Links& links,
-                           std::function<void()> leave_parent)
+AgentProcess::AgentProcess(const AttachRequest& request, const ClassIndexes& classes,
+                           const Callbacks& callbacks, std::vector<Attachment>& attachments,
+                           const Links& links, std::function<void()> leave_parent)
     : request_(request),
+      classes_(classes),
       callbacks_(callbacks),
       attachments_(attachments),
       joined_(links),
@@ -125,6 +128,7 @@ void AgentProcess::become_agent(Sinks sinks, Fd link, Fd control_listener, int p
   if (eve_is_on_terminal) sinks.eve->replace(dup(STDOUT_FILENO));
   if (callbacks_.in_agent) callbacks_.in_agent();
   run_child({.config = request_.config,
+             .classes = classes_,
              .attachments = attachments_,
              .links = joined_,
              .sinks = std::move(sinks),
@@ -157,8 +161,8 @@ void AgentProcess::serve() {
 
 void AgentProcess::hear_words() {
   while (link_) {
-    const Word word = eve_.serve(link_.get());
-    switch (word) {
+    const auto said = hear(link_.get());
+    switch (eve_.serve(link_.get(), said)) {
       case Word::kNothing:
         return;
       case Word::kGone:
@@ -177,6 +181,9 @@ void AgentProcess::hear_words() {
       case Word::kCollectorIsGone:
         give_collector();
         break;
+      case Word::kClassesTaken:
+        classes_taken_ = said->number;
+        break;
       default:
         break;
     }
@@ -192,6 +199,36 @@ void AgentProcess::pass_output() {
 void AgentProcess::give_collector() {
   const auto socket = connect_to_collector(request_.config.ipfix.collector);
   static_cast<void>(say(link_.get(), Word::kCollector, 0, socket ? socket->get() : -1));
+}
+
+// False if the agent ended, or too much time has passed.
+bool AgentProcess::is_waited_for(const std::function<bool()>& is_so) {
+  const auto end = Clock::now() + kTakingMayTake;
+  while (!is_so()) {
+    if (pid_ == 0 || !link_ || Clock::now() > end) return false;
+    std::vector<pollfd> fds;
+    add_to(fds);
+    poll(fds.data(), fds.size(), kLookEvery_ms);
+    hear_words();
+    pass_output();
+  }
+  return true;
+}
+
+void AgentProcess::give_classes(const PlacedClasses& classes) {
+  if (!is_running()) return;  // the next one has them
+  const std::vector<std::byte> body = encode_classes(classes);
+  ++classes_given_;
+  const auto is_said = [&] {
+    return link_ && say(link_.get(), Word::kClasses, classes_given_, -1, body);
+  };
+  if (is_waited_for(is_said) && is_waited_for([this] { return classes_taken_ == classes_given_; }))
+    return;
+  if (!link_) return;  // it has ended; look_after() starts another
+  callbacks_.error("the agent, process " + std::to_string(pid_) +
+                   ", does not take the new classes; killing it");
+  kill(pid_, SIGKILL);
+  state_ = State::kKilled;
 }
 
 void AgentProcess::look_after() {

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/class_index.hpp"
 #include "agent/eve_renewal.hpp"
 #include "agent/relay.hpp"
 #include "agent/request.hpp"
@@ -24,8 +25,8 @@ class AgentProcess {
  public:
   // All references must outlive this object. `leave_parent` runs in the child and closes what only
   // the parent needs.
-  AgentProcess(const AttachRequest& request, const Callbacks& callbacks,
-               std::vector<Attachment>& attachments, const Links& links,
+  AgentProcess(const AttachRequest& request, const ClassIndexes& classes,
+               const Callbacks& callbacks, std::vector<Attachment>& attachments, const Links& links,
                std::function<void()> leave_parent);
 
   // Starts the first agent and waits until it takes records. `is_to_end` returns a reason to give
@@ -41,6 +42,13 @@ class AgentProcess {
   bool has_enough() const { return has_enough_; }  // the agent: Quota::has_enough()
   std::uint64_t restarts() const { return restarts_; }
   void reopen_eve() { eve_.ask_reopen(); }
+
+  bool is_starting() const { return state_ == State::kStarting; }
+  bool is_running() const { return state_ == State::kRunning; }
+  // Not while it starts. The agent uses these classes when it returns. An agent that does not take
+  // them in a few seconds is killed; the next one begins with what the constructor was given, which
+  // must be the same.
+  void give_classes(const PlacedClasses& classes);
 
   // Ends the agent. Returns whether it read all records and exited with code 0.
   bool stop();
@@ -62,7 +70,10 @@ class AgentProcess {
   void end_of_process();
   std::string control_socket() const;
 
+  bool is_waited_for(const std::function<bool()>& is_so);
+
   const AttachRequest& request_;
+  const ClassIndexes& classes_;
   const Callbacks& callbacks_;
   std::vector<Attachment>& attachments_;
   const Links& joined_;
@@ -77,6 +88,7 @@ class AgentProcess {
   Clock::time_point running_since_{}, next_start_{};
   std::chrono::seconds delay_{0};  // of the last restart
   std::uint64_t restarts_ = 0;
+  std::uint32_t classes_given_ = 0, classes_taken_ = 0;  // numbers of reloads
   bool has_enough_ = false, eve_is_open_ = false;
   std::string packets_directory_;  // empty: none are kept
 };

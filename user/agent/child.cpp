@@ -157,7 +157,7 @@ void run_child(ChildParts parts) {
     if (!rings) result = rings.error();
     if (!tables) result = tables.error();
     // A program without the feature does not read them.
-    if (tables && (abi_features(parts.config) & NIDS_FEATURE_COMMANDS) != 0)
+    if (tables && (tables->info.features & NIDS_FEATURE_COMMANDS) != 0)
       commands.emplace(static_cast<std::uint32_t>(one.ifindex), FlowCommands(tables_of(*tables)));
     MappedArray<nids_agent_counters> counters(one.maps.fd("nids_agent"),
                                               rings ? 1 + rings->size() : 1);
@@ -184,19 +184,23 @@ void run_child(ChildParts parts) {
   if (result) result = confine_agent(parts, watched);
   if (result && parts.sinks.eve && !parts.sinks.eve->start_thread(rotate_bytes))
     parts.warning("no thread can be had to write alerts; a disk that hangs will stop the agent");
+  MeteredClasses classes(abi_classes(parts.config, parts.classes));
   std::optional<MetricsServer> metrics;
   if (parts.metrics_listener)
     metrics.emplace(
-        std::move(parts.metrics_listener), [&] { return live_metrics(metered_interfaces); },
-        MetricsServer::Limits{});
+        std::move(parts.metrics_listener),
+        [&] { return live_metrics(metered_interfaces, classes); }, MetricsServer::Limits{});
   if (result && metrics)
     if (auto started = metrics->start(); !started) parts.warning(started.error().message());
   if (result && parts.sinks.store) start_store(*parts.sinks.store, parent, parts);
   if (parts.sinks.store) parts.sinks.store->serve(number_of_workers(watched));
-  Outputs outputs(output_settings(parts.config, std::move(names), links), std::move(parts.sinks));
+  Outputs outputs(output_settings(parts.config, std::move(names),
+                                  class_rules(parts.config, parts.classes), links),
+                  std::move(parts.sinks));
   for (const Watched& one : watched) outputs.watch(one.tables.info.ifindex, one.counters[0]);
   if (result)
     result = run_agent({.config = parts.config,
+                        .classes = parts.classes,
                         .interfaces = watched,
                         .ticks = *ticks,
                         .links = links,
@@ -205,6 +209,7 @@ void run_child(ChildParts parts) {
                         .steer = std::move(steer),
                         .control_listener = std::move(parts.control_listener),
                         .parent = parent,
+                        .classes_changed = [&](const auto& now) { classes.set(now); },
                         .warning = parts.warning});
   if (!result) parts.error(result.error().message());
   // Not exit(): the parent's objects are here too, and are not ours to end.

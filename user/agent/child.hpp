@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/class_index.hpp"
 #include "config/config.hpp"
 #include "kernel/attachment.hpp"
 #include "worker/pipeline.hpp"
@@ -15,6 +16,7 @@ namespace nids {
 
 struct ChildParts {
   const Config& config;
+  const ClassIndexes& classes;
   std::vector<Attachment>& attachments;  // of their maps only those stay open that it needs
   const Links& links;                    // interfaces that are no longer attached are left out
   Sinks sinks;

@@ -5,36 +5,50 @@
 
 namespace nids {
 
-std::vector<nids_class> abi_classes(const Config& config) {
-  std::vector<nids_class> classes(NIDS_CLASS_MAX);
-  classes[0].interest = static_cast<std::uint8_t>(config.flow.unclassified);
-  classes[0].depth_bytes = ProtocolClass{}.depth_bytes;
-  classes[0].identify_packets = ProtocolClass{}.identify_packets;
-  for (std::size_t i = 0; i < config.classes.size() && i + 1 < classes.size(); ++i) {
-    const ProtocolClass& from = config.classes[i];
-    nids_class& to = classes[i + 1];
+std::vector<nids_class> abi_classes(const Config& config, const ClassIndexes& classes) {
+  std::vector<nids_class> all(NIDS_CLASS_MAX);
+  all[0].interest = static_cast<std::uint8_t>(config.flow.unclassified);
+  all[0].depth_bytes = ProtocolClass{}.depth_bytes;
+  all[0].identify_packets = ProtocolClass{}.identify_packets;
+  for (std::size_t i = 1; i < all.size(); ++i) {
+    const ProtocolClass& from = classes[i].rule;
+    if (from.name.empty()) continue;
+    nids_class& to = all[i];
     std::strncpy(to.name, from.name.c_str(), sizeof(to.name) - 1);
     to.depth_bytes = from.depth_bytes;
     to.identify_packets = from.identify_packets;
     to.interest = static_cast<std::uint8_t>(from.interest);
     to.severity = static_cast<std::uint8_t>(from.severity);
+    to.flags = classes[i].is_retired ? NIDS_CLASS_RETIRED : 0;
   }
-  return classes;
+  return all;
+}
+
+std::vector<nids_class> abi_classes(const Config& config) {
+  return abi_classes(config, indexes_in_order(config.classes));
+}
+
+std::uint32_t features_of(nids_interest interest) {
+  switch (interest) {
+    case NIDS_INTEREST_CAPTURE:
+      return NIDS_FEATURE_CAPTURE;
+    case NIDS_INTEREST_HEADERS:
+      return NIDS_FEATURE_HEADERS;
+    case NIDS_INTEREST_BYPASS:
+      return NIDS_FEATURE_BYPASS;
+    case NIDS_INTEREST_INSPECT:
+      return NIDS_FEATURE_INSPECT;
+    case NIDS_INTEREST_IDENTIFY:  // what is identified may become captured, by a command
+      return NIDS_FEATURE_IDENTIFY | NIDS_FEATURE_COMMANDS | NIDS_FEATURE_CAPTURE;
+    default:
+      return 0;
+  }
 }
 
 std::uint32_t abi_features(const Config& config) {
   std::uint32_t features = config.findings ? NIDS_FEATURE_FINDINGS : 0;
-  const auto want = [&](nids_interest interest) {
-    if (interest == NIDS_INTEREST_CAPTURE) features |= NIDS_FEATURE_CAPTURE;
-    if (interest == NIDS_INTEREST_HEADERS) features |= NIDS_FEATURE_HEADERS;
-    if (interest == NIDS_INTEREST_BYPASS) features |= NIDS_FEATURE_BYPASS;
-    if (interest == NIDS_INTEREST_INSPECT) features |= NIDS_FEATURE_INSPECT;
-    // What is identified may become captured, by a command.
-    if (interest == NIDS_INTEREST_IDENTIFY)
-      features |= NIDS_FEATURE_IDENTIFY | NIDS_FEATURE_COMMANDS | NIDS_FEATURE_CAPTURE;
-  };
-  for (const ProtocolClass& one : config.classes) want(one.interest);
-  want(config.flow.unclassified);
+  for (const ProtocolClass& one : config.classes) features |= features_of(one.interest);
+  features |= features_of(config.flow.unclassified);
   if (config.flow.unclassified != NIDS_INTEREST_COUNT) features |= NIDS_FEATURE_UNCLASSIFIED;
   if (!config.retain.enabled) return features;
   // An alert may raise any flow, and a depth ends what goes up of it.
@@ -49,8 +63,7 @@ std::uint32_t abi_features(const Config& config) {
 CapturePolicy::Limits capture_limits(const Config& config, bool keeps_packets) {
   using Kind = KeptAmount::Kind;
   const auto& retain = config.retain;
-  CapturePolicy::Limits limits{.flow_depth_bytes = retain.flow_depth_bytes,
-                               .classes = abi_classes(config)};
+  CapturePolicy::Limits limits{.flow_depth_bytes = retain.flow_depth_bytes, .classes = {}};
   if (!keeps_packets) return limits;
   for (const auto& [severity, kept] :
        {std::pair{1u, retain.severity_1}, {2u, retain.severity_2}, {3u, retain.severity_3}})
@@ -60,15 +73,19 @@ CapturePolicy::Limits capture_limits(const Config& config, bool keeps_packets) {
   return limits;
 }
 
-std::unique_ptr<nids_port_classes> abi_ports(const Config& config) {
+std::unique_ptr<nids_port_classes> abi_ports(const ClassIndexes& classes) {
   auto ports = std::make_unique<nids_port_classes>();
-  for (std::size_t i = 0; i < config.classes.size() && i + 1 < NIDS_CLASS_MAX; ++i)
-    for (const PortRange& range : config.classes[i].ports) {
+  for (std::size_t i = 1; i < classes.size(); ++i)
+    for (const PortRange& range : classes[i].rule.ports) {
       auto& table = range.l4_proto == 17 ? ports->udp : ports->tcp;
       for (std::uint32_t port = range.first; port <= range.last; ++port)
-        table[port] = static_cast<std::uint8_t>(i + 1);
+        table[port] = static_cast<std::uint8_t>(i);
     }
   return ports;
+}
+
+std::unique_ptr<nids_port_classes> abi_ports(const Config& config) {
+  return abi_ports(indexes_in_order(config.classes));
 }
 
 ProgramSetup program_setup(const Config& config, std::span<const nids_class> classes,
@@ -85,15 +102,16 @@ ProgramSetup program_setup(const Config& config, std::span<const nids_class> cla
           .ports = &ports};
 }
 
-std::vector<FlaggedProtocol::Class> flagged_classes(const Config& config) {
-  std::vector<FlaggedProtocol::Class> classes(1);
-  for (const ProtocolClass& from : config.classes) {
-    const bool is_flagged =
-        from.interest != NIDS_INTEREST_COUNT && from.interest != NIDS_INTEREST_BYPASS;
-    classes.push_back({from.name, from.signature_id, from.severity, from.technique, is_flagged,
-                       from.interest == NIDS_INTEREST_IDENTIFY});
+ClassRules class_rules(const Config& config, const ClassIndexes& classes) {
+  ClassRules rules{.flagged = {}, .wanted = abi_classes(config, classes), .names = {}};
+  for (const auto& [from, is_retired, reloads] : classes) {
+    const bool is_flagged = !from.name.empty() && from.interest != NIDS_INTEREST_COUNT &&
+                            from.interest != NIDS_INTEREST_BYPASS;
+    rules.flagged.push_back({from.name, from.signature_id, from.severity, from.technique,
+                             is_flagged, from.interest == NIDS_INTEREST_IDENTIFY});
+    rules.names.push_back(from.name);
   }
-  return classes;
+  return rules;
 }
 
 }  // namespace nids

@@ -6,21 +6,27 @@
 #include <span>
 #include <vector>
 
-#include "analyse/flow/flagged_protocol.hpp"
+#include "agent/class_index.hpp"
 #include "config/config.hpp"
 #include "kernel/object.hpp"
 #include "nids/abi/config.h"
 #include "retain/policy.hpp"
+#include "worker/class_rules.hpp"
 
 namespace nids {
 
-std::vector<nids_class> abi_classes(const Config& config);  // NIDS_CLASS_MAX of them
-std::uint32_t abi_features(const Config& config);           // NIDS_FEATURE_* that it needs
+// All by class index. Without `classes` those of the configuration, in its order.
+std::vector<nids_class> abi_classes(const Config& config, const ClassIndexes& classes);
+std::vector<nids_class> abi_classes(const Config& config);
+std::unique_ptr<nids_port_classes> abi_ports(const ClassIndexes& classes);
 std::unique_ptr<nids_port_classes> abi_ports(const Config& config);
+
+std::uint32_t abi_features(const Config& config);  // NIDS_FEATURE_* that it needs
+std::uint32_t features_of(nids_interest interest);
 // What programs are loaded with; `classes` and `ports` are pointed at.
 ProgramSetup program_setup(const Config& config, std::span<const nids_class> classes,
                            const nids_port_classes& ports);
-std::vector<FlaggedProtocol::Class> flagged_classes(const Config& config);
+ClassRules class_rules(const Config& config, const ClassIndexes& classes);
 // Where nothing is kept, an alert makes no flow wanted more than before.
 CapturePolicy::Limits capture_limits(const Config& config, bool keeps_packets);
 

@@ -13,8 +13,7 @@ void EveRenewal::ask_reopen() {
     info_("the EVE file is not opened again: the alerts go to no regular file");
 }
 
-Word EveRenewal::serve(int link) {
-  const auto said = hear(link);
+Word EveRenewal::serve(int link, const std::optional<Said>& said) {
   const Word word = said ? said->word : Word::kNothing;
   if (word == Word::kGone) return word;
   if (word == Word::kEveIsFull && files_.may_renew()) give(link, files_.rotate());

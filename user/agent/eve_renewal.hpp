@@ -25,7 +25,9 @@ class EveRenewal {
   void ask_reopen();
 
   // Hears one word of the agent, and does what it asks for here and what is due. Returns the word.
-  Word serve(int link);
+  Word serve(int link) { return serve(link, hear(link)); }
+  // The same for what was heard.
+  Word serve(int link, const std::optional<Said>& said);
 
  private:
   void give(int link, Result<EveFiles::Renewed> renewed);

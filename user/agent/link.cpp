@@ -44,12 +44,14 @@ Result<std::pair<Fd, Fd>> make_link() {
   return std::pair(Fd{ends[0]}, Fd{ends[1]});
 }
 
-bool say(int link, Word word, std::uint32_t number, int file) {
+bool say(int link, Word word, std::uint32_t number, int file, std::span<const std::byte> body) {
   Message message{word, number};
-  iovec part{.iov_base = &message, .iov_len = sizeof(message)};
+  std::array<iovec, 2> parts{
+      iovec{.iov_base = &message, .iov_len = sizeof(message)},
+      iovec{.iov_base = const_cast<std::byte*>(body.data()), .iov_len = body.size()}};
   msghdr header{};
-  header.msg_iov = &part;
-  header.msg_iovlen = 1;
+  header.msg_iov = parts.data();
+  header.msg_iovlen = parts.size();
   Room room{};
   if (file >= 0) {
     header.msg_control = room.bytes;
@@ -63,16 +65,18 @@ bool say(int link, Word word, std::uint32_t number, int file) {
   ssize_t sent = 0;
   do sent = sendmsg(link, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
   while (sent < 0 && errno == EINTR);
-  return sent == static_cast<ssize_t>(sizeof(message));
+  return sent == static_cast<ssize_t>(sizeof(message) + body.size());
 }
 
-std::optional<Said> hear(int link) {
+std::optional<Said> hear(int link, std::size_t longest_body) {
   Message message{};
-  iovec part{.iov_base = &message, .iov_len = sizeof(message)};
+  std::vector<std::byte> body(longest_body);
+  std::array<iovec, 2> parts{iovec{.iov_base = &message, .iov_len = sizeof(message)},
+                             iovec{.iov_base = body.data(), .iov_len = body.size()}};
   Room room{};
   msghdr header{};
-  header.msg_iov = &part;
-  header.msg_iovlen = 1;
+  header.msg_iov = parts.data();
+  header.msg_iovlen = parts.size();
   header.msg_control = room.bytes;
   header.msg_controllen = sizeof(room.bytes);
   ssize_t got = 0;
@@ -83,8 +87,11 @@ std::optional<Said> hear(int link) {
   if (got < 0) return said;
   said.number = message.number;
   said.file = first_file(header);
-  if (got == static_cast<ssize_t>(sizeof(message)) && (header.msg_flags & MSG_TRUNC) == 0)
-    said.word = message.word;
+  if (got < static_cast<ssize_t>(sizeof(message)) || (header.msg_flags & MSG_TRUNC) != 0)
+    return said;
+  said.word = message.word;
+  body.resize(static_cast<std::size_t>(got) - sizeof(message));
+  said.body = std::move(body);
   return said;
 }
 

@@ -3,9 +3,12 @@
 // file. Never waits, and believes neither side.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "kernel/handle.hpp"
 #include "nids/result.hpp"
@@ -24,21 +27,25 @@ enum class Word : std::uint32_t {
   kEveFile,          // parent, with that file; the number: old ones removed for it
   kEveRefused,       // parent: the agent is to go on with what it has
   kEnd,              // parent: take what is left, and end
+  kClasses,          // parent: other classes, in the body; the number: of this reload
+  kClassesTaken,     // agent: they are in use; the same number
 };
 
 struct Said {
   Word word = Word::kGone;
   std::uint32_t number = 0;
   Fd file;
+  std::vector<std::byte> body;
 };
 
 // Both ends.
 [[nodiscard]] Result<std::pair<Fd, Fd>> make_link();
 
 // False where the other side does not take it now, or is gone; errno says why. `file` is lent.
-[[nodiscard]] bool say(int link, Word word, std::uint32_t number = 0, int file = -1);
+[[nodiscard]] bool say(int link, Word word, std::uint32_t number = 0, int file = -1,
+                       std::span<const std::byte> body = {});
 
-// The next word; nothing where there is none now.
-[[nodiscard]] std::optional<Said> hear(int link);
+// The next word; nothing where there is none now. Who sends a longer body counts as gone.
+[[nodiscard]] std::optional<Said> hear(int link, std::size_t longest_body = 0);
 
 }  // namespace nids

@@ -5,13 +5,15 @@
 
 namespace nids {
 
-std::string live_metrics(const std::vector<MeteredInterface>& interfaces) {
+std::string live_metrics(const std::vector<MeteredInterface>& interfaces,
+                         const MeteredClasses& classes) {
   std::vector<StatsReport> reports;
   for (const MeteredInterface& one : interfaces) {
     KernelReading reading = one.first;
     reading.counters = read_counters(one.blocks);
     reading.agent = read_counters(one.agent.values());
     if (reading.agent.pid == 0) continue;  // the parent gave the interface up
+    reading.classes = classes.get();
     reading.pending.reset();
     reports.push_back(report_of(reading));
     reports.back().interface = one.name;

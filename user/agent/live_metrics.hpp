@@ -3,8 +3,10 @@
 // because the thread that calls it is confined.
 #pragma once
 
+#include <mutex>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernel/handle.hpp"
@@ -14,11 +16,30 @@ namespace nids {
 
 struct MeteredInterface {
   std::string name;
-  KernelReading first;  // for what does not change: modes, sizes, classes
+  KernelReading first;  // for what does not change: modes and sizes
   std::span<const nids_counters> blocks;
   MappedArray<const nids_agent_counters> agent;
 };
 
-std::string live_metrics(const std::vector<MeteredInterface>& interfaces);
+// The classes by index, which another thread may replace.
+class MeteredClasses {
+ public:
+  explicit MeteredClasses(std::vector<nids_class> classes) : classes_(std::move(classes)) {}
+  void set(const std::vector<nids_class>& classes) {
+    const std::lock_guard lock(mutex_);
+    classes_ = classes;
+  }
+  std::vector<nids_class> get() const {
+    const std::lock_guard lock(mutex_);
+    return classes_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<nids_class> classes_;
+};
+
+std::string live_metrics(const std::vector<MeteredInterface>& interfaces,
+                         const MeteredClasses& classes);
 
 }  // namespace nids

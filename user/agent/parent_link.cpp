@@ -18,7 +18,7 @@ bool ParentLink::goes_on_starting() {
 }
 
 void ParentLink::hear_all(Outputs& outputs) {
-  while (auto said = hear(link_.get())) {
+  while (auto said = hear(link_.get(), kClassMessageBytes)) {
     if (said->word == Word::kGone) {
       is_ending_ = true;
       return;
@@ -40,6 +40,10 @@ void ParentLink::take(Said said, Outputs& outputs) {
       break;
     case Word::kCollector:
       if (said.file && outputs.ipfix()) outputs.ipfix()->replace_socket(std::move(said.file));
+      break;
+    case Word::kClasses:
+      if (auto classes = decode_classes(said.body))
+        classes_ = NewClasses{said.number, std::move(*classes)};
       break;
     case Word::kEnd:
       is_ending_ = true;

@@ -5,8 +5,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
+#include "agent/class_message.hpp"
 #include "agent/link.hpp"
 #include "output/outputs.hpp"
 
@@ -30,6 +32,18 @@ class ParentLink {
   // that writes the file pauses at the limit.
   void look_at_eve(Outputs& outputs);
 
+  // The classes that the parent sent last, if they were not taken yet; the number is for
+  // tell_classes_taken().
+  struct NewClasses {
+    std::uint32_t number;
+    PlacedClasses classes;
+  };
+  std::optional<NewClasses> take_classes() { return std::exchange(classes_, std::nullopt); }
+  void tell_classes_taken(std::uint32_t number) const {
+    // A parent that does not hear it starts another agent, which has the classes.
+    static_cast<void>(say(link_.get(), Word::kClassesTaken, number));
+  }
+
   // Asks for a socket to the collector if the exporter wants one. Call it a few times a second.
   void look_at_collector(Outputs& outputs);
 
@@ -43,6 +57,7 @@ class ParentLink {
   std::uint64_t rotate_bytes_;
   bool is_waiting_ = false;  // for an answer
   bool is_ending_ = false;
+  std::optional<NewClasses> classes_;
   std::chrono::steady_clock::time_point ask_again_{}, tell_again_{}, ask_collector_{};
 };
 

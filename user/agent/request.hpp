@@ -17,6 +17,12 @@
 
 namespace nids {
 
+// The configuration file as it is now, with the options of `attach`; or why it can't be used.
+struct ConfigReading {
+  std::optional<Config> config{};
+  std::string problems{};
+};
+
 struct AttachRequest {
   std::vector<std::string> interfaces;  // none: that of the default route
   // The prefix that runs a command in their network namespace, "ip netns exec NAME"; empty if that
@@ -29,6 +35,7 @@ struct AttachRequest {
   Selection selection;
   Config config;
   Paths paths;
+  std::function<ConfigReading()> read_config{};  // for a reload
 };
 
 // None of them waits for a reader.

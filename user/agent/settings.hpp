@@ -18,12 +18,16 @@ namespace nids {
 
 // For one of `workers` workers: each has an equal part of the flows and of the memory for held
 // packets.
+Pipeline::Settings pipeline_settings(const Config& config, bool keeps_packets, std::size_t workers,
+                                     const ClassRules& classes, const Links& links = {});
 Pipeline::Settings pipeline_settings(const Config& config, bool keeps_packets,
-                                     std::size_t workers = 1, const Links& links = {});
+                                     std::size_t workers = 1);  // classes in their order
 // `interfaces`: names by ifindex.
 Outputs::Settings output_settings(const Config& config,
                                   std::map<std::uint32_t, std::string> interfaces,
-                                  const Links& links = {});
+                                  const ClassRules& classes, const Links& links = {});
+Outputs::Settings output_settings(const Config& config,
+                                  std::map<std::uint32_t, std::string> interfaces);
 std::vector<std::unique_ptr<HostAnalyser>> host_analysers(const Config& config);
 
 }  // namespace nids

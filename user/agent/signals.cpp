@@ -19,7 +19,8 @@ sigset_t awaited() {
 }
 
 // Whether SIGHUP ends the agent: it was started from a terminal, which is gone. Not under nohup,
-// which has the signal ignored. Without a terminal SIGHUP asks to open the EVE file again.
+// which has the signal ignored. Without a terminal SIGHUP asks to open the EVE file again, and to
+// read the configuration again.
 bool hang_up_ends() {
   struct sigaction now {};
   if (sigaction(SIGHUP, nullptr, &now) == 0 && now.sa_handler == SIG_IGN) return false;
@@ -57,8 +58,10 @@ Signals::Received Signals::next() const {
   signalfd_siginfo signal;
   if (read(fd_.get(), &signal, sizeof(signal)) <= 0) return {};
   const int number = static_cast<int>(signal.ssi_signo);
-  const bool reopens = number == SIGUSR1 || (number == SIGHUP && !hang_up_ends_);
-  return {.asked = reopens ? Asked::kReopen : Asked::kEnd,
+  const bool reloads = number == SIGHUP && !hang_up_ends_;
+  return {.asked = number == SIGUSR1 ? Asked::kReopen
+                   : reloads         ? Asked::kReload
+                                     : Asked::kEnd,
           .name = std::string("SIG") + sigabbrev_np(number)};
 }
 

@@ -14,8 +14,8 @@ namespace nids {
 
 class Signals {
  public:
-  // kReopen: open the EVE file again.
-  enum class Asked { kNothing, kEnd, kReopen };
+  // kReopen: open the EVE file again. kReload: the same, and read the configuration again.
+  enum class Asked { kNothing, kEnd, kReopen, kReload };
   struct Received {
     Asked asked = Asked::kNothing;
     std::string name;  // of the signal, such as "SIGTERM"

@@ -27,7 +27,7 @@ constexpr std::size_t kToEnd = 16;  // descriptors that removing needs
 Supervisor::Supervisor(AttachRequest request, Callbacks callbacks)
     : request_(std::move(request)),
       callbacks_(std::move(callbacks)),
-      agent_(request_, callbacks_, attachments_, joined_, [this] { leave_parent(); }) {}
+      agent_(request_, classes_, callbacks_, attachments_, joined_, [this] { leave_parent(); }) {}
 
 Result<AttachOutcome> Supervisor::run() {
   if (auto prepared = prepare(); !prepared) return prepared.error();
@@ -39,12 +39,14 @@ Result<AttachOutcome> Supervisor::run() {
       undo_attach();
     }
     signals_->let_through();
+    reload_door_.remove();
     agent_.stop();
     return started.error();
   }
   callbacks_.started(agent_.eve_is_open(), agent_.packets_directory());
 
   const Ending ending = watch();
+  reload_door_.remove();
   const bool is_removed = remove_programs();
   // From here on a second signal ends at once, as impatient people expect; there is nothing left
   // on the interfaces.
@@ -93,11 +95,6 @@ Result<void> Supervisor::attach_all() {
   auto joined = join_interfaces(request_.config.links, *links, callbacks_);
   if (!joined) return joined.error();
   joined_ = std::move(*joined);
-  const auto classes = abi_classes(request_.config);
-  const auto ports = abi_ports(request_.config);
-  AttachOptions options{.mode = request_.mode,
-                        .egress = request_.egress,
-                        .setup = program_setup(request_.config, classes, *ports)};
   auto lock = AttachLock::take(request_.paths.run);
   if (!lock) return lock.error();
   const Pins pins(request_.paths.bpffs);
@@ -105,9 +102,16 @@ Result<void> Supervisor::attach_all() {
   auto stay = lock->stay();
   if (!stay) return stay.error();
   stay_ = std::move(*stay);
-  if (auto shared = share_with_adopted(*links, request_, options.setup); !shared) return shared;
+  classes_ = indexes_with_adopted(*links, request_);
+  const auto classes = abi_classes(request_.config, classes_);
+  const auto ports = abi_ports(classes_);
+  AttachOptions options{.mode = request_.mode,
+                        .egress = request_.egress,
+                        .setup = program_setup(request_.config, classes, *ports)};
+  if (auto shared = share_with_adopted(*links, request_, classes_, options.setup); !shared)
+    return shared;
   for (const LinkFacts& link : *links) {
-    auto placed = place_programs(link, request_, options, joined_, callbacks_);
+    auto placed = place_programs(link, request_, classes_, options, joined_, callbacks_);
     if (!placed) {
       undo_attach();
       return placed.error();
@@ -120,6 +124,9 @@ Result<void> Supervisor::attach_all() {
       callbacks_.warning(pinned.error().message() + "; only root can read the counters");
     attachments_.push_back(std::move(placed->attachment));
   }
+  const std::string door = reload_path(request_.paths.run, static_cast<std::uint64_t>(getpid()));
+  if (auto opened = reload_door_.open(door); !opened)
+    callbacks_.warning(opened.error().message() + "; nids-xdp reload can't reach this agent");
   warn_about_links(attachments_, request_.enter, callbacks_.warning);
   return {};
 }
@@ -128,6 +135,7 @@ Result<void> Supervisor::attach_all() {
 void Supervisor::leave_parent() {
   stay_ = Fd{};
   claims_.clear();
+  reload_door_.close();
   links_.reset();
   spare_.release();
   signals_->close();
@@ -143,6 +151,7 @@ std::optional<std::string> Supervisor::early_end() {
 void Supervisor::wait() {
   std::vector<pollfd> fds{{signals_->fd(), POLLIN, 0}, {links_->fd(), POLLIN, 0}};
   agent_.add_to(fds);
+  reload_door_.add_to(fds);
   int wait_ms = kLookEvery_ms;
   if (request_.duration) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -163,6 +172,7 @@ Supervisor::Ending Supervisor::watch() {
       return Ending::kAsked;
     }
     agent_.serve();
+    serve_reload_door();
     if (agent_.has_enough()) return Ending::kAsked;
     check_links();
     check_filters();
@@ -182,8 +192,31 @@ std::optional<std::string> Supervisor::ending_signal() {
         return std::move(signal.name);
       case Signals::Asked::kReopen:
         agent_.reopen_eve();
+        break;
+      case Signals::Asked::kReload:
+        agent_.reopen_eve();
+        is_reload_due_ = true;
+        break;
     }
   }
+}
+
+ReloadOutcome Supervisor::reload_classes() {
+  return reload(
+      {.request = request_, .classes = classes_, .attachments = attachments_, .agent = agent_});
+}
+
+void Supervisor::serve_reload_door() {
+  if (reload_door_.is_asked()) {
+    const ReloadOutcome outcome = reload_classes();
+    reload_door_.answer(outcome.is_done, outcome.text);
+  }
+  if (!std::exchange(is_reload_due_, false)) return;
+  const ReloadOutcome outcome = reload_classes();
+  if (outcome.is_done)
+    callbacks_.info("reload: " + outcome.text);
+  else
+    callbacks_.error("not reloaded:\n" + outcome.text);
 }
 
 void Supervisor::check_links() {

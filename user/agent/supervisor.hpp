@@ -12,6 +12,9 @@
 #include <vector>
 
 #include "agent/agent_process.hpp"
+#include "agent/class_index.hpp"
+#include "agent/reload.hpp"
+#include "agent/reload_door.hpp"
 #include "agent/request.hpp"
 #include "agent/signals.hpp"
 #include "kernel/attach_lock.hpp"
@@ -54,6 +57,8 @@ class Supervisor {
   void check_detach_requests();
   void check_filters();
   bool ingress_is_lost(std::size_t index);
+  ReloadOutcome reload_classes();
+  void serve_reload_door();
   // Under the lock.
   void drop(std::size_t index);
   void claim(const Attachment& attachment, bool is_ours) const;
@@ -71,9 +76,12 @@ class Supervisor {
   SpareDescriptors spare_;
   Fd stay_;                   // our bpffs is in the run directory
   std::map<int, Fd> claims_;  // of the interfaces, by ifindex
+  ClassIndexes classes_;
   AgentProcess agent_;
+  ReloadDoor reload_door_;
   std::chrono::steady_clock::time_point end_{};  // where a duration was given
   bool is_doubtful_ = false;
+  bool is_reload_due_ = false;   // a signal asked for it
   bool is_left_behind_ = false;  // what `nids-xdp detach` wanted removed
   std::set<int> adopted_;        // interfaces whose programs an earlier agent left
 };

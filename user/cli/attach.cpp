@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <iostream>
 #include <ostream>
+#include <sstream>
 
 #include "agent/console.hpp"
 #include "agent/privileges.hpp"
@@ -68,6 +69,22 @@ Result<void> apply(const AttachArguments& arguments, Config& config) {
     config.flow.interim_seconds = static_cast<std::uint32_t>(*ms / 1000);
   }
   return {};
+}
+
+// Of a reload; its messages are for the client.
+ConfigReading read_again(const AttachArguments& arguments, bool keeps_packets, const Paths& paths) {
+  std::ostringstream nowhere, told;
+  Io io{.out = nowhere, .err = told, .paths = paths};
+  ConfigReading reading{.config = effective_config(arguments.config, io, "nothing was changed")};
+  if (reading.config)
+    if (auto applied = apply(arguments, *reading.config); !applied) {
+      fail(applied.error(), io);
+      reading.config.reset();
+    }
+  if (reading.config && !keeps_packets) reading.config->retain.enabled = false;
+  reading.problems = told.str();
+  if (reading.problems.ends_with('\n')) reading.problems.pop_back();
+  return reading;
 }
 
 // An error is a usage error.
@@ -285,6 +302,9 @@ Exit run_attach(const AttachArguments& arguments, Io& io) {
   if (auto applied = apply(arguments, *config); !applied)
     return usage(applied.error().message(), io, "attach");
   if (keeps_nothing(*selection)) config->retain.enabled = false;
+  request.read_config = [&arguments, keeps_packets = !keeps_nothing(*selection), paths = io.paths] {
+    return read_again(arguments, keeps_packets, paths);
+  };
   request.selection = std::move(*selection);
   request.config = std::move(*config);
   if (const std::string missing = missing_to_attach(); !missing.empty())

@@ -53,6 +53,9 @@ struct DetachArguments {
 };
 Exit run_detach(const DetachArguments&, Io&);
 
+// Without an interface: all agents of this network namespace.
+Exit run_reload(const std::optional<std::string>& interface, Io&);
+
 Exit run_status(bool json, Io&);
 
 struct StatsArguments {
@@ -130,7 +133,8 @@ Exit usage(const std::string& text, Io&, const std::string& command = {});
 Error with_hint(Error error, const std::string& hint);
 
 // The file given, else the default one where there is one, else the defaults. Says what is wrong
-// with it, line and column, and returns nothing.
-std::optional<Config> effective_config(const std::optional<std::string>& file, Io&);
+// with it, line and column, and that `nothing` was done; then it returns nothing.
+std::optional<Config> effective_config(const std::optional<std::string>& file, Io&,
+                                       const char* nothing = "nothing was started");
 
 }  // namespace nids

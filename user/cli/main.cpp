@@ -72,6 +72,14 @@ void add_detach(CLI::App& app) {
   sub->callback([] { g_command = [](Io& io) { return run_detach(a, io); }; });
 }
 
+void add_reload(CLI::App& app) {
+  static std::optional<std::string> interface;
+  auto* sub = app.add_subcommand("reload", "read the configuration again, in the running agent");
+  sub->add_option("IFACE", interface, "the agent of this interface; none: all agents");
+  sub->footer("Classes take effect at once. What needs a restart is named.");
+  sub->callback([] { g_command = [](Io& io) { return run_reload(interface, io); }; });
+}
+
 void add_status(CLI::App& app) {
   static bool json = false;
   auto* sub = app.add_subcommand("status", "what is attached where, in which mode and why");
@@ -301,8 +309,8 @@ int run(int argc, char** argv) {
   app.add_option("--log-level", log_level, "trace, debug, info, warning, error or off");
   app.require_subcommand(1);
   app.fallthrough();
-  for (const auto add : {add_attach, add_detach, add_status, add_stats, add_flows, add_alerts,
-                         add_pcap, add_replay, add_classes, add_config})
+  for (const auto add : {add_attach, add_detach, add_reload, add_status, add_stats, add_flows,
+                         add_alerts, add_pcap, add_replay, add_classes, add_config})
     add(app);
   const bool is_terminal = isatty(STDOUT_FILENO) != 0;
   const char* no_color = std::getenv("NO_COLOR");

@@ -55,7 +55,8 @@ Error with_hint(Error error, const std::string& hint) {
   return error;
 }
 
-std::optional<Config> effective_config(const std::optional<std::string>& file, Io& io) {
+std::optional<Config> effective_config(const std::optional<std::string>& file, Io& io,
+                                       const char* nothing) {
   if (means_defaults(file, io)) return default_config();
   const std::string path = chosen_file(file, io);
   auto outcome = load_config(path);
@@ -65,9 +66,8 @@ std::optional<Config> effective_config(const std::optional<std::string>& file, I
   }
   if (outcome->problems.empty()) return std::move(outcome->config);
   print_problems(path, outcome->problems, io.err);
-  io.err << "nids-xdp: the configuration has problems; nothing was started\n"
-            "  hint: nids-xdp config check "
-         << printable(path, 4096) << '\n';
+  io.err << "nids-xdp: the configuration has problems; " << nothing
+         << "\n  hint: nids-xdp config check " << printable(path, 4096) << '\n';
   return std::nullopt;
 }
 

@@ -139,6 +139,11 @@ void Flow::learn_classes(std::uint8_t if_lo_opened, std::uint8_t if_hi_opened) {
   if (other != 0 && other_class() == 0) make_rare().other_class = other;
 }
 
+void Flow::change_classes(std::span<const std::uint8_t, 256> to) {
+  class_id = to[class_id];
+  if (rare_) rare_->other_class = to[rare_->other_class];
+}
+
 void Flow::set_opener(nids_sender sender) {
   if (sender == opener()) return;
   opener_is_hi = sender == NIDS_FROM_HI;

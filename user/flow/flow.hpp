@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "flow/flow_record.hpp"
@@ -89,6 +90,8 @@ struct alignas(64) Flow {
   std::uint8_t class_if(nids_sender sender) const;
   // Takes the classes of the first pass where none is known yet.
   void learn_classes(std::uint8_t if_lo_opened, std::uint8_t if_hi_opened);
+  // Each class becomes that which stands at its index.
+  void change_classes(std::span<const std::uint8_t, 256> to);
   bool is_flagged(nids_sender as_opened_by) const { return (flagged >> as_opened_by & 1) != 0; }
   // For records: the class of the opener, or the class that was flagged of the other direction.
   std::uint8_t record_class() const;

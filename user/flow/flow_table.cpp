@@ -478,4 +478,19 @@ FlowRecord FlowTable::record_of(const Flow& flow, FlowReason reason) const {
   return flow.record(reason, limits_.community_id_seed, flow.counts());
 }
 
+std::bitset<256> FlowTable::classes() const {
+  std::bitset<256> found;
+  each([&](std::uint32_t, const Flow& flow) {
+    found.set(flow.class_if(NIDS_FROM_LO));
+    found.set(flow.class_if(NIDS_FROM_HI));
+  });
+  return found;
+}
+
+void FlowTable::change_classes(std::span<const std::uint8_t, 256> to) {
+  for (const List& list : lists_)
+    for (std::uint32_t at = list.first; at != kNone; at = pool_[at].next)
+      pool_[at].change_classes(to);
+}
+
 }  // namespace nids

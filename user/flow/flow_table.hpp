@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <boost/unordered/unordered_flat_set.hpp>
 #include <chrono>
 #include <cstddef>
@@ -12,6 +13,7 @@
 #include <functional>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -91,6 +93,11 @@ class FlowTable {
     return place != kNone && place < pool_.size() && pool_[place].id == id ? &pool_[place]
                                                                            : nullptr;
   }
+
+  // The classes that some flow has, by index.
+  std::bitset<256> classes() const;
+  // Each class of each flow becomes that which stands at its index.
+  void change_classes(std::span<const std::uint8_t, 256> to);
 
   // Called at the start, each change and the end of each flow that was counted. It may not change
   // the table.

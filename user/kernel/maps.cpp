@@ -12,6 +12,7 @@
 #include <cstring>
 #include <thread>
 
+#include "kernel/class_tables.hpp"
 #include "kernel/ring_content.hpp"
 #include "nids/live.hpp"
 #include "nids/sum.hpp"
@@ -172,8 +173,13 @@ std::optional<bool> are_records_accounted(const nids_counters& counters,
 
 const std::vector<std::string>& Maps::public_names() {
   static const std::vector<std::string> names{"nids_info", "nids_counters", "nids_agent",
-                                              "nids_classes"};
+                                              "nids_classes", kClassTableMap};
   return names;
+}
+
+std::string Maps::pin_name(std::string map) {
+  std::ranges::replace(map, '.', '_');
+  return map;
 }
 
 Result<Maps> Maps::of_program(std::uint32_t program_id) {
@@ -218,7 +224,7 @@ Result<Maps> Maps::pinned(const std::string& directory) {
   options.sz = sizeof(options);
   options.file_flags = BPF_F_RDONLY;
   for (const std::string& name : public_names()) {
-    const std::string path = directory + "/" + name;
+    const std::string path = directory + "/" + pin_name(name);
     Fd map{bpf_obj_get_opts(path.c_str(), &options)};
     if (!map) return Error{.action = "open pinned map " + path, .error_number = errno};
     maps.fds_.emplace(name, std::move(map));
@@ -312,9 +318,9 @@ Result<KernelReading> Maps::read() const {
   auto agent_value = agent();
   if (!agent_value) return agent_value.error();
   reading.agent = *agent_value;
-  reading.classes.resize(NIDS_CLASS_MAX);
-  if (bpf_map_lookup_elem(fd("nids_classes"), &kFirst, reading.classes.data()) != 0)
-    return Error{.action = "read map nids_classes", .error_number = errno};
+  auto classes = read_classes(*this);
+  if (!classes) return classes.error();
+  reading.classes = std::move(*classes);
   return reading;
 }
 

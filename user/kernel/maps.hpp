@@ -17,6 +17,9 @@ struct bpf_object;
 
 namespace nids {
 
+// Says which entry of nids_classes and nids_ports is in force.
+inline constexpr const char* kClassTableMap = ".data.classes";
+
 // What `stats` shows of one interface, read at one moment.
 struct KernelReading {
   nids_info info{};
@@ -74,6 +77,8 @@ class Maps {
   void keep_only(const std::vector<std::string>& names);
   // What readers without root may have: counters, never flow tables, never the seed.
   static const std::vector<std::string>& public_names();
+  // The name of its pin. A bpffs takes no dots.
+  static std::string pin_name(std::string map);
 
  private:
   std::map<std::string, Fd> fds_;

@@ -84,7 +84,7 @@ Result<void> Pins::pin(const Attachment& attachment, int group) const {
     return Error{.action = "create " + path, .error_number = errno};
   if (auto allowed = allow(path, group < 0 ? 0700 : 0750, group); !allowed) return allowed;
   for (const std::string& name : Maps::public_names()) {
-    const std::string file = path + "/" + name;
+    const std::string file = path + "/" + Maps::pin_name(name);
     if (bpf_obj_pin(attachment.maps.fd(name), file.c_str()) != 0)
       return Error{.action = "pin " + file, .error_number = errno};
     if (auto allowed = allow(file, group < 0 ? 0400 : 0440, group); !allowed) return allowed;

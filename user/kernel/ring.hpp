@@ -17,6 +17,8 @@ namespace nids {
 
 class RingReader {
  public:
+  static constexpr std::size_t kBudget = 4096;
+
   // The record is valid during the call only.
   using Sink = std::function<void(std::span<const std::byte>)>;
 
@@ -33,7 +35,6 @@ class RingReader {
   [[nodiscard]] Result<bool> consume();
 
  private:
-  static constexpr std::size_t kBudget = 4096;
   struct FreeRing {
     void operator()(ring_buffer* ring) const noexcept;
   };

@@ -9,6 +9,7 @@
 #include <deque>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "flow/flow_record.hpp"
@@ -54,6 +55,11 @@ class FlowChanges {
     std::optional<Change> first = std::move(changes_.front());
     changes_.pop_front();
     return first;
+  }
+  // Each class becomes that which stands at its index.
+  void change_classes(std::span<const std::uint8_t, 256> to) {
+    const std::lock_guard lock(mutex_);
+    for (Change& one : changes_) one.class_id = to[one.class_id];
   }
   // How many changes were left out since the last call.
   std::uint64_t take_left_out() {

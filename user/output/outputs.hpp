@@ -54,6 +54,8 @@ class Outputs {
   void watch(std::uint32_t ifindex, nids_agent_counters& counters);
 
   const Names& names() const { return names_; }
+  // Call it only while no worker runs.
+  void use_class_names(std::vector<std::string> names) { names_.classes = std::move(names); }
   FlowChanges& changes() { return changes_; }
   bool keeps_packets() const { return retain_ != nullptr; }
   // If so, NIDS_DEGRADED_RETAIN is always set.
@@ -90,7 +92,7 @@ class Outputs {
   }
   void count();
 
-  const Names names_;
+  Names names_;
   OutputCounters counters_;
   FlowChanges changes_;
   std::mutex suppression_mutex_;

@@ -21,6 +21,7 @@ bool comes_without_end(nids_reason reason) {
 
 CapturePolicy::CapturePolicy(Limits limits) : limits_(std::move(limits)) {
   limits_.classes.resize(std::max<std::size_t>(limits_.classes.size(), 1));
+  classes_ = std::make_shared<const std::vector<nids_class>>(std::move(limits_.classes));
   for (KeptAmount& amount : limits_.by_severity)
     amount.depth_bytes = std::min(amount.depth_bytes, limits_.flow_depth_bytes);
   limits_.by_severity[0] = {};
@@ -28,7 +29,7 @@ CapturePolicy::CapturePolicy(Limits limits) : limits_(std::move(limits)) {
 
 const nids_class& CapturePolicy::class_if(const Flow& flow, nids_sender opener) const {
   const std::size_t class_id = flow.class_if(opener);
-  return limits_.classes[class_id < limits_.classes.size() ? class_id : 0];
+  return (*classes_)[class_id < classes_->size() ? class_id : 0];
 }
 
 // By the class alone. Flows without a class are inspected, but only an alert makes them stored. A

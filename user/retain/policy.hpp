@@ -6,6 +6,8 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "alert/signature.hpp"
@@ -38,6 +40,11 @@ class CapturePolicy {
   };
   explicit CapturePolicy(Limits limits);
 
+  // The classes by index, from the next packet on; at least one.
+  void use(std::shared_ptr<const std::vector<nids_class>> classes) {
+    classes_ = std::move(classes);
+  }
+
   // The alert, be it news or not, is on the flow. Returns whether the first pass must be told: the
   // flow is wanted otherwise than before.
   bool raise(Flow& flow, AlertKind kind, int severity) const;
@@ -66,7 +73,8 @@ class CapturePolicy {
   KeptAmount own_amount(const Flow& flow) const;
   KeptAmount raised_amount(const Flow& flow) const { return limits_.by_severity[flow.kept_as]; }
 
-  Limits limits_;
+  Limits limits_;  // without the classes
+  std::shared_ptr<const std::vector<nids_class>> classes_;
 };
 
 }  // namespace nids

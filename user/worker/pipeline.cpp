@@ -51,7 +51,9 @@ Pipeline::Pipeline(Settings settings, std::size_t worker, Shared shared)
       host_events_({}),
       policy_(std::move(settings.policy)),
       hold_(settings.hold) {
-  analysers_.push_back(std::make_unique<FlaggedProtocol>(std::move(settings.classes)));
+  auto flagged = std::make_unique<FlaggedProtocol>(std::move(settings.classes));
+  flagged_protocol_ = flagged.get();
+  analysers_.push_back(std::move(flagged));
   analysers_.push_back(std::make_unique<StatelessFinding>());
   // A filter selects packets, and a flow does not say which packets it consists of.
   if (settings.looks_for_scans && !shared_.quota.has_filter())
@@ -283,6 +285,12 @@ void Pipeline::end_flows(const TickClock& clock) {
   flows_.end_all(FlowReason::kShutdown);
   hold_.clear();
   count();
+}
+
+// Each part points at its own of what all of them hold.
+void Pipeline::use(const std::shared_ptr<const ClassRules>& rules) {
+  flagged_protocol_->use({rules, &rules->flagged});
+  policy_.use({rules, &rules->wanted});
 }
 
 void Pipeline::finish_tick() {

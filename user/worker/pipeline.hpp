@@ -24,6 +24,7 @@
 #include "retain/hold.hpp"
 #include "retain/policy.hpp"
 #include "source/flow_reader.hpp"
+#include "worker/class_rules.hpp"
 #include "worker/quota.hpp"
 
 namespace nids {
@@ -88,6 +89,10 @@ class Pipeline {
   // Everything that the interfaces had counted before this time has been read.
   WallTime swept() const { return swept_; }
 
+  // Other classes from now on. Call it only while its worker does not run.
+  void use(const std::shared_ptr<const ClassRules>& rules);
+  void change_classes(std::span<const std::uint8_t, 256> to) { flows_.change_classes(to); }
+
   // Adds what was counted since the last call to the worker's counters; a few times a second.
   void count();
 
@@ -138,6 +143,7 @@ class Pipeline {
   WallTime now_;                           // of the last scan or tick
   std::optional<ClockOffset> flow_clock_;  // that of the flows' times
   std::vector<std::unique_ptr<Analyser>> analysers_;
+  FlaggedProtocol* flagged_protocol_;  // one of them
   // Those that want flows, packets and ticks.
   std::vector<Analyser*> flow_analysers_, packet_analysers_, tick_analysers_;
   HostEventTable host_events_;

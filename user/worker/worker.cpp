@@ -140,6 +140,7 @@ void Worker::run() {
     scans_.go_on(*taken);
     pipeline_.tick(tick_clock().now);
     ++rounds_;
+    if (!*taken) last_emptying_round_ = rounds_.load();
     wait_ms = *taken || scans_.is_under_way() ? 0 : kLookEvery_ms;
     if (is_ending && (!*taken || std::chrono::steady_clock::now() >= deadline_.load())) return;
   }

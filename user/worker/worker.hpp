@@ -51,6 +51,8 @@ class Worker {
   FlowShard flows() { return {&pipeline_.flows(), &mutex_}; }
   // Rises with every round, so it shows whether the worker hangs.
   std::uint64_t rounds() const { return rounds_; }
+  // The last one that emptied the rings; 0: there was none.
+  std::uint64_t last_emptying_round() const { return last_emptying_round_; }
   bool has_more() const { return has_more_; }  // records waited after the last round
 
  private:
@@ -67,7 +69,7 @@ class Worker {
   FlowScans scans_;
   std::chrono::steady_clock::time_point next_housekeeping_{};
   FairMutex mutex_;  // held while the thread works, but not while it waits for records
-  std::atomic<std::uint64_t> rounds_ = 0;
+  std::atomic<std::uint64_t> rounds_ = 0, last_emptying_round_ = 0;
   std::atomic<bool> has_more_ = false, is_ending_ = false, has_ended_ = true;
   std::atomic<std::chrono::steady_clock::time_point> deadline_{};
   Fd wake_;  // an eventfd

@@ -8,6 +8,9 @@
 #define NIDS_CLASS_MAX	    64 /* index 0 means "no class" */
 #define NIDS_CLASS_NAME_MAX 24 /* bytes with the final NUL */
 
+/* nids_class.flags */
+#define NIDS_CLASS_RETIRED 0x01 /* removed by a reload; flows that had it keep its name */
+
 /* Index 0 holds what is wanted of flows that have no class. */
 struct nids_class {
 	char name[NIDS_CLASS_NAME_MAX]; /* empty: index not in use */
@@ -15,7 +18,7 @@ struct nids_class {
 	__u8 interest;			/* enum nids_interest */
 	__u8 severity;			/* 1 high to 3 low */
 	__u8 identify_packets;		/* identify: so many with payload, of both directions */
-	__u8 reserved;
+	__u8 flags;			/* NIDS_CLASS_* */
 };
 NIDS_ABI_SIZE(struct nids_class, 32);
 
@@ -25,6 +28,11 @@ struct nids_port_classes {
 	__u8 udp[65536];
 };
 NIDS_ABI_SIZE(struct nids_port_classes, 131072);
+
+/* Values of nids_classes and nids_ports. The program uses one; the loader writes the other and then
+ * switches.
+ */
+#define NIDS_CLASS_TABLES 2
 
 /* What the program is loaded with; the rest is compiled out. */
 #define NIDS_FEATURE_CAPTURE	  0x01

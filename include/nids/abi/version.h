@@ -10,7 +10,7 @@
 /* Raised with any change to a structure or list in abi/. An agent adopts only
  * maps that carry its own version and replaces all others.
  */
-#define NIDS_ABI_VERSION 12u
+#define NIDS_ABI_VERSION 13u
 
 /* First word of struct nids_info: tells our programs from other people's. */
 #define NIDS_MAGIC 0x5044582d5344494eull /* "NIDS-XDP", little-endian */

@@ -18,8 +18,8 @@ void FlaggedProtocol::flag(const PacketView& view, nids_sender opener, Context& 
   const Packet& packet = view.packet;
   Flow& flow = view.flow;
   const std::uint8_t class_id = flow.class_if(opener);
-  if (class_id == 0 || class_id >= classes_.size()) return;
-  const Class& flagged = classes_[class_id];
+  if (class_id == 0 || class_id >= classes_->size()) return;
+  const Class& flagged = (*classes_)[class_id];
   if (!flagged.is_flagged || (flagged.needs_payload && packet.headers.payload_len == 0)) return;
   flow.flagged = (flow.flagged | 1u << opener) & 3u;
 

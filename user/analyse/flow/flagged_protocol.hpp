@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "analyse/analyser.hpp"
@@ -24,7 +26,11 @@ class FlaggedProtocol final : public Analyser {
   };
 
   // By class index; index 0 is "no class".
-  explicit FlaggedProtocol(std::vector<Class> classes) : classes_(std::move(classes)) {}
+  explicit FlaggedProtocol(std::vector<Class> classes)
+      : classes_(std::make_shared<const std::vector<Class>>(std::move(classes))) {}
+
+  // From the next packet on.
+  void use(std::shared_ptr<const std::vector<Class>> classes) { classes_ = std::move(classes); }
 
   std::string_view name() const noexcept override { return "flagged_protocol"; }
   Wants wants() const noexcept override { return {.packets = true}; }
@@ -33,7 +39,7 @@ class FlaggedProtocol final : public Analyser {
  private:
   void flag(const PacketView& view, nids_sender opener, Context& context);
 
-  std::vector<Class> classes_;
+  std::shared_ptr<const std::vector<Class>> classes_;
 };
 
 }  // namespace nids

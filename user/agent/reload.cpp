@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/reload.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/class_table.hpp"
+#include "config/changes.hpp"
+#include "kernel/class_tables.hpp"
+#include "kernel/flow_maps.hpp"
+
+namespace nids {
+namespace {
+
+constexpr const char* kHint = "end the agent, and attach again";
+
+std::string joined(const std::vector<std::string>& parts, const char* between) {
+  std::string text;
+  for (const std::string& one : parts) text += (text.empty() ? "" : between) + one;
+  return text;
+}
+
+// Programs were loaded without the code for interests that no class had.
+Result<void> check_features(const std::vector<ProtocolClass>& classes,
+                            const std::vector<Attachment>& attachments) {
+  for (const Attachment& attachment : attachments) {
+    const auto info = attachment.maps.info();
+    if (!info) return info.error();
+    for (const ProtocolClass& one : classes)
+      if ((features_of(one.interest) & ~info->features) != 0)
+        return Error{.action = "reload",
+                     .reason = "class " + one.name +
+                               " has an interest that no class had when the "
+                               "programs on " +
+                               attachment.ifname + " were loaded",
+                     .hint = kHint};
+  }
+  return {};
+}
+
+Result<ClassSet> classes_in_all_slots(const std::vector<Attachment>& attachments) {
+  ClassSet held;
+  for (const Attachment& one : attachments) {
+    const auto flows = FlowMaps::of(one.maps);
+    if (!flows) return flows.error();
+    held |= classes_in_slots(*flows);
+  }
+  return held;
+}
+
+// Looks for flows only if an index has to be reused.
+Result<PlacedClasses> place(const ClassIndexes& before, const std::vector<ProtocolClass>& classes,
+                            const std::vector<Attachment>& attachments) {
+  auto placed = place_classes(before, classes, {});
+  if (!placed || placed->reused.none()) return placed;
+  const auto held = classes_in_all_slots(attachments);
+  if (!held) return held.error();
+  return place_classes(before, classes, *held);
+}
+
+// After it no packet, slot or record that is made has one of these classes.
+Result<void> take_back(const ClassSet& classes, const std::vector<Attachment>& attachments) {
+  if (classes.none()) return {};
+  for (const Attachment& one : attachments) {
+    const auto flows = FlowMaps::of(one.maps);
+    if (!flows) return flows.error();
+    take_from_flows(*flows, classes);
+  }
+  if (auto waited = wait_for_packets(); !waited) return waited;
+  for (const Attachment& one : attachments)
+    if (auto cleared = clear_class_counters(one.maps, classes); !cleared) return cleared;
+  return {};
+}
+
+// All that may fail comes before the switch.
+Result<void> prepare_programs(const Config& config, const PlacedClasses& placed,
+                              const std::vector<Attachment>& attachments) {
+  const auto classes = abi_classes(config, placed.classes);
+  const auto ports = abi_ports(placed.classes);
+  if (auto waited = wait_for_packets(); !waited) return waited;
+  for (const Attachment& one : attachments)
+    if (auto written = write_next_classes(one.maps, classes, *ports); !written) return written;
+  return take_back(placed.reused, attachments);
+}
+
+ReloadOutcome refused(const Error& error) {
+  return {.is_done = false, .text = "nids-xdp: " + error.message() + "\n  nothing was changed"};
+}
+
+}  // namespace
+
+// An agent that starts was told the classes already. One that is gone left records in the rings,
+// which the next one must be able to name.
+Result<void> check_agent(const AgentProcess& agent, const PlacedClasses& placed) {
+  const char* const hint = "try again in a moment";
+  if (agent.is_starting())
+    return Error{.action = "reload", .reason = "the agent is just starting", .hint = hint};
+  if (placed.reused.any() && !agent.is_running())
+    return Error{.action = "reload",
+                 .reason = "the index of a removed class has to be used again, and no agent runs",
+                 .hint = hint};
+  return {};
+}
+
+// The agent first, so that it knows the name of each class that the programs give.
+ReloadOutcome reload(const Reloadable& running) {
+  auto read = running.request.read_config();
+  if (!read.config) return {.is_done = false, .text = std::move(read.problems)};
+  const Config& before = running.request.config;
+  const std::vector<ProtocolClass>& wanted = read.config->classes;
+  std::vector<std::string> lines = class_changes(before.classes, wanted);
+  const std::vector<std::string> others = changed_keys(before, *read.config);
+  if (!lines.empty()) {
+    if (auto checked = check_features(wanted, running.attachments); !checked)
+      return refused(checked.error());
+    auto placed = place(running.classes, wanted, running.attachments);
+    if (!placed) return refused(placed.error());
+    if (auto checked = check_agent(running.agent, *placed); !checked)
+      return refused(checked.error());
+    if (auto prepared = prepare_programs(before, *placed, running.attachments); !prepared)
+      return refused(prepared.error());
+    running.request.config.classes = wanted;
+    running.classes = placed->classes;
+    running.agent.give_classes(*placed);
+    for (const Attachment& one : running.attachments)
+      if (auto switched = switch_classes(one.maps); !switched)
+        lines.push_back(one.ifname + " keeps its classes: " + switched.error().message());
+  }
+  if (lines.empty()) lines.emplace_back("nothing changed");
+  if (!others.empty()) lines.push_back("needs a restart: " + joined(others, ", "));
+  return {.is_done = true, .text = joined(lines, "\n")};
+}
+
+}  // namespace nids

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parent's socket for `nids-xdp reload`: one client of root at a time asks by one line, and
+// gets an answer. Reloads nothing, and never waits.
+#pragma once
+
+#include <poll.h>
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "nids/fd.hpp"
+#include "nids/result.hpp"
+
+namespace nids {
+
+// The socket of the parent `pid`.
+std::string reload_path(const std::string& run_directory, std::uint64_t pid);
+
+inline constexpr std::string_view kReloadQuestion = "reload\n";
+// The first byte of an answer. Text for people follows.
+inline constexpr char kReloadDone = '+', kReloadRefused = '-';
+
+class ReloadDoor {
+ public:
+  [[nodiscard]] Result<void> open(const std::string& path);
+  void add_to(std::vector<pollfd>& fds) const;
+  // Whether a client has asked; the next call is answer().
+  bool is_asked();
+  void answer(bool is_done, std::string_view text);
+  // In the parent, at its end.
+  void remove();
+  // In the agent.
+  void close();
+
+ private:
+  void let_in();
+
+  std::string path_;
+  Fd listener_, client_;
+  std::string question_;
+  std::chrono::steady_clock::time_point deadline_{};  // of the client
+};
+
+}  // namespace nids
