@@ -84,16 +84,8 @@ static __always_inline __u8 opener_flag(const struct flow_packet *f, int is_from
 	return (f->sender == NIDS_FROM_HI) == is_from_opener ? NIDS_FLOW_OPENER_HI : 0;
 }
 
-/* A class that a reload removed is given to no slot any more. So once no slot has it, none will,
- * and its index can be used for another class.
- */
-static __always_inline int is_retired(const struct first_pass_tables *t, __u8 class_id)
-{
-	return t->classes[class_index(class_id)].flags & NIDS_CLASS_RETIRED;
-}
-
 /* Classes and opener of a flow that has no slot on this CPU. Takes them from the cell if another
- * CPU has seen the flow. Returns whether no CPU has, or only with a class that was removed since.
+ * CPU has seen the flow. Returns whether no CPU has.
  */
 static __always_inline int choose_class(const struct first_pass_tables *t,
 					const struct flow_packet *f, struct nids_flow_cell *cell,
@@ -106,8 +98,7 @@ static __always_inline int choose_class(const struct first_pass_tables *t,
 	int is_opening =
 	    ports.l4_proto == PROTO_TCP && (f->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 
-	if (cell && !is_opening && recall_opener(cell, f->hash, &class->class_id, &class->flags) &&
-	    !is_retired(t, class->class_id)) {
+	if (cell && !is_opening && recall_opener(cell, f->hash, &class->class_id, &class->flags)) {
 		int is_from_opener = (class->flags & NIDS_FLOW_OPENER_HI) == f->sender;
 
 		class->other_class =
@@ -125,9 +116,16 @@ static __always_inline int choose_class(const struct first_pass_tables *t,
 	return 1;
 }
 
+/* Whether a reload has removed the class. */
+static __always_inline int is_retired(const struct first_pass_tables *t, __u8 class_id)
+{
+	return t->classes[class_index(class_id)].flags & NIDS_CLASS_RETIRED;
+}
+
 /* For datagrams that begin again after the idle time. A flow with a class keeps its classes and its
  * opener. A flow without one is classified again, because its first datagram may have been forged.
- * So is a flow with a class that was removed.
+ * So is a flow with a class that was removed: no slot gives such a class to a cell. Once no cell
+ * has it, no slot gets it any more, and its index can be used again.
  */
 static __always_inline void classify_again(const struct first_pass_tables *t,
 					   const struct flow_packet *f, struct flow_class *class)

@@ -48,7 +48,8 @@ class ClassSwitch : public FirstPassProgram {
   void take(const ClassSet& classes) {
     const auto flows = FlowMaps::of(maps());
     ASSERT_TRUE(flows);
-    take_from_flows(*flows, classes);
+    take_from_cells(*flows, classes);
+    take_from_slots(*flows, classes);
   }
   ClassSet held() {
     const auto flows = FlowMaps::of(maps());
@@ -96,18 +97,33 @@ TEST_F(ClassSwitch, AFlowKeepsItsClassAndANewOneHasTheNew) {
   EXPECT_EQ(held(), ClassSet(0b110) | (held() & ClassSet(1)));
 }
 
-TEST_F(ClassSwitch, NoSlotGetsARetiredClassFromACell) {
+TEST_F(ClassSwitch, AFlowKeepsItsClassOnACpuThatHasNoSlotOfIt) {
   flow_from(1, kPort);
   put_in_force(with_retired());
-  // As if the flow came to a CPU that has no slot of it.
   for (nids_flow4_set& set : program().flows4()) set = {};
   ingress(PacketBuilder{}
               .eth()
               .ipv4({.src = "10.1.0.1", .dst = "10.0.0.2"})
               .tcp({.dst_port = kPort, .flags = kTcpAck}));
-  EXPECT_EQ(packets_of(1), 1u);
+  EXPECT_EQ(packets_of(1), 2u);
+}
+
+TEST_F(ClassSwitch, ADatagramAfterSilenceIsOfNoClassThatWasRemoved) {
+  constexpr std::uint16_t kIdentifiedPort = 8443;
+  ingress(datagram(1, kIdentifiedPort));
+  ASSERT_TRUE(held()[kIdentified]);
+  ClassTables next({{.name = "ssh"}, {.name = "new", .udp = {kIdentifiedPort}}});
+  next.classes[kIdentified] = tables_.classes[kIdentified];
+  next.classes[kIdentified].flags = NIDS_CLASS_RETIRED;
+  put_in_force(next);
+  ingress(datagram(1, kIdentifiedPort));
+  EXPECT_EQ(packets_of(kIdentified), 2u);
+  for (nids_flow4_set& set : program().flows4())
+    for (nids_flow4& slot : set.way) slot.state.last_ticks -= 1u << 20;
+  ingress(datagram(1, kIdentifiedPort));
+  EXPECT_EQ(packets_of(kIdentified), 2u);
   EXPECT_EQ(packets_of(2), 1u);
-  EXPECT_FALSE(held()[1]);
+  EXPECT_FALSE(held()[kIdentified]);
 }
 
 TEST_F(ClassSwitch, TakenFromAllSlotsAndCellsAnIndexIsFree) {

@@ -14,8 +14,8 @@ from lab import wait_for
 from packets import IPV4, UDP, dull, ethernet, ipv4, udp
 
 
-def datagram(port, source=40000):
-    return ethernet(IPV4, ipv4(UDP, udp(source, port)))
+def datagram(port, source=40000, client=lab.FAR_IP):
+    return ethernet(IPV4, ipv4(UDP, udp(source, port), source=client))
 
 
 class ReloadCase(lab.LabCase):
@@ -69,7 +69,7 @@ class Changes(ReloadCase):
         self.assertEqual(self.reload("v0"),
                          "class mine: ports udp/9001 -> udp/9001-9002; severity 2 -> 1\n"
                          "class other: added: udp/9003, severity 2, count\n")
-        self.send(datagram(9002, 40001), datagram(9003, 40001))
+        self.send(datagram(9002, 40001, "10.77.0.50"), datagram(9003, 40001))
         self.wait_classes(mine=2, other=1)
         alerts = self.lab.wait_alerts(2)
         self.assertEqual([one["alert"]["severity"] for one in alerts], [2, 1])
@@ -163,7 +163,7 @@ class Refusals(ReloadCase):
                                  env=self.lab.environment)
         self.assertEqual((done.returncode, done.stdout), (1, ""), done.stderr)
         self.assert_message(done.stderr, "root", "sudo")
-        door, = self.lab.run_dir.glob("reload-*.sock")
+        door, = self.lab.root.rglob("reload-*.sock")
         self.assertEqual(door.stat().st_mode & 0o777, 0o600)
         self.assertEqual(watch.stop(), 0, watch.err)
         self.assertFalse(door.exists())

@@ -58,15 +58,18 @@ Result<PlacedClasses> place(const ClassIndexes& before, const std::vector<Protoc
   return place_classes(before, classes, *held);
 }
 
-// After it no packet, slot or record that is made has one of these classes.
+// After it no slot, cell or packet under way has one of these classes. Call wait_for_packets()
+// before.
 Result<void> take_back(const ClassSet& classes, const std::vector<Attachment>& attachments) {
   if (classes.none()) return {};
-  for (const Attachment& one : attachments) {
-    const auto flows = FlowMaps::of(one.maps);
-    if (!flows) return flows.error();
-    take_from_flows(*flows, classes);
+  for (const auto take : {take_from_cells, take_from_slots}) {
+    for (const Attachment& one : attachments) {
+      const auto flows = FlowMaps::of(one.maps);
+      if (!flows) return flows.error();
+      take(*flows, classes);
+    }
+    if (auto waited = wait_for_packets(); !waited) return waited;
   }
-  if (auto waited = wait_for_packets(); !waited) return waited;
   for (const Attachment& one : attachments)
     if (auto cleared = clear_class_counters(one.maps, classes); !cleared) return cleared;
   return {};

@@ -128,13 +128,15 @@ ClassSet classes_in_slots(const FlowMaps& flows) {
   return found;
 }
 
-// The cells last: no packet copies a retired class from a cell to a slot or back.
-void take_from_flows(const FlowMaps& flows, const ClassSet& classes) {
+void take_from_cells(const FlowMaps& flows, const ClassSet& classes) {
+  for (nids_flow_cell& cell : flows.cells.values()) take_from_word(&cell.opener, 0, classes);
+}
+
+void take_from_slots(const FlowMaps& flows, const ClassSet& classes) {
   each_slot(flows, [&](nids_flow_state& state) {
     take_from_word(word_at(state, kOwnWord), kOwn - kOwnWord, classes);
     take_from_word(word_at(state, kOtherWord), kOther - kOtherWord, classes);
   });
-  for (nids_flow_cell& cell : flows.cells.values()) take_from_word(&cell.opener, 0, classes);
 }
 
 }  // namespace nids
