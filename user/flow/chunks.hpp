@@ -23,7 +23,7 @@ class Chunks {
 
  private:
   // Small, because the pages of a chunk come from the system one after the other while the caller
-  // waits: at 20 us each on some virtual machines, a chunk of flows takes 0.4 ms there.
+  // waits, at some 20 us each on one virtual machine.
   static constexpr std::size_t kChunk = 512;
   std::vector<std::unique_ptr<T[]>> chunks_;
   std::size_t size_ = 0;
