@@ -23,6 +23,24 @@ class SinkCase(lab.LabCase):
         self.addCleanup(lab.run, "umount", folder, check=False)
         return folder
 
+    def disk(self, name):
+        """A file system of its own that freeze() makes hang: whoever writes there waits until thaw()."""
+        image, folder = self.lab.path(f"{name}.img"), self.lab.path(name)
+        folder.mkdir()
+        with open(image, "wb") as file:
+            file.truncate(64 << 20)
+        lab.run("mkfs.ext4", "-q", image)
+        lab.run("mount", "-o", "loop", image, folder)
+        self.addCleanup(lab.run, "umount", folder, check=False)
+        self.addCleanup(self.thaw, folder, check=False)
+        return folder
+
+    def freeze(self, folder):
+        lab.run("fsfreeze", "-f", folder)
+
+    def thaw(self, folder, **options):
+        lab.run("fsfreeze", "-u", folder, **options)
+
     def attach(self, *options):
         return self.lab.attach("v0", "--config", self.config, *options)
 

@@ -77,41 +77,30 @@ class Terminals(OutputCase):
 
 
 class Disks(OutputCase):
-    def frozen_disk(self):
-        image, folder = self.lab.path("disk.img"), self.lab.path("disk")
-        folder.mkdir()
-        with open(image, "wb") as file:
-            file.truncate(64 << 20)
-        lab.run("mkfs.ext4", "-q", image)
-        lab.run("mount", "-o", "loop", image, folder)
-        self.addCleanup(lab.run, "umount", folder, check=False)
-        self.addCleanup(lab.run, "fsfreeze", "-u", folder, check=False)
-        return folder
-
     def test_a_disk_of_alerts_that_does_not_answer(self):
-        folder = self.frozen_disk()
+        folder = self.disk("disk")
         path = folder / "eve.json"
         watch = self.attach("--eve", path, "--retain", "off")
-        lab.run("fsfreeze", "-f", folder)
+        self.freeze(folder)
         self.send_alerts()
         stats = self.lab.wait_counted(ingress=COUNT)
         self.assert_nothing_lost(stats)
         self.assertEqual(stats["alerts"]["total"], COUNT)
         self.assertIn("agent", json.dumps(self.lab.status()))
-        lab.run("fsfreeze", "-u", folder)
+        self.thaw(folder)
         self.assertEqual(len(self.lab.wait_alerts(COUNT, path)), COUNT)
         self.assertEqual(watch.stop(), 0, watch.err)
 
     def test_it_ends_while_the_disk_does_not_answer(self):
-        folder = self.frozen_disk()
+        folder = self.disk("disk")
         watch = self.attach("--eve", folder / "eve.json", "--retain", "off")
-        lab.run("fsfreeze", "-f", folder)
+        self.freeze(folder)
         self.send_alerts(500)
         self.lab.wait_counted(ingress=500)
         watch.process.send_signal(signal.SIGTERM)
         wait_for("the programs' end", lambda: self.lab.status() == [], seconds=15)
         self.assertEqual(watch.process.wait(30), 4)
-        lab.run("fsfreeze", "-u", folder)
+        self.thaw(folder)
         wait_for("the agent's end", lambda: not any(map(is_running, watch.agents)))
 
 
@@ -193,29 +182,6 @@ class Collectors(OutputCase):
         wait_for("a collector that answers", lambda: not any(
             "collector" in why for why in self.lab.status()[0]["degraded"]))
         self.assertIn(watch.stop(), (0, 4), watch.err)
-
-
-class Together(OutputCase):
-    def test_all_that_can_hang_hangs(self):
-        """A terminal, the disk of alerts, a collector and clients."""
-        disk = Disks.frozen_disk(self)
-        self.config.write_text('[alert]\nsuppress = "0s"\n[ipfix]\ncollector = "10.99.0.2:4739"\n')
-        terminal = Terminals.attach_to_terminal(self, "--eve", disk / "eve.json")
-        lab.run("fsfreeze", "-f", disk)
-        path, = map(str, self.lab.root.rglob("agent-*.sock"))
-        clients = [socket.socket(socket.AF_UNIX) for _ in range(8)]
-        for client in clients:
-            self.addCleanup(client.close)
-            client.connect(path)
-        self.send_alerts()
-        stats = self.lab.wait_counted(ingress=COUNT)
-        self.assertEqual(stats["ring"]["lost"], 0)
-        self.assertEqual(stats["alerts"]["eve_lost"], 0)
-        self.assert_balanced(stats)
-        lab.run("fsfreeze", "-u", disk)
-        self.assertEqual(len(self.lab.wait_alerts(COUNT, disk / "eve.json")), COUNT)
-        terminal.process.send_signal(signal.SIGTERM)
-        self.assertEqual(terminal.process.wait(20), 4)
 
 
 class Clients(OutputCase):

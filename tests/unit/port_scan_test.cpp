@@ -221,6 +221,21 @@ TEST(HostEventTable, AddsUpByKey) {
   EXPECT_TRUE(table.empty());
 }
 
+TEST(HostEventTable, ASpareGivesItsMemoryAndNotItsEvents) {
+  HostEventTable table({});
+  table.add(failed(key(1), 80));
+  std::vector<HostEvent> spare{failed(key(7), 80)};
+  spare.reserve(100);
+  const HostEvent* const memory = spare.data();
+  EXPECT_EQ(table.take(std::move(spare)).size(), 1u);
+  EXPECT_TRUE(table.empty());
+  table.add(failed(key(2), 80));
+  const auto events = table.take();
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_EQ(events[0].key, key(2));
+  EXPECT_EQ(events.data(), memory);
+}
+
 TEST(HostEventTable, WhoDoesMuchStaysAndTheRestIsCountedBySource) {
   HostEventTable table({.events = 64, .remainders = 16});
   for (std::uint16_t port = 1; port <= 3; ++port) table.add(failed(key(9'999), port));

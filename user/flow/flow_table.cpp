@@ -134,8 +134,13 @@ FlowTable::FlowTable(const Limits& limits, Sink sink)
     : limits_(limits),
       sink_(std::move(sink)),
       generations_(1),
-      index_(0, Hash{&pool_}, Equal{&pool_}) {
+      // Its complete size from the start: to grow by doubling would keep the caller for a tenth of
+      // a second. A quarter more, because erased places make it grow earlier.
+      index_(limits.max_flows + limits.max_flows / 4, Hash{&pool_}, Equal{&pool_}) {
   pool_.add();
+  // Pages that are not used are not there, so this costs nothing but what growing would.
+  generations_.reserve(limits.max_flows + 2);
+  free_.reserve(limits.max_flows + 2);
 }
 
 std::uint32_t FlowTable::find(const FlowIdentity& flow, std::uint32_t link) const {

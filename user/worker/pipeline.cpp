@@ -318,9 +318,10 @@ void Pipeline::tick(WallTime now) {
 // A batch for which the queue has no room is merged into the next tick.
 void Pipeline::hand_over(std::uint64_t tick) {
   for (HostEvent& event : host_batch_.events) host_events_.add(std::move(event));
-  host_batch_ = {.tick = tick_, .now = now_, .events = host_events_.take()};
+  host_batch_ = {
+      .tick = tick_, .now = now_, .events = host_events_.take(std::move(host_batch_.events))};
   tick_ = tick;
-  if (shared_.correlator.offer(worker_, host_batch_)) host_batch_ = {};
+  static_cast<void>(shared_.correlator.offer(worker_, host_batch_));
 }
 
 nids_agent_counters* Pipeline::counters_of(std::uint32_t link) {

@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <ctime>
@@ -18,11 +19,27 @@ namespace {
 // If the kernel forces no wake-up, a record waits this long at most and half of it on average.
 constexpr int kLookEvery_ms = 20;
 constexpr auto kHousekeepingEvery = std::chrono::milliseconds(250);
+// How long a part of a scan may keep the worker from its rings, and how much is done before the
+// clock is read again: a changed slot or a flow's report takes some microseconds.
+constexpr auto kPartMayTake = std::chrono::microseconds(500);
+constexpr std::size_t kSlotsAtOnce = 64, kFlowsAtOnce = 16;
 
 std::int64_t clock_ns(clockid_t clock) {
   timespec now{};
   clock_gettime(clock, &now);
   return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+// Does `work` in steps, at most `count` of its units and about kPartMayTake. Returns whether a step
+// was the last.
+template <class Work>
+bool do_part(std::size_t count, std::size_t at_once, Work work) {
+  const auto end = std::chrono::steady_clock::now() + kPartMayTake;
+  do {
+    if (work(std::min(count, at_once))) return true;
+    count -= std::min(count, at_once);
+  } while (count != 0 && std::chrono::steady_clock::now() < end);
+  return false;
 }
 
 // On a busy host the thread may wait for a CPU between two readings, so the closest readings count.
@@ -47,8 +64,8 @@ Worker::Worker(const std::vector<Source>& sources, const TickSample& ticks, Pipe
       ticks_(ticks),
       pipeline_(pipeline),
       clock_(read_clock_offset()),
-      scans_([this](std::size_t slots) { return pipeline_.scan_some(tick_clock(), slots); },
-             [this](std::size_t flows) { return pipeline_.report_some(flows); }),
+      scans_([this](std::size_t slots) { return look(slots); },
+             [this](std::size_t flows) { return report(flows); }),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       epoll_(epoll_create1(EPOLL_CLOEXEC)) {
   pipeline_.set_clock(clock_);
@@ -105,6 +122,17 @@ void Worker::join() {
 TickClock Worker::tick_clock() const {
   const MonoTime now{static_cast<std::uint64_t>(clock_ns(CLOCK_MONOTONIC))};
   return {.now_ticks = ticks_.ticks_at(now), .tick_ns = ticks_.tick_ns, .now = clock_.wall(now)};
+}
+
+bool Worker::look(std::size_t slots) {
+  const TickClock clock = tick_clock();
+  return do_part(slots, kSlotsAtOnce,
+                 [&](std::size_t some) { return pipeline_.scan_some(clock, some); });
+}
+
+bool Worker::report(std::size_t flows) {
+  return do_part(flows, kFlowsAtOnce,
+                 [&](std::size_t some) { return pipeline_.report_some(some); });
 }
 
 void Worker::housekeeping() {

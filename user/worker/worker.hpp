@@ -59,6 +59,8 @@ class Worker {
   Worker(const std::vector<Source>& sources, const TickSample& ticks, Pipeline& pipeline);
   void run();
   TickClock tick_clock() const;
+  bool look(std::size_t slots);
+  bool report(std::size_t flows);
   void housekeeping();
 
   const std::vector<Source> sources_;

@@ -29,7 +29,12 @@ bool Correlator::offer(std::size_t worker, HostBatch& batch) {
     const std::lock_guard lock(mutex_);
     std::deque<HostBatch>& queue = queues_[worker];
     if (queue.size() >= limits_.batches) return false;
-    queue.push_back(std::exchange(batch, {}));
+    HostBatch empty;
+    if (!spare_.empty()) {
+      empty.events = std::move(spare_.back());
+      spare_.pop_back();
+    }
+    queue.push_back(std::exchange(batch, std::move(empty)));
   }
   if (is_inline) {
     const std::lock_guard lock(inline_mutex_);
@@ -90,7 +95,9 @@ void Correlator::work_off(std::vector<HostBatch> batches) {
     one->on_tick(now, alerts);
     evictions += one->evictions();
   }
+  events.clear();
   const std::lock_guard lock(mutex_);
+  if (spare_.size() < queues_.size()) spare_.push_back(std::move(events));
   counts_.evictions = evictions;
   for (Alert& alert : alerts) {
     if (alerts_.size() < limits_.alerts)

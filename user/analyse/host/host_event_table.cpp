@@ -57,8 +57,9 @@ void HostEventTable::add_to_remainder(HostEvent event) {
   remainders_.push_back(std::move(event));
 }
 
-std::vector<HostEvent> HostEventTable::take() {
-  std::vector<HostEvent> all = std::exchange(events_, {});
+std::vector<HostEvent> HostEventTable::take(std::vector<HostEvent> spare) {
+  std::vector<HostEvent> all = std::exchange(events_, std::move(spare));
+  events_.clear();
   all.insert(all.end(), std::make_move_iterator(remainders_.begin()),
              std::make_move_iterator(remainders_.end()));
   remainders_.clear();
