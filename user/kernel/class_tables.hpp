@@ -38,8 +38,8 @@ using ClassSet = std::bitset<NIDS_CLASS_MAX>;  // by class index
 ClassSet classes_in_slots(const FlowMaps& flows);
 
 // Take these classes from all cells, or from all slots: the program then knows no class of such a
-// flow. All of them must be retired in the table in force. Call wait_for_packets() before each: once
-// no cell has a class, no slot gets it again, and no slot gives it to a cell.
+// flow. All of them must be retired in the table in force. Call wait_for_packets() before each:
+// once no cell has a class, no slot gets it again, and no slot gives it to a cell.
 void take_from_cells(const FlowMaps& flows, const ClassSet& classes);
 void take_from_slots(const FlowMaps& flows, const ClassSet& classes);
 
