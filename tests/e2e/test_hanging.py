@@ -67,13 +67,13 @@ class Hanging(SinkCase):
         return client
 
     def hang_all(self):
-        """The store has begun a file, and all outputs have worked, before they hang."""
+        """The store has no file yet, and all other outputs have worked, before they hang."""
+        self.freeze(self.packet_disk)
         self.send(1)
         self.lab.wait_alerts(1, self.eve)
-        self.lab.wait_written()
         self.assertTrue(self.collector.recv(65536).startswith(b"\x00\x0a"))
+        self.assertEqual(self.lab.segments(self.packet_disk / "pcap"), [])
         self.freeze(self.alert_disk)
-        self.freeze(self.packet_disk)
         # The socket's buffer is full after some hundred messages, which leave at one byte a second.
         self.lab.near.run("tc", "qdisc", "add", "dev", "v2", "root", "tbf", "rate", "8bit", "burst",
                           "2000", "limit", "100mb")

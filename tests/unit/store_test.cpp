@@ -149,6 +149,7 @@ TEST_F(StoreTest, FilesAreNotForOthersToRead) {
   const mode_t before = ::umask(0);
   Store store = open({});
   keep(store, 10);
+  store.settle(counters_);
   ::umask(before);
   struct stat status {};
   ASSERT_EQ(::stat((directory_ + "/" + files().at(0)).c_str(), &status), 0);
@@ -312,10 +313,19 @@ TEST_F(StoreTest, SegmentsOfEarlierRunsCountAndGoFirstAndSequencesContinue) {
 TEST_F(StoreTest, NamesNeverCollideAndNothingIsFollowedOrOverwritten) {
   Store store = open({});
   std::ofstream(directory_ + "/20261122T100000-000001.pcapng") << "theirs";
-  fs::create_symlink("elsewhere", directory_ + "/20261122T100000-000002.pcapng");
-  const auto place = keep(store, 1000);
+  fs::create_symlink("elsewhere", directory_ + "/20261122T100001-000002.pcapng");
+  // Each of the two names costs the packets that were to be the first in its file.
+  for (std::uint64_t i = 0; i < 2; ++i) {
+    EXPECT_TRUE(keep(store, 1000, kStart + i * kSecond));
+    store.settle(counters_);
+    EXPECT_EQ(counters_.not_kept_by_error.packets, i + 1);
+  }
+  const auto place = keep(store, 1000, kStart + 2 * kSecond);
   ASSERT_TRUE(place);
-  EXPECT_EQ(store.file_of(*place), directory_ + "/20261122T100000-000003.pcapng");
+  EXPECT_EQ(store.file_of(*place), directory_ + "/20261122T100002-000003.pcapng");
+  store.settle(counters_);
+  EXPECT_EQ(counters_.retained.packets, 1u);
+  EXPECT_EQ(lengths_in("20261122T100002-000003.pcapng").size(), 1u);
   EXPECT_EQ(fs::file_size(directory_ + "/20261122T100000-000001.pcapng"), 6u);
   EXPECT_FALSE(fs::exists(directory_ + "/elsewhere"));
 }
@@ -336,6 +346,7 @@ TEST_F(StoreTest, SequencesPastSixDigitsKeepTheirOrder) {
   Store store = open({.budget_bytes = 6000, .segment_bytes = 100});
   EXPECT_EQ(keep(store, 1000)->segment.file(), "20261122T100000-1000000.pcapng");
   EXPECT_EQ(keep(store, 1000)->segment.file(), "20261122T100000-1000001.pcapng");
+  store.settle(counters_);
   EXPECT_EQ(files().front(), "20261122T100000-1000000.pcapng");
 }
 
@@ -478,7 +489,8 @@ TEST_F(StoreTest, WithoutAThreadPacketsAreLostByErrorAndNothingIsThrown) {
 TEST_F(StoreTest, ADirectoryThatIsGoneIsAnErrorOnceASecond) {
   Store store = open({});
   fs::remove(directory_);
-  EXPECT_FALSE(keep(store, 1000));
+  keep(store, 1000);
+  store.settle(counters_);
   EXPECT_FALSE(keep(store, 1000));
   EXPECT_TRUE(store.degraded());
   EXPECT_EQ(counters_.not_kept_by_error.packets, 2u);

@@ -29,7 +29,9 @@ class WriterTest : public testing::Test {
     EXPECT_TRUE(started);
     return std::move(*started);
   }
-  void make(const SegmentName& name) const { ASSERT_TRUE(SegmentFile::create(fd_.get(), name)); }
+  void make(const SegmentName& name) const {
+    ASSERT_TRUE(SegmentFile(fd_.get(), name).append(std::vector<std::byte>(1)));
+  }
 
   const SegmentName name_{"20261122T100000", 1, 0};
   std::string directory_;

@@ -2,7 +2,7 @@
 #include "retain/open_segments.hpp"
 
 #include <algorithm>
-#include <cerrno>
+#include <memory>
 #include <utility>
 
 namespace nids {
@@ -91,10 +91,7 @@ OpenSegments::Answer OpenSegments::prepare(std::uint8_t severity, std::size_t bl
     complete(largest, now);
   }
   if (place) return {};
-  if (auto begun = begin(place, severity & 3u, now, alone); !begun) {
-    archive_.release(alone);
-    return {Refusal::kError, begun.error().message()};
-  }
+  begin(place, severity & 3u, now, alone);
   archive_.remove_again(counters);
   return {};
 }
@@ -112,24 +109,12 @@ bool OpenSegments::reserve(Place& place, std::uint64_t bytes, nids_agent_counter
   return true;
 }
 
-Result<void> OpenSegments::begin(Place& place, std::uint8_t severity, WallTime now,
-                                 std::uint64_t reserved) {
-  int error_number = 0;
-  // Sequences continue after those found, so a collision means that someone else writes here too.
-  for (int attempt = 0; attempt < 16; ++attempt) {
-    SegmentName name = archive_.next_name(now, severity);
-    auto file = SegmentFile::create(archive_.directory_fd(), name);
-    if (file) {
-      place.emplace(Open{Draft(std::move(name), std::make_shared<SegmentFile>(std::move(*file)),
-                               now, archive_.header(), archive_.buffers()),
-                         reserved});
-      return {};
-    }
-    error_number = file.error().error_number;
-    if (error_number != EEXIST) break;
-  }
-  return Error{.action = "make a file for packets in " + archive_.path(),
-               .error_number = error_number};
+void OpenSegments::begin(Place& place, std::uint8_t severity, WallTime now,
+                         std::uint64_t reserved) {
+  const SegmentName name = archive_.next_name(now, severity);
+  place.emplace(Open{Draft(name, std::make_shared<SegmentFile>(archive_.directory_fd(), name), now,
+                           archive_.header(), archive_.buffers()),
+                     reserved});
 }
 
 void OpenSegments::give(Draft& draft) {

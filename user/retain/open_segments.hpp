@@ -11,7 +11,6 @@
 #include <string>
 
 #include "nids/abi/counters.h"
-#include "nids/result.hpp"
 #include "retain/archive.hpp"
 #include "retain/disk_floor.hpp"
 #include "retain/draft.hpp"
@@ -54,7 +53,7 @@ class OpenSegments {
   std::uint64_t unwritten() const;
   bool is_full(const Draft& draft, std::size_t block_bytes, WallTime now) const;
   bool reserve(Place& place, std::uint64_t bytes, nids_agent_counters& counters);
-  Result<void> begin(Place& place, std::uint8_t severity, WallTime now, std::uint64_t reserved);
+  void begin(Place& place, std::uint8_t severity, WallTime now, std::uint64_t reserved);
   void give(Draft& draft);
   void complete(Place& place, WallTime now);
   void close(Place& place);

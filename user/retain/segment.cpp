@@ -133,22 +133,21 @@ Result<std::map<SegmentName, std::uint64_t>> list_segments(int directory_fd,
   return segments;
 }
 
-Result<SegmentFile> SegmentFile::create(int directory_fd, const SegmentName& name) {
-  const std::string file = name.file();
-  const int fd = ::openat(directory_fd, file.c_str(),
-                          O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
-  if (fd < 0) return Error{.action = "create " + file, .error_number = errno};
-  return SegmentFile(fd);
-}
-
-SegmentFile::SegmentFile(SegmentFile&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), size_(other.size_) {}
+SegmentFile::SegmentFile(int directory_fd, const SegmentName& name)
+    : directory_fd_(directory_fd), name_(name.file()) {}
 
 SegmentFile::~SegmentFile() {
   if (fd_ >= 0) ::close(fd_);
 }
 
 bool SegmentFile::append(std::span<const std::byte> blocks) {
+  if (fd_ < 0)
+    fd_ = ::openat(directory_fd_, name_.c_str(),
+                   O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+  if (fd_ < 0) {
+    error_ = errno;
+    return false;
+  }
   const std::size_t done = write_all(fd_, blocks);
   if (done == blocks.size()) {
     size_ += done;

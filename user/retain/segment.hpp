@@ -35,24 +35,26 @@ struct SegmentName {
 Result<std::map<SegmentName, std::uint64_t>> list_segments(int directory_fd,
                                                            const std::string& path);
 
-// Begins empty and grows by whole blocks, so that a crash leaves at most one piece of them.
+// Created by the first append(), because a disk that hangs may stop the thread that creates a file.
+// Grows by whole blocks, so that a crash leaves at most one partial block.
 class SegmentFile {
  public:
-  // The file must not exist. An error: errno, e.g. EEXIST.
-  static Result<SegmentFile> create(int directory_fd, const SegmentName& name);
-  SegmentFile(SegmentFile&&) noexcept;
-  SegmentFile& operator=(SegmentFile&&) = delete;
+  // The directory must stay open.
+  SegmentFile(int directory_fd, const SegmentName& name);
+  SegmentFile(const SegmentFile&) = delete;
+  SegmentFile& operator=(const SegmentFile&) = delete;
   ~SegmentFile();
 
-  // False: the disk refused, and the file ends where it ended before.
+  // False: the disk refused, or a file of this name was there, and no byte of the blocks counts.
   bool append(std::span<const std::byte> blocks);
   bool sync();
+  bool is_created() const { return fd_ >= 0; }
   int error() const { return error_; }  // of the last append() that failed, errno
   std::uint64_t size() const { return size_; }
 
  private:
-  explicit SegmentFile(int fd) : fd_(fd) {}
-
+  const int directory_fd_;
+  const std::string name_;
   int fd_ = -1;
   std::uint64_t size_ = 0;
   int error_ = 0;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keeps packets in pcapng segments of one directory, within a budget of bytes and above a floor of
 // free disk. Decides what of a packet is written, and counts what it can't keep. A thread of the
-// store writes; keep() waits for it only with WhenBehind::kWait. But keep() creates files and asks
-// for the free disk. Workers may call keep() and note() at the same time, and one other thread the
-// rest. Throws only if there is no memory.
+// store creates and writes the files; keep() waits for it only with WhenBehind::kWait. But keep()
+// asks for the free disk. Workers may call keep() and note() at the same time, and one other thread
+// the rest. Throws only if there is no memory.
 #pragma once
 
 #include <cstdint>
