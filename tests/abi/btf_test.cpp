@@ -167,7 +167,7 @@ TEST_F(Abi, EachCounterLiesAtTheSameOffsetOnBothSides) {
 #define NIDS_FIELD(field) NIDS_AT(nids_class, field)
   EXPECT_EQ(offsets_of("nids_class"),
             (Offsets{NIDS_FIELD(name), NIDS_FIELD(depth_bytes), NIDS_FIELD(interest),
-                     NIDS_FIELD(severity), NIDS_FIELD(identify_packets), NIDS_FIELD(reserved)}));
+                     NIDS_FIELD(severity), NIDS_FIELD(identify_packets), NIDS_FIELD(flags)}));
 #undef NIDS_FIELD
 }
 

@@ -19,11 +19,12 @@ template <class Check>
   _exit(signals && check(*signals) ? 0 : 1);
 }
 
-TEST(SignalsDeathTest, Usr1ReopensAndSoDoesHupWithoutATerminal) {
+TEST(SignalsDeathTest, Usr1ReopensAndHupWithoutATerminalReloads) {
   EXPECT_EXIT(in_process([](const Signals& signals) {
-                for (const int one : {SIGUSR1, SIGHUP}) {
-                  std::raise(one);
-                  if (signals.next().asked != Asked::kReopen) return false;
+                for (const auto& [number, asked] :
+                     {std::pair{SIGUSR1, Asked::kReopen}, {SIGHUP, Asked::kReload}}) {
+                  std::raise(number);
+                  if (signals.next().asked != asked) return false;
                 }
                 return signals.next().asked == Asked::kNothing;
               }),
