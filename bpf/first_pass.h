@@ -124,8 +124,8 @@ static __always_inline int is_retired(const struct first_pass_tables *t, __u8 cl
 
 /* For datagrams that begin again after the idle time. A flow with a class keeps its classes and its
  * opener. A flow without one is classified again, because its first datagram may have been forged.
- * So is a flow with a class that was removed: no slot gives such a class to a cell. Once no cell
- * has it, no slot gets it any more, and its index can be used again.
+ * A flow with a removed class is classified again too, so no slot gives such a class to a cell.
+ * Once no cell has the class, no slot gets it, and its index can be reused.
  */
 static __always_inline void classify_again(const struct first_pass_tables *t,
 					   const struct flow_packet *f, struct flow_class *class)

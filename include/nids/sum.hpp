@@ -20,7 +20,7 @@ inline nids_sum& operator-=(nids_sum& sum, const nids_sum& less) {
   return sum;
 }
 
-// Of numbers that two threads change; each number by itself.
+// For counters that two threads change; each counter is atomic by itself.
 inline void add_atomically(nids_sum& sum, const nids_sum& more) {
   __atomic_fetch_add(&sum.packets, more.packets, __ATOMIC_RELAXED);
   __atomic_fetch_add(&sum.bytes, more.bytes, __ATOMIC_RELAXED);

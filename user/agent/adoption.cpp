@@ -279,7 +279,7 @@ Result<std::vector<LinkFacts>> links_to_watch(const std::vector<std::string>& na
   return links;
 }
 
-// The indexes that are in use must be enough for the classes too; else the programs are replaced.
+// The programs are replaced if their unused indexes are too few for the classes.
 ClassIndexes indexes_with_adopted(const std::vector<LinkFacts>& links,
                                   const AttachRequest& request) {
   ClassIndexes before(NIDS_CLASS_MAX);

@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kNames = 256;          // a flow has its class in a byte
 constexpr std::size_t kShortestRecord = 64;  // bytes; every record is longer
 
-// The index of a name that no flow has, above those of the first pass; 0: there is none.
+// An index above those of the first pass whose name no flow has; 0: there is none.
 std::size_t unused_name(const std::bitset<kNames>& used) {
   for (std::size_t i = NIDS_CLASS_MAX; i < kNames; ++i)
     if (!used[i]) return i;
@@ -29,8 +29,8 @@ void ClassExchange::begin(std::uint32_t number, PlacedClasses classes, const Wor
   for (const auto& one : workers) next_->rounds.push_back(one->rounds());
 }
 
-// The round that was under way may have read a ring before the begin. Of the next, one that empties
-// the rings is enough, or as many as the longest ring takes.
+// The round under way at begin() may have read a ring before. After it, one round that empties the
+// rings is enough, or the number of rounds that the longest ring takes.
 bool ClassExchange::is_due(const Workers& workers) const {
   if (!next_) return false;
   if (next_->classes.reused.none()) return true;
@@ -56,8 +56,8 @@ std::uint32_t ClassExchange::finish(const Workers& workers, const Pipelines& pip
   return std::exchange(next_, std::nullopt)->number;
 }
 
-// Flows of a class whose index is reused get an index that only the agent uses. If none is left,
-// which takes 192 removed classes that still have flows, they are of no class from now on.
+// Flows of a class whose index is reused get an index that only the agent uses. If 192 removed
+// classes still have flows, no such index is left, and these flows lose their class.
 void ClassExchange::keep_names(ClassRules& rules, const ClassSet& reused,
                                const Pipelines& pipelines) const {
   const std::vector<std::string>& before = outputs_.names().classes;

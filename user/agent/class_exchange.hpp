@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gives all workers and outputs of the agent other classes at one moment, at which no worker runs.
-// If an index now belongs to another class, waits until the workers have taken all records that
-// still have the old one. Flows keep the name of their class. For the control thread.
+// Replaces the classes of all workers and outputs of the agent while no worker runs. If an index
+// gets another class, waits until the workers have taken all records of the old class. Flows keep
+// the name of their class. For the control thread.
 #pragma once
 
 #include <array>
@@ -29,9 +29,9 @@ class ClassExchange {
 
   void begin(std::uint32_t number, PlacedClasses classes, const Workers& workers);
   bool is_under_way() const { return next_.has_value(); }
-  // Whether it is under way, and no record from before its begin waits any more.
+  // Whether an exchange is under way, and no record from before its begin is left in a ring.
   bool is_due(const Workers& workers) const;
-  // Call it once it is due. Returns the number that it began with.
+  // Call it once is_due(). Returns the number that begin() got.
   std::uint32_t finish(const Workers& workers, const Pipelines& pipelines);
   const std::vector<nids_class>& classes() const { return rules_->wanted; }
 
@@ -46,7 +46,7 @@ class ClassExchange {
   const Config& config_;
   Outputs& outputs_;
   std::optional<Next> next_;
-  std::shared_ptr<const ClassRules> rules_;  // null: those of the start
+  std::shared_ptr<const ClassRules> rules_;  // null: the classes of the start
 };
 
 }  // namespace nids

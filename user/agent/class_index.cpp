@@ -38,8 +38,8 @@ std::size_t first_to_reuse(const ClassIndexes& before, const ClassSet& held,
 Error no_index(const std::string& name) {
   return {.action = "give class " + name + " an index",
           .reason = "all " + std::to_string(NIDS_CLASS_MAX - 1) +
-                    " are in use, those of the classes that are removed now included",
-          .hint = "remove classes first, reload, then add the others and reload again"};
+                    " are in use, including those of classes that this reload removes",
+          .hint = "remove classes and reload, then add the others and reload again"};
 }
 
 }  // namespace

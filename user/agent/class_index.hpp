@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which class has which index. A class keeps its index as long as it keeps its name. The index of a
-// class that was removed stays its own until another class needs it. Reads no map.
+// Assigns an index to each class. A class keeps its index as long as it keeps its name. A removed
+// class keeps its index until another class needs the index. Reads no map.
 #pragma once
 
 #include <cstdint>
@@ -23,23 +23,25 @@ struct IndexedClass {
 };
 using ClassIndexes = std::vector<IndexedClass>;  // NIDS_CLASS_MAX of them; index 0: no class
 
-// For programs and agents that begin anew.
+// For new programs: each class gets the next index.
 ClassIndexes indexes_in_order(const std::vector<ProtocolClass>& classes);
 
-// What programs of an earlier agent have, all of it retired: place_classes() finds what goes on.
+// The classes of an earlier agent's programs, all retired: place_classes() revives those that the
+// configuration has.
 ClassIndexes indexes_of(std::span<const nids_class> classes);
 
-// False, and nothing is changed, if the two disagree about an index or a name.
+// Returns false and changes nothing if the two disagree about an index or a name.
 bool add_indexes(ClassIndexes& all, const ClassIndexes& more);
 
 ClassSet retired_classes(const ClassIndexes& classes);
 
 struct PlacedClasses {
   ClassIndexes classes;
-  ClassSet reused;  // they were of another class before, and must be taken from its flows
+  ClassSet reused;  // indexes that another class had; its flows must lose them
 };
-// Gives each class its index. If none is unused, it takes that of a class that was retired before:
-// one that is not in `held`, else the one that was removed first. An error: there are too few.
+// Gives each class its index. If no index is unused, a class gets the index of a class that was
+// retired before: one that is not in `held`, else the one removed first. Returns an error if there
+// are too few.
 [[nodiscard]] Result<PlacedClasses> place_classes(const ClassIndexes& before,
                                                   const std::vector<ProtocolClass>& classes,
                                                   const ClassSet& held);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The classes in the form in which the parent sends them to the agent. Sends nothing.
+// Encodes and decodes the message with the classes, from the parent to the agent. Sends nothing.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@ namespace nids {
 // Without ports, which only the programs need.
 std::vector<std::byte> encode_classes(const PlacedClasses& classes);
 
-// Nothing if it is anything else than encode_classes() makes.
+// Returns nothing unless encode_classes() can make this message.
 std::optional<PlacedClasses> decode_classes(std::span<const std::byte> message);
 
 extern const std::size_t kClassMessageBytes;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The links of the configuration, with the interfaces that are to be watched. Attaches nothing.
+// Matches the links of the configuration with the watched interfaces. Attaches nothing.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ namespace nids {
                                             const std::vector<LinkFacts>& watched,
                                             const Callbacks& callbacks);
 
-// The same links, with those of their interfaces that are in `interfaces`.
+// The same links, without the interfaces that are not in `interfaces`.
 Links links_among(const Links& links, const std::vector<std::uint32_t>& interfaces);
 
 }  // namespace nids

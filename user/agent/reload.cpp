@@ -58,7 +58,7 @@ Result<PlacedClasses> place(const ClassIndexes& before, const std::vector<Protoc
   return place_classes(before, classes, *held);
 }
 
-// After it no slot, cell or packet under way has one of these classes. Call wait_for_packets()
+// Removes these classes from all slots, cells and packets under way. Call wait_for_packets()
 // before.
 Result<void> take_back(const ClassSet& classes, const std::vector<Attachment>& attachments) {
   if (classes.none()) return {};
@@ -75,7 +75,7 @@ Result<void> take_back(const ClassSet& classes, const std::vector<Attachment>& a
   return {};
 }
 
-// All that may fail comes before the switch.
+// Does every step that may be refused, before the switch.
 Result<void> prepare_programs(const Config& config, const PlacedClasses& placed,
                               const std::vector<Attachment>& attachments) {
   const auto classes = abi_classes(config, placed.classes);
@@ -92,15 +92,15 @@ ReloadOutcome refused(const Error& error) {
 
 }  // namespace
 
-// An agent that starts was told the classes already. One that is gone left records in the rings,
-// which the next one must be able to name.
+// A starting agent already has its classes from the parent. An agent that has ended left records in
+// the rings, and the next agent must know the names of their classes.
 Result<void> check_agent(const AgentProcess& agent, const PlacedClasses& placed) {
   const char* const hint = "try again in a moment";
   if (agent.is_starting())
     return Error{.action = "reload", .reason = "the agent is just starting", .hint = hint};
   if (placed.reused.any() && !agent.is_running())
     return Error{.action = "reload",
-                 .reason = "the index of a removed class has to be used again, and no agent runs",
+                 .reason = "a new class needs the index of a removed class, and no agent runs",
                  .hint = hint};
   return {};
 }

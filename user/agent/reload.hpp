@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Puts the classes of a configuration that was read again in force: in the programs, and in the
-// agent. It is done whole or not at all. Names what needs a restart. Opens no file.
+// Reloads the classes of the configuration in the programs and in the agent: all of them or none.
+// Names the other keys that differ, which need a restart. Opens no file.
 #pragma once
 
 #include <string>
@@ -15,7 +15,7 @@ namespace nids {
 
 struct ReloadOutcome {
   bool is_done = false;
-  std::string text;  // what changed, or why nothing did; lines without the last line feed
+  std::string text;  // the changes, or why there are none; lines without the last line feed
 };
 
 // What a reload changes.

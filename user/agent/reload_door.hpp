@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parent's socket for `nids-xdp reload`: one client of root at a time asks by one line, and
-// gets an answer. Reloads nothing, and never waits.
+// The parent's socket for `nids-xdp reload`: one client at a time, which must be root, sends one
+// line and gets an answer. Reloads nothing, and never waits.
 #pragma once
 
 #include <poll.h>

@@ -76,7 +76,7 @@ void add_reload(CLI::App& app) {
   static std::optional<std::string> interface;
   auto* sub = app.add_subcommand("reload", "read the configuration again, in the running agent");
   sub->add_option("IFACE", interface, "the agent of this interface; none: all agents");
-  sub->footer("Classes take effect at once. What needs a restart is named.");
+  sub->footer("Classes take effect at once. Every other key needs a restart.");
   sub->callback([] { g_command = [](Io& io) { return run_reload(interface, io); }; });
 }
 

@@ -57,7 +57,7 @@ Result<Answer> ask(const std::string& path, std::uint64_t pid) {
   }
   if (answer.empty() || (answer[0] != kReloadDone && answer[0] != kReloadRefused))
     return Error{
-        .action = action, .reason = "it gave no answer", .hint = "nids-xdp status says how it is"};
+        .action = action, .reason = "it gave no answer", .hint = "nids-xdp status shows its state"};
   return Answer{.is_done = answer[0] == kReloadDone, .text = printable_lines(answer.substr(1))};
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What differs between two configurations, in words. Applies nothing.
+// Describes the differences between two configurations, for people. Applies nothing.
 #pragma once
 
 #include <string>

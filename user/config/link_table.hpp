@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table [links] of the TOML: names of links, each with its interfaces. Only for parse.cpp. Does
-// not know which interfaces there are.
+// not check that the interfaces exist.
 #pragma once
 
 #include <algorithm>

@@ -38,7 +38,7 @@ __u64* word_at(nids_flow_state& state, std::size_t offset) {
   return reinterpret_cast<__u64*>(reinterpret_cast<std::byte*>(&state) + offset);
 }
 
-// The words of a slot that its two classes stand in.
+// The words of a slot that hold its two classes.
 constexpr std::size_t kOwn = offsetof(nids_flow_state, class_id);
 constexpr std::size_t kOther = offsetof(nids_flow_state, other_class);
 constexpr std::size_t kOwnWord = kOwn / 8 * 8, kOtherWord = kOther / 8 * 8;
@@ -60,15 +60,15 @@ Result<std::vector<nids_class>> read_classes(const Maps& maps) {
     if (!before) return before.error();
     if (bpf_map_lookup_elem(maps.fd("nids_classes"), &*before, classes.data()) != 0)
       return Error{.action = "read map nids_classes", .error_number = errno};
-    // After one switch what was read is still whole; the next writes it.
+    // One switch leaves the table that was read unchanged; a second reload writes it.
     const auto after = table_in_force(maps);
     if (!after) return after.error();
     if (*after == *before) return classes;
   }
-  return Error{.action = "read map nids_classes", .reason = "it changes all the time"};
+  return Error{.action = "read map nids_classes", .reason = "it keeps changing"};
 }
 
-// Replacing an inner map by system call returns only then, on every kernel.
+// The system call that replaces an inner map returns only then, on every kernel.
 Result<void> wait_for_packets() {
   const auto failed = [] {
     return Error{.action = "wait for the packets under way", .error_number = errno};
@@ -98,7 +98,7 @@ Result<void> write_next_classes(const Maps& maps, std::span<const nids_class> cl
   return {};
 }
 
-// By mmap, where the store of an aligned word is whole for each reader.
+// By mmap, because each reader then sees the store of an aligned word completely or not at all.
 Result<void> switch_classes(const Maps& maps) {
   const Mapped<std::uint32_t> table{maps.fd(kClassTableMap)};
   if (!table) return Error{.action = "put the classes in force", .error_number = errno};

@@ -30,8 +30,8 @@ class Links {
     std::ranges::sort(ids_);
   }
 
-  // What the key of a flow has of an interface: the lowest ifindex of its link. An interface of no
-  // link keeps its own.
+  // The interface in the key of a flow: the lowest ifindex of the link, or the ifindex of an
+  // interface of no link.
   std::uint32_t id_of(std::uint32_t ifindex) const {
     const auto found = std::ranges::lower_bound(ids_, ifindex, {}, &Id::first);
     return found != ids_.end() && found->first == ifindex ? found->second : ifindex;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the workers share of a store: the complete segments, the budget of all segments, and the
-// thread that writes. Any thread may make any call unless its comment says otherwise; no call waits
-// for the disk, except with WhenBehind::kWait.
+// The part of a store that the workers share: the complete segments, the budget of all segments,
+// and the thread that writes. Any thread may make any call unless its comment says otherwise; no
+// call waits for the disk, except with WhenBehind::kWait.
 #pragma once
 
 #include <atomic>
@@ -33,7 +33,7 @@ class Archive {
           const StoreLimits& limits);
   Archive(const Archive&) = delete;
   Archive& operator=(const Archive&) = delete;
-  ~Archive();  // writes all chunks that it was given
+  ~Archive();  // writes all chunks that it got
 
   int directory_fd() const { return directory_fd_; }
   const std::string& path() const { return path_; }
@@ -43,7 +43,7 @@ class Archive {
   std::size_t trailer_bytes() const { return trailer_bytes_; }   // likewise
   Buffers& buffers() { return buffers_; }
 
-  // These are for one thread, before the first packet. find() lists the segments of earlier runs:
+  // Call these from one thread, before the first packet. find() lists the segments of earlier runs:
   // they count towards the budget, and new segments get higher numbers. If `known` does not have a
   // segment, or claims more than its file has, only the size of its file is known.
   Result<void> find(const std::map<SegmentName, IndexedSegment>& known);
@@ -64,13 +64,13 @@ class Archive {
   // Tries again to remove segments that could not be removed.
   void remove_again(nids_agent_counters& counters);
   SegmentName next_name(WallTime begun, std::uint8_t severity);
-  // The most bytes that may not be on the disk yet: `own` of this worker, what each of the others
-  // said in its last call, and `since`, which each of them may have added since then.
+  // The most bytes that may not be on the disk yet: `own` of this worker, the `own` of each other
+  // worker's last call, and `since` for each of them, which it may have added after that call.
   std::uint64_t unwritten(std::size_t worker, std::uint64_t own, std::uint64_t since);
 
   // The thread that writes. It starts with the first packet, because threads do not survive a fork.
   Result<void> start_writer();
-  // The rest needs a writer.
+  // Call the rest only if there is a writer.
   Writer& writer() { return *writer_; }
   bool has_writer() const { return is_writing_.load(std::memory_order_acquire); }
   bool has_room(std::size_t weight);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The segments that one worker fills: one for each severity. Keeps them within the limits of a
-// segment, the budget and the floor of free disk, and gives their chunks to the writer. For one
-// thread at a time.
+// The segments that one worker fills: one for each severity. Enforces the limits of a segment, the
+// budget and the floor of free disk, and gives complete chunks to the writer. For one thread at a
+// time.
 #pragma once
 
 #include <array>
@@ -37,7 +37,7 @@ class OpenSegments {
   // Gives the writer all blocks. False: the writer has no room for all of them.
   bool give_all();
   void complete_all(WallTime now);
-  // Nothing may follow in the segment of a lost chunk. Ends it if it is open here.
+  // Ends the segment of a lost chunk if it is open here, because nothing may follow the gap.
   void end_segment_of(const LostChunk& chunk);
   std::optional<WallTime> oldest() const;
 

@@ -45,7 +45,7 @@ class SegmentFile {
   SegmentFile& operator=(const SegmentFile&) = delete;
   ~SegmentFile();
 
-  // False: the disk refused, or a file of this name was there, and no byte of the blocks counts.
+  // False: the write failed, or a file of this name exists. Then no byte of the blocks counts.
   bool append(std::span<const std::byte> blocks);
   bool sync();
   bool is_created() const { return fd_ >= 0; }

@@ -24,7 +24,7 @@ constexpr std::uint64_t kRetryAfterNs = 1'000'000'000;
 
 }  // namespace
 
-// What one worker fills.
+// The segments of one worker.
 struct Lane {
   Lane(Archive& archive, std::size_t worker) : segments(archive, worker) {}
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What workers and outputs know of the protocol classes, by class index. It never changes: a reload
-// makes another one, and all workers take it at the same moment.
+// The data of the protocol classes for workers and outputs, by class index. The object never
+// changes: a reload makes a new one, and all workers switch to it at the same moment.
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ namespace nids {
 struct ClassRules {
   std::vector<FlaggedProtocol::Class> flagged;
   std::vector<nids_class> wanted;  // of their flows
-  // Those from NIDS_CLASS_MAX on are of flows whose class index now belongs to another class.
+  // From NIDS_CLASS_MAX on: names for flows whose class index now belongs to another class.
   std::vector<std::string> names;
 };
 

@@ -139,7 +139,7 @@ class Pipeline {
   FlowTable flows_;
   std::map<std::uint32_t, Table> tables_;  // by ifindex
   std::optional<Scan> scan_;
-  WallTime swept_;                         // when the last complete look at all slots began
+  WallTime swept_;                         // when the last complete scan of all slots began
   WallTime now_;                           // of the last scan or tick
   std::optional<ClockOffset> flow_clock_;  // that of the flows' times
   std::vector<std::unique_ptr<Analyser>> analysers_;

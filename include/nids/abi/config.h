@@ -29,8 +29,8 @@ struct nids_port_classes {
 };
 NIDS_ABI_SIZE(struct nids_port_classes, 131072);
 
-/* Values of nids_classes and nids_ports. The program uses one; the loader writes the other and then
- * switches.
+/* Entries of nids_classes and nids_ports. The program uses one; the parent writes the other and
+ * then switches.
  */
 #define NIDS_CLASS_TABLES 2
 
