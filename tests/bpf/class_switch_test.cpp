@@ -23,7 +23,9 @@ class ClassSwitch : public FirstPassProgram {
     const Maps all = maps();
     ASSERT_TRUE(wait_for_packets());
     ASSERT_TRUE(write_next_classes(all, tables.classes, *tables.ports));
-    ASSERT_TRUE(switch_classes(all));
+    const auto classes_in_use = nids::ClassSwitch::of(all);
+    ASSERT_TRUE(classes_in_use);
+    classes_in_use->flip();
   }
 
   // The first class is removed, and its port is of another one.

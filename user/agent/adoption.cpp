@@ -72,7 +72,11 @@ bool loses_offloads_to_xdp(const LinkFacts& link) {
 Result<void> write_classes(const Attachment& attachment, const ProgramSetup& setup) {
   if (auto waited = wait_for_packets(); !waited) return waited;
   auto written = write_next_classes(attachment.maps, setup.classes, *setup.ports);
-  return written ? switch_classes(attachment.maps) : written;
+  if (!written) return written;
+  const auto classes = ClassSwitch::of(attachment.maps);
+  if (!classes) return classes.error();
+  classes->flip();
+  return {};
 }
 
 // Slots and counters know classes by index: another name there would make them lie.

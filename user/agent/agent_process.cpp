@@ -29,6 +29,8 @@ constexpr auto kEndMayTake = std::chrono::seconds(10);
 constexpr auto kKilledMayTake = std::chrono::seconds(5);
 constexpr int kLookEvery_ms = 200;
 constexpr auto kTakingMayTake = std::chrono::seconds(5);
+constexpr std::uint64_t kRingBytesASecond = 16u << 20;  // that a worker reads at least
+constexpr int kWordsAtOnce = 64;  // so that an agent that never stops to speak stops nothing else
 // The agent's loop takes 20 ms. Disks, which may take longer, have threads of their own.
 constexpr auto kLongestSilence = std::chrono::seconds(10);
 // The delay doubles with each restart. A run of more than twice the delay resets it.
@@ -160,13 +162,14 @@ void AgentProcess::serve() {
 }
 
 void AgentProcess::hear_words() {
-  while (link_) {
+  for (int words = 0; link_ && words < kWordsAtOnce; ++words) {
     const auto said = hear(link_.get());
     switch (eve_.serve(link_.get(), said)) {
       case Word::kNothing:
         return;
       case Word::kGone:
         link_ = Fd{};  // has_ended() finds out how
+        deadline_ = Clock::now() + kKilledMayTake;
         return;
       case Word::kStarting:
         deadline_ = Clock::now() + kStartMayTake;
@@ -203,7 +206,8 @@ void AgentProcess::give_collector() {
 
 // False if the agent ended, or too much time has passed.
 bool AgentProcess::is_waited_for(const std::function<bool()>& is_so) {
-  const auto end = Clock::now() + kTakingMayTake;
+  const auto end = Clock::now() + kTakingMayTake +
+                   std::chrono::seconds(request_.config.ring.size_bytes / kRingBytesASecond);
   while (!is_so()) {
     if (pid_ == 0 || !link_ || Clock::now() > end) return false;
     std::vector<pollfd> fds;
@@ -215,20 +219,21 @@ bool AgentProcess::is_waited_for(const std::function<bool()>& is_so) {
   return true;
 }
 
-void AgentProcess::give_classes(const PlacedClasses& classes) {
-  if (!is_running()) return;  // the next one has them
+bool AgentProcess::give_classes(const PlacedClasses& classes) {
+  if (!is_running()) return false;
   const std::vector<std::byte> body = encode_classes(classes);
   ++classes_given_;
   const auto is_said = [&] {
     return link_ && say(link_.get(), Word::kClasses, classes_given_, -1, body);
   };
   if (is_waited_for(is_said) && is_waited_for([this] { return classes_taken_ == classes_given_; }))
-    return;
-  if (!link_) return;  // it has ended; look_after() starts another
+    return true;
+  if (!link_) return false;  // look_after() starts another
   callbacks_.error("the agent, process " + std::to_string(pid_) +
                    ", does not take the new classes; killing it");
   kill(pid_, SIGKILL);
   state_ = State::kKilled;
+  return false;
 }
 
 void AgentProcess::look_after() {
@@ -240,7 +245,8 @@ void AgentProcess::look_after() {
   }
   if (std::string how; has_ended(how)) {
     plan_restart("the agent ended by itself (" + how + ")");
-  } else if (state_ == State::kStarting ? Clock::now() > deadline_ : is_silent()) {
+  } else if (state_ != State::kKilled &&
+             (state_ == State::kStarting || !link_ ? Clock::now() > deadline_ : is_silent())) {
     callbacks_.error("the agent, process " + std::to_string(pid_) +
                      ", does not answer; killing it");
     kill(pid_, SIGKILL);
@@ -249,7 +255,6 @@ void AgentProcess::look_after() {
 }
 
 bool AgentProcess::is_silent() const {
-  if (state_ != State::kRunning) return false;
   // An interface that is just being detached gets no heartbeat any more; the others do.
   __u64 last = 0;
   for (const Attachment& one : attachments_)

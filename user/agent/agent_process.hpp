@@ -45,10 +45,10 @@ class AgentProcess {
 
   bool is_starting() const { return state_ == State::kStarting; }
   bool is_running() const { return state_ == State::kRunning; }
-  // Not while it starts. The agent uses these classes when it returns. An agent that does not take
-  // them in a few seconds is killed; the next one begins with what the constructor was given, which
-  // must be the same.
-  void give_classes(const PlacedClasses& classes);
+  // Call it while the agent runs. True: the agent uses these classes. False: it ended, or it did
+  // not take them in a few seconds and was killed. The next agent begins with the classes that the
+  // constructor got.
+  bool give_classes(const PlacedClasses& classes);
 
   // Ends the agent. Returns whether it read all records and exited with code 0.
   bool stop();
@@ -84,7 +84,7 @@ class AgentProcess {
   int pid_ = 0;                   // of the agent; 0 while none runs
   Fd metrics_listener_;           // stays open, so that nobody takes the port between two children
   Fd link_;                       // to the agent; closed once the agent has closed its end
-  Clock::time_point deadline_{};  // of the start
+  Clock::time_point deadline_{};  // of the start, or of the end once the link is gone
   Clock::time_point running_since_{}, next_start_{};
   std::chrono::seconds delay_{0};  // of the last restart
   std::uint64_t restarts_ = 0;

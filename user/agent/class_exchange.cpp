@@ -63,7 +63,7 @@ void ClassExchange::keep_names(ClassRules& rules, const ClassSet& reused,
   const std::vector<std::string>& before = outputs_.names().classes;
   for (std::size_t i = NIDS_CLASS_MAX; i < before.size(); ++i) rules.names.push_back(before[i]);
   if (reused.none()) return;
-  std::bitset<kNames> used;
+  std::bitset<kNames> used = outputs_.changes().classes();
   for (const auto& one : pipelines) used |= one->flows().classes();
   std::array<std::uint8_t, kNames> to;
   std::iota(to.begin(), to.end(), std::uint8_t{0});

@@ -62,12 +62,14 @@ Result<PlacedClasses> place(const ClassIndexes& before, const std::vector<Protoc
 // before.
 Result<void> take_back(const ClassSet& classes, const std::vector<Attachment>& attachments) {
   if (classes.none()) return {};
+  std::vector<FlowMaps> all;
+  for (const Attachment& one : attachments) {
+    auto flows = FlowMaps::of(one.maps);
+    if (!flows) return flows.error();
+    all.push_back(std::move(*flows));
+  }
   for (const auto take : {take_from_cells, take_from_slots}) {
-    for (const Attachment& one : attachments) {
-      const auto flows = FlowMaps::of(one.maps);
-      if (!flows) return flows.error();
-      take(*flows, classes);
-    }
+    for (const FlowMaps& flows : all) take(flows, classes);
     if (auto waited = wait_for_packets(); !waited) return waited;
   }
   for (const Attachment& one : attachments)
@@ -86,8 +88,13 @@ Result<void> prepare_programs(const Config& config, const PlacedClasses& placed,
   return take_back(placed.reused, attachments);
 }
 
-ReloadOutcome refused(const Error& error) {
-  return {.is_done = false, .text = "nids-xdp: " + error.message() + "\n  nothing was changed"};
+constexpr const char* kUnchanged = "nothing was changed";
+// After take_back().
+constexpr const char* kMayBeLost =
+    "the classes are as before, but flows of removed classes may have lost theirs";
+
+ReloadOutcome refused(const Error& error, const char* effect = kUnchanged) {
+  return {.is_done = false, .text = "nids-xdp: " + error.message() + "\n  " + effect};
 }
 
 }  // namespace
@@ -120,14 +127,24 @@ ReloadOutcome reload(const Reloadable& running) {
     if (!placed) return refused(placed.error());
     if (auto checked = check_agent(running.agent, *placed); !checked)
       return refused(checked.error());
+    std::vector<ClassSwitch> switches;
+    for (const Attachment& one : running.attachments) {
+      auto made = ClassSwitch::of(one.maps);
+      if (!made) return refused(made.error());
+      switches.push_back(std::move(*made));
+    }
     if (auto prepared = prepare_programs(before, *placed, running.attachments); !prepared)
-      return refused(prepared.error());
+      return refused(prepared.error(), placed->reused.any() ? kMayBeLost : kUnchanged);
+    // Records in the rings may have the old class of a reused index, which the next agent would
+    // not know. Otherwise the next agent starts with the new classes.
+    if (!running.agent.give_classes(*placed) && placed->reused.any())
+      return refused({.action = "reload",
+                      .reason = "the agent did not take the new classes",
+                      .hint = "try again in a moment"},
+                     kMayBeLost);
     running.request.config.classes = wanted;
     running.classes = placed->classes;
-    running.agent.give_classes(*placed);
-    for (const Attachment& one : running.attachments)
-      if (auto switched = switch_classes(one.maps); !switched)
-        lines.push_back(one.ifname + " keeps its classes: " + switched.error().message());
+    for (const ClassSwitch& one : switches) one.flip();
   }
   if (lines.empty()) lines.emplace_back("nothing changed");
   if (!others.empty()) lines.push_back("needs a restart: " + joined(others, ", "));

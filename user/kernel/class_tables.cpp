@@ -99,12 +99,15 @@ Result<void> write_next_classes(const Maps& maps, std::span<const nids_class> cl
 }
 
 // By mmap, because each reader then sees the store of an aligned word completely or not at all.
-Result<void> switch_classes(const Maps& maps) {
-  const Mapped<std::uint32_t> table{maps.fd(kClassTableMap)};
-  if (!table) return Error{.action = "put the classes in force", .error_number = errno};
-  __atomic_store_n(table.get(), 1 - __atomic_load_n(table.get(), __ATOMIC_RELAXED),
+Result<ClassSwitch> ClassSwitch::of(const Maps& maps) {
+  Mapped<std::uint32_t> table{maps.fd(kClassTableMap)};
+  if (!table) return Error{.action = "map which classes are in use", .error_number = errno};
+  return ClassSwitch(std::move(table));
+}
+
+void ClassSwitch::flip() const {
+  __atomic_store_n(table_.get(), 1 - __atomic_load_n(table_.get(), __ATOMIC_RELAXED),
                    __ATOMIC_RELEASE);
-  return {};
 }
 
 Result<void> clear_class_counters(const Maps& maps, const ClassSet& classes) {

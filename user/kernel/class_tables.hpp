@@ -28,8 +28,16 @@ using ClassSet = std::bitset<NIDS_CLASS_MAX>;  // by class index
 // Writes the table that is not in use. Call wait_for_packets() before.
 [[nodiscard]] Result<void> write_next_classes(const Maps& maps, std::span<const nids_class> classes,
                                               const nids_port_classes& ports);
-// Switches to the other table, from the next packet on.
-[[nodiscard]] Result<void> switch_classes(const Maps& maps);
+// Switches to the other table, from the next packet on. flip() cannot fail.
+class ClassSwitch {
+ public:
+  [[nodiscard]] static Result<ClassSwitch> of(const Maps& maps);
+  void flip() const;
+
+ private:
+  explicit ClassSwitch(Mapped<std::uint32_t> table) : table_(std::move(table)) {}
+  Mapped<std::uint32_t> table_;
+};
 
 // Sets the counters of these classes to 0. Call it while no flow has them.
 [[nodiscard]] Result<void> clear_class_counters(const Maps& maps, const ClassSet& classes);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -55,6 +56,12 @@ class FlowChanges {
     std::optional<Change> first = std::move(changes_.front());
     changes_.pop_front();
     return first;
+  }
+  std::bitset<256> classes() const {
+    const std::lock_guard lock(mutex_);
+    std::bitset<256> found;
+    for (const Change& one : changes_) found.set(one.class_id);
+    return found;
   }
   // Each class becomes that which stands at its index.
   void change_classes(std::span<const std::uint8_t, 256> to) {

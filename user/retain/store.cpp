@@ -43,9 +43,9 @@ struct Store::State {
   void serve(std::size_t workers);
   WallTime now();
 
-  bool is_on_hold(WallTime at) const;
+  bool is_on_hold(WallTime at) const { return is_on_hold(at, refused_at_ns); }
+  static bool is_on_hold(WallTime at, std::uint64_t refused_ns);
   void hold(WallTime at, const std::string& why = {});
-  void allow();
 
   Refusal prepare(OpenSegments& segments, const pcapng::EnhancedPacket& block, const Packet& packet,
                   std::uint8_t severity, nids_agent_counters& counters);
@@ -92,10 +92,9 @@ WallTime Store::State::now() {
   return latest;
 }
 
-bool Store::State::is_on_hold(WallTime at) const {
-  const std::uint64_t refused = refused_at_ns.load(std::memory_order_relaxed);
-  if (refused == kNever) return false;
-  return (at.ns > refused ? at.ns - refused : refused - at.ns) < kRetryAfterNs;
+bool Store::State::is_on_hold(WallTime at, std::uint64_t refused_ns) {
+  if (refused_ns == kNever) return false;
+  return (at.ns > refused_ns ? at.ns - refused_ns : refused_ns - at.ns) < kRetryAfterNs;
 }
 
 // With a reason for people, who hear it once.
@@ -106,12 +105,6 @@ void Store::State::hold(WallTime at, const std::string& why) {
   }
   refused_at_ns.store(at.ns, std::memory_order_relaxed);
   is_degraded = true;
-}
-
-// Writes only if there is something to change, because all workers read it.
-void Store::State::allow() {
-  if (refused_at_ns.load(std::memory_order_relaxed) != kNever)
-    refused_at_ns.store(kNever, std::memory_order_relaxed);
 }
 
 namespace {
@@ -142,7 +135,6 @@ Refusal Store::State::prepare(OpenSegments& segments, const pcapng::EnhancedPack
   const std::size_t in_index = 2 * (bytes - block.data.size());  // once in its log, too
   const auto answer = segments.prepare(severity, bytes, in_index, packet.time, counters);
   if (answer.refusal == Refusal::kError) hold(packet.time, answer.why);
-  if (answer.refusal == Refusal::kNone) allow();
   return answer.refusal;
 }
 
@@ -302,7 +294,8 @@ std::optional<PacketPlace> Store::keep(const Packet& packet, Facts facts,
   Lane& lane = *store.lanes[facts.worker % store.lanes.size()];
   const std::lock_guard lock(lane.mutex);
   lane.now = packet.time;
-  if (store.is_on_hold(packet.time)) return refuse(Refusal::kError);
+  std::uint64_t refused_ns = store.refused_at_ns;
+  if (State::is_on_hold(packet.time, refused_ns)) return refuse(Refusal::kError);
 
   OpenSegments& segments = lane.segments;
   const Draft* before = segments.open(facts.severity);
@@ -316,6 +309,9 @@ std::optional<PacketPlace> Store::keep(const Packet& packet, Facts facts,
     refusal = store.prepare(segments, block, packet, facts.severity, counters);
     if (refusal != Refusal::kNone) return refuse(refusal);
   }
+  // Unless another worker was refused meanwhile.
+  if (refused_ns != State::kNever)
+    store.refused_at_ns.compare_exchange_strong(refused_ns, State::kNever);
   add_atomically(counters.retained, one);
   const PacketPlace place =
       segments.open(facts.severity)

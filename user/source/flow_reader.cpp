@@ -97,8 +97,10 @@ FlowPart FlowReader::part_of(const FlowIdentity& flow, const nids_flow_state& st
   FlowPart part{.key = flow.key, .tunnel = flow.tunnel, .ifindex = tables_.ifindex};
   std::memcpy(part.tcp_flags, state.tcp_flags, sizeof(part.tcp_flags));
   part.events = state.events;
-  part.class_id = state.class_id;
-  part.other_class = state.other_class;
+  // The agent can write to slots, so another process does not trust them.
+  const auto known = [](std::uint8_t id) { return id < NIDS_CLASS_MAX ? id : std::uint8_t{0}; };
+  part.class_id = known(state.class_id);
+  part.other_class = known(state.other_class);
   part.opener_is_hi = (state.flags & NIDS_FLOW_OPENER_HI) != 0;
   part.is_bypassed = is_bypassed(state);
   return part;

@@ -235,7 +235,7 @@ void Pipeline::set_clock(ClockOffset clock) {
   if (flow_clock_ && std::abs(step_ns) < kStep_ns) return;
   if (step_ns != 0) flows_.shift(step_ns);
   if (scan_) scan_->began.ns += static_cast<std::uint64_t>(step_ns);
-  swept_.ns += static_cast<std::uint64_t>(step_ns);
+  if (swept_.ns != 0) swept_.ns += static_cast<std::uint64_t>(step_ns);
   flow_clock_ = clock;
 }
 
