@@ -173,18 +173,23 @@ Result<void> run(const Options& options) {
   Outputs outputs(output_settings(config, {{7, "bench"}}), std::move(*sinks));
   outputs.watch(traffic->ifindex(), watched.front().counters[0]);
   ParentLink parent(std::move(link->second), 0);
+  const ClassIndexes classes = indexes_in_order(config.classes);
+  const Links links;
   Result<void> ended;
   std::thread agent([&] {
     ended = run_agent(
         {.config = config,
+         .classes = classes,
          .interfaces = watched,
          .ticks = *ticks,
+         .links = links,
          .outputs = outputs,
          .selection = {},
          .steer = [&](std::uint32_t, const FlowIdentity& flow, nids_slot_address slot,
                       std::uint8_t word) { return commands.give(flow, slot, word); },
          .control_listener = std::move(*listener),
          .parent = parent,
+         .classes_changed = {},
          .warning = [](const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); }});
   });
   auto measured = drive(options, *traffic, watched, socket, disk);

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <ctime>
 #include <deque>
 #include <iterator>
@@ -24,6 +21,7 @@
 #include "cli/flows_text.hpp"
 #include "cli/readings.hpp"
 #include "cli/resolver.hpp"
+#include "cli/unix_client.hpp"
 #include "cli/wall_clock.hpp"
 #include "decode/printable.hpp"
 #include "kernel/flow_maps.hpp"
@@ -37,41 +35,31 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kNoTerminalWidth = 160;
-constexpr std::size_t kMaxLineBytes = 64 << 10;  // an agent writes none longer
+constexpr auto kMayTake = std::chrono::seconds(5);  // a part of an agent's answer
+constexpr std::size_t kMaxLineBytes = 64 << 10;     // an agent writes none longer
 
 struct Answer {
   std::uint64_t total = 0;
   std::vector<Json> flows;
 };
 
-// An agent that is stopped, or hangs, must not hold up who asks it.
-void limit_waiting(int socket) {
-  constexpr timeval kAtMost{.tv_sec = 5, .tv_usec = 0};
-  for (const int way : {SO_RCVTIMEO, SO_SNDTIMEO})
-    setsockopt(socket, SOL_SOCKET, way, &kAtMost, sizeof(kAtMost));
-}
-
 // Lines of an agent's control socket.
 class Conversation {
  public:
   static Result<Conversation> begin(const std::string& path, const FlowQuery& query) {
     const std::string action = "ask the agent at " + path;
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof(address.sun_path))
-      return Error{.action = action, .error_number = ENAMETOOLONG};
-    std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-    Fd fd{socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    if (fd) limit_waiting(fd.get());
-    if (!fd || connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
-      return Error{
-          .action = action,
-          .error_number = errno,
-          .hint = errno == EACCES ? "run as root, or as a member of the group nids-xdp" : ""};
+    auto fd = connect_to(path, action, kMayTake);
+    if (!fd) {
+      Error error = fd.error();
+      if (error.error_number == EACCES)
+        error.hint = "run as root, or as a member of the group nids-xdp";
+      return error;
+    }
     const std::string line = query.text() + "\n";
-    if (send(fd.get(), line.data(), line.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(line.size()))
+    if (send(fd->get(), line.data(), line.size(), MSG_NOSIGNAL) !=
+        static_cast<ssize_t>(line.size()))
       return Error{.action = action, .error_number = errno};
-    return Conversation(std::move(fd), action);
+    return Conversation(std::move(*fd), action);
   }
 
   int fd() const { return fd_.get(); }

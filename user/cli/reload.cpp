@@ -1,49 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <cstring>
+#include <chrono>
 #include <map>
 #include <ostream>
 
 #include "agent/reload_door.hpp"
 #include "cli/command.hpp"
 #include "cli/readings.hpp"
+#include "cli/unix_client.hpp"
 #include "decode/printable.hpp"
 
 namespace nids {
 namespace {
 
 constexpr std::size_t kLongestAnswer = 1 << 20;
-constexpr timeval kMayTake{.tv_sec = 30, .tv_usec = 0};  // the parent gives the agent 10 s
+constexpr auto kMayTake = std::chrono::seconds(60);  // more than the parent waits for the agent
 
 struct Answer {
   bool is_done;
   std::string text;
 };
 
-Result<Fd> connect_to(const std::string& path, const std::string& action) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path))
-    return Error{.action = action, .error_number = ENAMETOOLONG};
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  Fd fd{socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-  if (fd)
-    for (const int way : {SO_RCVTIMEO, SO_SNDTIMEO})
-      setsockopt(fd.get(), SOL_SOCKET, way, &kMayTake, sizeof(kMayTake));
-  if (!fd || connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
-    return Error{.action = action, .error_number = errno};
-  return fd;
-}
-
 Result<Answer> ask(const std::string& path, std::uint64_t pid) {
   const std::string action = "ask process " + std::to_string(pid) + " to reload";
-  auto fd = connect_to(path, action);
+  auto fd = connect_to(path, action, kMayTake);
   if (!fd) return fd.error();
   if (send(fd->get(), kReloadQuestion.data(), kReloadQuestion.size(), MSG_NOSIGNAL) < 0)
     return Error{.action = action, .error_number = errno};
