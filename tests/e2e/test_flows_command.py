@@ -32,7 +32,8 @@ class FlowsCommand(lab.LabCase):
                  [ethernet(IPV4, ipv4(UDP, udp(40003, 53, bytes(900))))]
         self.lab.far.send_frames("v1", frames)
         self.lab.wait_counted(ingress=len(frames))
-        wait_for("three flows", lambda: len(self.flows()) == 3)
+        wait_for("three flows, and their packets", lambda: len(self.flows()) == 3 and sum(
+            one["flow"]["pkts_toserver"] for one in self.flows()) == len(frames))
 
     def tearDown(self):
         if self.watch.process.poll() is None:
