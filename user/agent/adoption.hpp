@@ -33,10 +33,11 @@ struct PlacedPrograms {
   Fd claim;  // of the interface; none where this kernel knows no claims
 };
 
-// Under the lock. Claims the interface first, so that no other agent does the same, whatever its
-// directories. Waits for the reader of an agent that was killed to end; programs that can't be
-// taken over are replaced, and the user is told why. So are programs on an interface of `links`
-// whose rings or hash keys are not those of `options`: its flows could not join.
+// Call it under the lock. Claims the interface first, so that no other agent attaches to it, not
+// even one with other directories. Waits until the reader of a killed agent has ended. Replaces
+// programs that can't be taken over, and tells the user why. Replaces programs on an interface of
+// `links` too, if their rings or hash keys differ from those of `options`, because the flows of the
+// interface could not join.
 [[nodiscard]] Result<PlacedPrograms> place_programs(
     const LinkFacts& link, const AttachRequest& request, const ClassIndexes& classes,
     const AttachOptions& options, const Links& links, const Supervisor::Callbacks& callbacks);

@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kNames = 256;          // a flow has its class in a byte
 constexpr std::size_t kShortestRecord = 64;  // bytes; every record is longer
 
-// An index above those of the first pass whose name no flow has; 0: there is none.
+// Returns an index that only the agent uses and that no flow has, or 0 if all are in use.
 std::size_t unused_name(const std::bitset<kNames>& used) {
   for (std::size_t i = NIDS_CLASS_MAX; i < kNames; ++i)
     if (!used[i]) return i;

@@ -25,7 +25,7 @@ std::size_t index_of(const ClassIndexes& classes, std::string_view name) {
 
 std::size_t first_unused(const ClassIndexes& classes) { return index_of(classes, ""); }
 
-// The retired class whose index is taken first; 0: there is none.
+// Returns the index of the retired class that loses it first, or 0 if no class is retired.
 std::size_t first_to_reuse(const ClassIndexes& before, const ClassSet& held,
                            const ClassSet& candidates) {
   const auto order = [&](std::size_t i) { return std::pair(!held[i], before[i].reloads); };

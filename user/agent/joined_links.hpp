@@ -13,9 +13,9 @@
 
 namespace nids {
 
-// Leaves out a link of which no interface is watched, with a warning, because agents may share a
-// file. Returns an error if a part of the interfaces is watched: each flow would have one
-// direction.
+// Warns about a link if the agent watches none of its interfaces, and leaves the link out: agents
+// may share a configuration file. Returns an error if the agent watches only some of them, because
+// each flow would have one direction.
 [[nodiscard]] Result<Links> join_interfaces(const std::vector<Config::Link>& links,
                                             const std::vector<LinkFacts>& watched,
                                             const Callbacks& callbacks);
