@@ -39,7 +39,7 @@ def program(counter, ifindex, sources):
         instruction(0x18, 5, 2, number=counter), instruction(0),  # r5 = the counter's address
         instruction(0xB7, 0, number=1),
         instruction(0xDB, 5, 0, number=0x01),       # r0 = fetch and add
-        instruction(0x57, 0, number=sources - 1),
+        instruction(0x97, 0, number=sources),
         instruction(0x47, 0, number=10 << 24),
         instruction(0xDC, 0, number=32),            # to network order
         instruction(0x63, 2, 0, SOURCE),
@@ -58,8 +58,8 @@ def load(counter, ifindex, sources):
 
 @contextlib.contextmanager
 def flood(namespace, ifname, frame, sources=1, threads=1):
-    """Sends this IPv4 frame until the block ends, from `sources` addresses, a power of two. The interface at
-    the other end of the veth pair must have a native XDP program."""
+    """Sends this IPv4 frame until the block ends, from `sources` addresses. The interface at the other
+    end of the veth pair must have a native XDP program."""
     with namespace.entered():
         ifindex = socket.if_nametoindex(ifname)
     counter = bpf(MAP_CREATE, struct.pack("=IIIII", ARRAY, 4, 8, 1, 0) + bytes(40))

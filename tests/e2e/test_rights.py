@@ -4,6 +4,7 @@
 directory may have been prepared by an agent that was taken over."""
 import json
 import os
+import pathlib
 import signal
 import subprocess
 
@@ -34,12 +35,16 @@ class Rights(SinkCase):
         follow = self.lab.start(*self.lab.command("alerts", "follow"), stdout=subprocess.DEVNULL)
 
         def status():
-            lines = open(f"/proc/{follow.pid}/status", encoding="ascii").read().splitlines()
+            lines = pathlib.Path(f"/proc/{follow.pid}/status").read_text("ascii").splitlines()
             return dict(line.split(":\t", 1) for line in lines)
+
+        def takes_sigint():
+            return (int(status()["SigCgt"], 16) | int(status()["SigBlk"], 16)) & 1 << signal.SIGINT - 1
         wait_for("another user", lambda: status()["Uid"].split() == [str(owner)] * 4)
         self.assertEqual(int(status()["CapPrm"], 16), 0)
         self.assertEqual(status()["NoNewPrivs"], "1")
         self.assertEqual(status()["Groups"].strip(), "")
+        wait_for("a handler of SIGINT", takes_sigint)
         follow.send_signal(signal.SIGINT)
         self.assertEqual(follow.wait(5), 0)
 

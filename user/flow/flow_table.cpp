@@ -26,15 +26,6 @@ bool begins_anew(const Flow& flow, const Packet& packet) {
   return is_opening && (has_end || packet.time.ns > flow.last.ns + NIDS_IDLE_NS);
 }
 
-template <class T>
-auto words_of(const T& object) {
-  std::array<std::uint32_t, sizeof(T) / sizeof(std::uint32_t)> words;
-  std::memcpy(words.data(), &object, sizeof(object));
-  return words;
-}
-constexpr std::size_t kKeyWords = sizeof(nids_flow_key) / sizeof(std::uint32_t);
-constexpr std::size_t kTunnelWords = sizeof(nids_flow_tunnel) / sizeof(std::uint32_t);
-
 // Says the same of the same flow in every replay; nothing depends on nobody guessing it.
 std::uint64_t id_of(const FlowIdentity& flow, std::uint32_t link, WallTime start) {
   std::uint64_t state = start.ns ^ link;
@@ -54,29 +45,6 @@ constexpr std::array kLeastFirst{
     FlowPhase::kReplaced, FlowPhase::kTcpClosed, FlowPhase::kTcpNew,        FlowPhase::kOther,
     FlowPhase::kIcmp,     FlowPhase::kUdp,       FlowPhase::kTcpEstablished};
 static_assert(kLeastFirst.size() == kFlowPhases);
-
-// Strongly universal with secret random numbers, as SecretHash, because attackers choose addresses.
-std::size_t secret_hash(const nids_flow_key& key, const nids_flow_tunnel* tunnel,
-                        std::uint32_t link) {
-  static const auto secrets = [] {
-    std::array<std::uint64_t, kKeyWords + kTunnelWords + 2> numbers;
-    std::random_device random;
-    for (std::uint64_t& number : numbers) number = std::uint64_t{random()} << 32 | random();
-    return numbers;
-  }();
-  auto secret = secrets.begin();
-  std::uint64_t sum = *secret++;
-  sum += *secret++ * link;
-  for (const std::uint32_t word : words_of(key)) sum += *secret++ * word;
-  if (tunnel != nullptr)
-    for (const std::uint32_t word : words_of(*tunnel)) sum += *secret++ * word;
-  return sum >> 32;  // only the upper half is universal
-}
-
-std::size_t secret_hash(const FlowIdentity& flow, std::uint32_t link) {
-  const bool has_tunnel = flow.key.tunnel != NIDS_TUNNEL_NONE;
-  return secret_hash(flow.key, has_tunnel ? &flow.tunnel : nullptr, link);
-}
 
 // By enum nids_sender.
 struct ClassesByOpener {
@@ -111,41 +79,12 @@ void learn_handshake(Flow& flow, const Packet& packet) {
 
 }  // namespace
 
-std::size_t FlowTable::Hash::operator()(const Identity& identity) const noexcept {
-  return secret_hash(identity.flow, identity.link);
-}
-
-std::size_t FlowTable::Hash::operator()(std::uint32_t place) const noexcept {
-  const Flow& flow = (*pool)[place];
-  if (flow.key.tunnel == NIDS_TUNNEL_NONE) return secret_hash(flow.key, nullptr, flow.link);
-  return secret_hash(flow.identity(), flow.link);
-}
-
-bool FlowTable::Equal::operator()(const Identity& identity, std::uint32_t place) const noexcept {
-  const Flow& flow = (*pool)[place];
-  return identity.link == flow.link && flow.is_of(identity.flow);
-}
-
-bool FlowTable::Equal::operator()(std::uint32_t place, const Identity& identity) const noexcept {
-  return (*this)(identity, place);
-}
-
 FlowTable::FlowTable(const Limits& limits, Sink sink)
-    : limits_(limits),
-      sink_(std::move(sink)),
-      generations_(1),
-      // Its complete size from the start: to grow by doubling would keep the caller for a tenth of
-      // a second. A quarter more, because erased places make it grow earlier.
-      index_(limits.max_flows + limits.max_flows / 4, Hash{&pool_}, Equal{&pool_}) {
+    : limits_(limits), sink_(std::move(sink)), generations_(1), index_(pool_) {
   pool_.add();
-  // Pages that are not used are not there, so this costs nothing but what growing would.
+  // Nothing is moved later. Pages that are not used take no memory.
   generations_.reserve(limits.max_flows + 2);
   free_.reserve(limits.max_flows + 2);
-}
-
-std::uint32_t FlowTable::find(const FlowIdentity& flow, std::uint32_t link) const {
-  const auto known = index_.find(Identity{flow, link});
-  return known == index_.end() ? kNone : *known;
 }
 
 void FlowTable::append(std::uint32_t place) {
@@ -185,7 +124,7 @@ void FlowTable::tell(std::uint32_t place, FlowReason reason) {
 void FlowTable::forget(std::uint32_t place) {
   Flow& flow = pool_[place];
   unlink(place);
-  if (flow.phase != FlowPhase::kReplaced) index_.erase(index_.find(place));
+  if (flow.phase != FlowPhase::kReplaced) index_.erase(place);
   if (flow.newer() != kNone) pool_[flow.newer()].set_older(kNone);
   if (flow.older() != kNone) pool_[flow.older()].set_newer(flow.newer());
   flow = Flow{};  // at() finds it no more
@@ -233,13 +172,13 @@ std::uint32_t FlowTable::replace(std::uint32_t place, WallTime start) {
   const FlowIdentity identity = pool_[place].identity();
   const std::uint32_t link = pool_[place].link;
   make_room();
-  const bool is_there = find(identity, link) == place;  // or it went to make room
+  const bool is_there = index_.find(identity, link) == place;  // or it went to make room
   if (is_there) {
     if (const std::uint32_t oldest = pool_[place].older(); oldest != kNone) {
       tell(oldest, FlowReason::kForced);
       forget(oldest);
     }
-    index_.erase(index_.find(place));
+    index_.erase(place);
     move_to_replaced(place);
   }
   const std::uint32_t fresh = open(identity, link, start);
@@ -265,7 +204,7 @@ std::uint32_t FlowTable::open_late(const FlowPart& part) {
   make_room();
   const FlowIdentity identity{part.key, part.tunnel};
   const std::uint32_t link = limits_.links.id_of(part.ifindex);
-  const std::uint32_t newer = find(identity, link);
+  const std::uint32_t newer = index_.find(identity, link);
   const std::uint32_t late = open(identity, link, part.created);
   pool_[late].is_continued = true;
   move_to_replaced(late);
@@ -277,7 +216,7 @@ std::uint32_t FlowTable::open_late(const FlowPart& part) {
 // packet that is older than the flow's last one begins no flow.
 std::uint32_t FlowTable::flow_of(const FlowIdentity& identity, const Packet& packet, bool& is_new) {
   const std::uint32_t link = limits_.links.id_of(packet.ifindex);
-  const std::uint32_t place = find(identity, link);
+  const std::uint32_t place = index_.find(identity, link);
   if (place == kNone) {
     is_new = true;
     const std::uint32_t opened = open(identity, link, packet.time);
@@ -341,7 +280,7 @@ std::uint32_t FlowTable::flow_of(const FlowPart& part) {
   const bool has_packets = part.packets[0] + part.packets[1] != 0;
   const FlowIdentity identity{part.key, part.tunnel};
   const std::uint32_t link = limits_.links.id_of(part.ifindex);
-  std::uint32_t place = find(identity, link);
+  std::uint32_t place = index_.find(identity, link);
   if (place == kNone) {
     if (!has_packets) return kNone;
     place = open(identity, link, part.created);

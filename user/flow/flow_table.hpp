@@ -6,7 +6,6 @@
 
 #include <array>
 #include <bitset>
-#include <boost/unordered/unordered_flat_set.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -21,6 +20,7 @@
 #include "decode/packet.hpp"
 #include "flow/chunks.hpp"
 #include "flow/flow.hpp"
+#include "flow/flow_index.hpp"
 #include "flow/flow_ref.hpp"
 #include "net/links.hpp"
 
@@ -111,30 +111,12 @@ class FlowTable {
   std::uint16_t community_id_seed() const { return limits_.community_id_seed; }
 
  private:
-  static constexpr std::uint32_t kNone = 0;  // place 0 is never used
+  static constexpr std::uint32_t kNone = FlowIndex::kNone;
 
-  struct Identity {
-    const FlowIdentity& flow;
-    std::uint32_t link;
-  };
-  struct Hash {
-    using is_transparent = void;
-    const Chunks<Flow>* pool;
-    std::size_t operator()(const Identity& identity) const noexcept;
-    std::size_t operator()(std::uint32_t place) const noexcept;
-  };
-  struct Equal {
-    using is_transparent = void;
-    const Chunks<Flow>* pool;
-    bool operator()(std::uint32_t a, std::uint32_t b) const noexcept { return a == b; }
-    bool operator()(const Identity& identity, std::uint32_t place) const noexcept;
-    bool operator()(std::uint32_t place, const Identity& identity) const noexcept;
-  };
   struct List {
     std::uint32_t first = kNone, last = kNone;  // the one touched last is last
   };
 
-  std::uint32_t find(const FlowIdentity& flow, std::uint32_t link) const;
   std::uint32_t open(const FlowIdentity& flow, std::uint32_t link, WallTime start);
   std::uint32_t replace(std::uint32_t place, WallTime start);
   void move_to_replaced(std::uint32_t place);
@@ -161,7 +143,7 @@ class FlowTable {
   std::vector<std::uint32_t> generations_;  // by place
   std::vector<std::uint32_t> free_;
   std::array<List, kFlowPhases> lists_;
-  boost::unordered_flat_set<std::uint32_t, Hash, Equal> index_;
+  FlowIndex index_;
   std::uint32_t scan_ = 0;
   bool is_expiring_ = false;         // expire() has more to report
   std::uint32_t next_long_one_ = 0;  // where tell_long_ones() goes on

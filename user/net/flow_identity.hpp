@@ -2,6 +2,8 @@
 // The complete key of a flow: its two ends and its tunnel. Holds no counts.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <cstring>
 
 #include "nids/abi/flow.h"
@@ -16,5 +18,13 @@ struct FlowIdentity {
            std::memcmp(&tunnel, &other.tunnel, sizeof(tunnel)) == 0;
   }
 };
+
+// The 32-bit words of a key or tunnel, for hashes.
+template <class T>
+std::array<std::uint32_t, sizeof(T) / sizeof(std::uint32_t)> words_of(const T& object) {
+  std::array<std::uint32_t, sizeof(T) / sizeof(std::uint32_t)> words;
+  std::memcpy(words.data(), &object, sizeof(object));
+  return words;
+}
 
 }  // namespace nids

@@ -76,20 +76,20 @@ bool Archive::has_room(std::size_t weight) {
   return writer_->has_room(weight);
 }
 
-bool Archive::reserve(std::uint64_t bytes, nids_agent_counters& counters) {
+std::uint64_t Archive::reserve(std::uint64_t bytes, std::uint64_t advance,
+                               nids_agent_counters& counters) {
   const std::lock_guard lock(mutex_);
-  while (shelf_.bytes() + reserved_ + bytes > limits_.budget_bytes) {
+  const auto fits = [&](std::uint64_t more) {
+    return shelf_.bytes() + reserved_ + more <= limits_.budget_bytes;
+  };
+  while (!fits(bytes)) {
     auto least = shelf_.take_least(next_sequence_);
-    if (!least) return false;
+    if (!least) return 0;
     remove(std::move(*least), counters);
   }
+  if (fits(bytes + advance)) bytes += advance;
   reserved_ += bytes;
-  return true;
-}
-
-void Archive::release(std::uint64_t bytes) {
-  const std::lock_guard lock(mutex_);
-  reserved_ -= bytes;
+  return bytes;
 }
 
 void Archive::complete(const Complete& segment, std::uint64_t reserved) {

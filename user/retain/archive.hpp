@@ -51,10 +51,11 @@ class Archive {
   void serve(std::size_t workers);
   std::size_t workers() const { return unwritten_.size(); }
 
-  // The budget. reserve() removes old segments to make room; false: there are none left to remove.
+  // The budget. reserve() removes old segments to make room for `bytes`, and adds `advance` if that
+  // needs no removal. Returns the bytes reserved; none: there is no segment left to remove.
   // complete() exchanges the bytes reserved for a segment for those that it has.
-  [[nodiscard]] bool reserve(std::uint64_t bytes, nids_agent_counters& counters);
-  void release(std::uint64_t bytes);
+  [[nodiscard]] std::uint64_t reserve(std::uint64_t bytes, std::uint64_t advance,
+                                      nids_agent_counters& counters);
   struct Complete {
     const SegmentName& name;
     std::uint64_t bytes;

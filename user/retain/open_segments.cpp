@@ -9,8 +9,8 @@ namespace nids {
 namespace {
 
 constexpr std::uint64_t kSegmentShare = 8;  // of the budget, at least so many segments
-// What a worker reserves in advance, at most and of the budget, so that workers seldom meet at the
-// lock of the budget. One worker reserves nothing in advance.
+// What a worker reserves in advance, at most and of the budget, so that it seldom takes the lock of
+// the budget.
 constexpr std::uint64_t kAdvance = 64u << 10, kAdvanceShare = 1024;
 
 constexpr const char* kTooFull =
@@ -38,6 +38,13 @@ std::uint64_t OpenSegments::unwritten() const {
   for (const Place& place : places_)
     if (place) own += place->draft.waiting_bytes() + archive_.trailer_bytes();
   return archive_.unwritten(worker_, own, DiskFloor::kLookEvery);
+}
+
+std::uint64_t OpenSegments::reserved_in_advance() const {
+  std::uint64_t bytes = 0;
+  for (const Place& place : places_)
+    if (place) bytes += place->reserved - place->draft.size() - archive_.trailer_bytes();
+  return bytes;
 }
 
 std::optional<WallTime> OpenSegments::oldest() const {
@@ -97,14 +104,12 @@ OpenSegments::Answer OpenSegments::prepare(std::uint8_t severity, std::size_t bl
 }
 
 bool OpenSegments::reserve(Place& place, std::uint64_t bytes, nids_agent_counters& counters) {
-  if (!place) return archive_.reserve(bytes, counters);
+  if (!place) return archive_.reserve(bytes, 0, counters) != 0;
   const std::uint64_t needed = place->draft.size() + archive_.trailer_bytes() + bytes;
   if (needed <= place->reserved) return true;
-  const std::uint64_t advance =
-      archive_.workers() == 1 ? 0
-                              : std::min(kAdvance, archive_.limits().budget_bytes / kAdvanceShare);
-  const std::uint64_t more = needed - place->reserved + advance;
-  if (!archive_.reserve(more, counters)) return false;
+  const std::uint64_t advance = std::min(kAdvance, archive_.limits().budget_bytes / kAdvanceShare);
+  const auto more = archive_.reserve(needed - place->reserved, advance, counters);
+  if (more == 0) return false;
   place->reserved += more;
   return true;
 }

@@ -40,6 +40,7 @@ class OpenSegments {
   // Ends the segment of a lost chunk if it is open here, because nothing may follow the gap.
   void end_segment_of(const LostChunk& chunk);
   std::optional<WallTime> oldest() const;
+  std::uint64_t reserved_in_advance() const;  // bytes of the budget that no segment uses yet
 
  private:
   struct Open {

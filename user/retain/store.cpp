@@ -221,14 +221,16 @@ void Store::State::collect(WallTime at, nids_agent_counters& counters) {
 
 // What the store holds.
 void Store::State::tell(nids_agent_counters& counters) {
-  counters.store_bytes = archive.bytes();
+  std::uint64_t bytes = archive.bytes(), unused = 0;
   counters.store_budget_bytes = archive.limits().budget_bytes;
   counters.store_index_bytes = index_bytes;
   std::optional<WallTime> oldest = archive.oldest();
   for (const auto& lane : lanes) {
     const std::lock_guard lock(lane->mutex);
     if (const auto own = lane->segments.oldest(); own && (!oldest || *own < *oldest)) oldest = own;
+    unused += lane->segments.reserved_in_advance();
   }
+  counters.store_bytes = bytes - std::min(bytes, unused);
   counters.store_oldest_wall_ns = oldest.value_or(WallTime{}).ns;
 }
 

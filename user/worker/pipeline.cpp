@@ -91,10 +91,9 @@ void Pipeline::record(std::span<const std::byte> bytes, ClockOffset clock,
 // flow -> select -> analyse -> alert -> retain -> output
 void Pipeline::packet(Packet& packet, nids_agent_counters& counters) {
   const bool is_of_flow = has_flow(packet);
-  Flow stranger;
-  if (!is_of_flow) stranger = FlowTable::stranger(packet);
   const FlowRef ref = is_of_flow ? flows_.track(packet) : FlowRef{};
-  Flow& flow = is_of_flow ? *flows_.find(ref) : stranger;
+  std::optional<Flow> stranger;
+  Flow& flow = is_of_flow ? *flows_.find(ref) : stranger.emplace(FlowTable::stranger(packet));
   counters.flows_tracked = flows_.size();
 
   OwnContext raised(*this, packet.time);
