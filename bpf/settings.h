@@ -31,8 +31,8 @@ const volatile __u64 nids_hash_keys[NIDS_HASH_KEYS] = {};
  */
 volatile __u32 nids_frames_split SEC(".data.frames") = 0;
 
-/* The index of the entry in use of nids_classes and nids_ports. A packet reads the index once, so
- * it never sees parts of two tables. The agent's parent switches it, see docs/adr/0020-*.
+/* The entry of nids_classes and nids_ports that is in use. A packet reads this index once, so the
+ * packet never sees parts of two tables. The agent's parent switches, see docs/adr/0020-*.
  */
 volatile __u32 nids_class_table SEC(".data.classes") = 0;
 

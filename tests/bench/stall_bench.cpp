@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// How long a worker of the agent is away from its rings: the real agent reads rings and flow tables
-// of the real program, which gets its packets by BPF_PROG_TEST_RUN. Meanwhile a client asks for
-// flows, and the disk of the EVE file and the packets hangs. Prints a histogram. stall_bench.py
-// starts it.
+// Measures how long a worker of the agent is away from its rings. The real agent reads the rings
+// and flow tables of the real program, which gets its packets by BPF_PROG_TEST_RUN. Meanwhile a
+// client asks for flows, and the disk of the EVE file and the packets hangs. Prints a histogram.
+// stall_bench.py starts this program.
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
@@ -63,7 +63,7 @@ int fail(const Error& error) {
   return 1;
 }
 
-// The disk hangs as long as the object lives.
+// Freezes the disk at freeze(), until thaw() or the end of the object.
 class FrozenDisk {
  public:
   explicit FrozenDisk(int directory) : directory_(directory) {}
@@ -114,12 +114,12 @@ Result<Measured> drive(const Options& options, const StallTraffic& traffic,
                        FrozenDisk& disk) {
   Measured measured;
   const auto agent = [&] { return read_counters(watched.front().counters.values()); };
-  // The store has begun a file before the disk hangs.
+  // The store must have a file before the disk hangs.
   if (auto sent = traffic.send_flagged(1'000, 1); !sent) return sent.error();
   if (!wait_until([&] { return agent().retained.packets != 0 && agent().eve_lines != 0; },
                   std::chrono::seconds(10)))
     return Error{.action = "store a packet", .reason = "the agent did not do so in time"};
-  std::this_thread::sleep_for(std::chrono::milliseconds(1'500));  // it flushes once a second
+  std::this_thread::sleep_for(std::chrono::milliseconds(1'500));  // the store flushes once a second
   if (options.freezes)
     if (auto frozen = disk.freeze(); !frozen) return frozen.error();
   if (auto made = traffic.make_flows(); !made) return made.error();

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""How long a worker is away from its rings, with a million flows, a client that asks for flows with the
-costliest filter, and a disk that hangs: a histogram (nids-stall-bench says how). With --rss, also the memory
-of a live agent: at its start, and with as many flows. Makes a file system of its own, which it freezes."""
+"""Measures how long a worker is away from its rings, with a million flows, a client that asks for flows with
+the costliest filter, and a disk that hangs: it freezes a file system that it makes for itself. Prints a
+histogram. With --rss, measures the memory of a live agent instead: at its start, and with as many flows."""
 import argparse
 import contextlib
 import os
@@ -22,7 +22,7 @@ START_MB, FLOWS_MB = 150, 400
 
 @contextlib.contextmanager
 def disk(megabytes):
-    """A file system that may be frozen without an effect on others."""
+    """A new file system, so that a freeze stops no other program."""
     with tempfile.TemporaryDirectory(prefix="nids-stall-") as folder:
         image, mounted = pathlib.Path(folder) / "image", pathlib.Path(folder) / "disk"
         mounted.mkdir()
@@ -71,11 +71,11 @@ def memory(options):
                           f"max_tracked_flows = {slots(options.flows)}\nudp = \"600s\"\n")
         watch = one.attach("v0", "--config", config)
         sources = options.flows
-        # Two threads, so that the tables of two CPUs share the flows, and short, so that few are evicted.
+        # Two threads, so that the flows are in the tables of two CPUs. Short, so that few flows are evicted.
         with flood(one.far, "v1", dull(), sources=sources, threads=2):
             lab.wait_for("the packets", lambda: one.stats()["ingress"]["packets"] >= sources, seconds=120)
 
-        def are_there():  # an agent tells their number with each packet that it takes, and each scan
+        def are_there():  # the agent updates the number with each packet and each scan
             one.far.send_frames("v1", [netis()])
             return one.stats()["agent_table"]["flows"] >= options.flows * 0.9
         lab.wait_for("the flows", are_there, seconds=120, every=0.5)
@@ -87,9 +87,9 @@ def memory(options):
 def main():
     parser = argparse.ArgumentParser(prog="tools/bench stall", description=__doc__)
     parser.add_argument("--flows", type=int, default=1_000_000, help="(%(default)s)")
-    parser.add_argument("--seconds", type=int, default=30, help="of the measurement (%(default)s)")
+    parser.add_argument("--seconds", type=int, default=30, help="duration of the measurement (%(default)s)")
     parser.add_argument("--interim", type=int, default=0, help="flow.interim, in seconds (%(default)s: none)")
-    parser.add_argument("--rss", action="store_true", help="the memory of a live agent, and nothing else")
+    parser.add_argument("--rss", action="store_true", help="measure only the memory of a live agent")
     options = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("tools/bench stall: run it as root")

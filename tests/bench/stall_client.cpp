@@ -21,7 +21,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Json = nlohmann::json;
 
-// As many instructions as allowed, and all of them are run for each flow.
+// A filter with as many instructions as allowed. Each flow runs through all of them.
 std::string costly_filter() {
   constexpr std::size_t kCount = FlowFilter::kMaxInstructions;
   std::string text = std::to_string(kCount);
@@ -29,7 +29,7 @@ std::string costly_filter() {
   return text + ",6 0 0 1";
 }
 
-// How many flows the answer speaks of.
+// Asks once. Returns the total of the answer: the number of flows that match.
 std::optional<std::uint64_t> ask(const std::string& path) {
   const Fd client{socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   sockaddr_un address{};

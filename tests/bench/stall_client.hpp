@@ -11,11 +11,11 @@ namespace nids::bench {
 
 struct Asked {
   int answers = 0;
-  std::uint64_t fewest_flows = ~0ull;   // that an answer speaks of
+  std::uint64_t fewest_flows = ~0ull;   // the smallest total of an answer
   std::chrono::milliseconds longest{};  // from the question to the last byte of the answer
 };
 
-// Until `is_over`. `path`: the control socket.
+// Asks until `is_over`. `path` is that of the control socket.
 Asked ask_each_second(const std::string& path, const std::atomic<bool>& is_over);
 
 }  // namespace nids::bench

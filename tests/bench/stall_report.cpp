@@ -76,7 +76,7 @@ CpuTimes cpu_times() {
   std::string name;
   stat >> name;
   CpuTimes times;
-  for (int i = 0; i < 8; ++i) {  // user to steal; the rest is part of the first two
+  for (int i = 0; i < 8; ++i) {  // user to steal; user and nice include the rest
     std::uint64_t ticks = 0;
     stat >> ticks;
     times.all += ticks;
@@ -116,10 +116,10 @@ void report(const Measured& measured, const std::vector<Round>& rounds, Times no
   std::printf("\ngoal, own CPU time with records pending: p99 2000 us, worst 10000 us: %s\n",
               is_met ? "met" : "missed");
   std::ranges::sort(noise_ns);
-  std::printf("the machine: work of %.0f us of CPU time took %.0f us (p99), %.0f us (worst)\n",
-              static_cast<double>(at(noise_ns, 0.5)) / 1e3,
-              static_cast<double>(at(noise_ns, 0.99)) / 1e3,
-              static_cast<double>(at(noise_ns, 1)) / 1e3);
+  std::printf(
+      "the machine: the same short work took %.0f us (p50), %.0f us (p99), %.0f us (worst)\n",
+      static_cast<double>(at(noise_ns, 0.5)) / 1e3, static_cast<double>(at(noise_ns, 0.99)) / 1e3,
+      static_cast<double>(at(noise_ns, 1)) / 1e3);
   const double all = static_cast<double>(measured.ended.all - measured.begun.all);
   const double steal = static_cast<double>(measured.ended.steal - measured.begun.steal);
   std::printf("steal: %.1f %% of the time of all CPUs\n", all > 0 ? 100 * steal / all : 0.0);

@@ -26,8 +26,8 @@ struct Measured {
 
 // VmRSS of this process.
 std::uint64_t rss_kib();
-// The CPU time of the same short work, many times over. Where the host takes the CPU away without
-// saying so, that is in each CPU time that is measured here.
+// Does the same short work for a second. Returns the CPU time of each repetition. If the host takes
+// the CPU away without reporting steal, every measured CPU time includes that time.
 std::vector<std::uint64_t> machine_noise_ns();
 
 void report(const Measured& measured, const std::vector<Round>& rounds,

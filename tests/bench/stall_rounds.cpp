@@ -22,7 +22,8 @@ std::uint64_t now_ns(clockid_t clock) {
          static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-// Of one worker. If the drain left no record, the wall time also has the wait for the next look.
+// The rounds of one worker. After a drain that left no record, the wall time of the round includes
+// the wait for the next drain.
 class Rounds {
  public:
   ~Rounds() {
@@ -50,7 +51,7 @@ class Rounds {
 
 }  // namespace
 
-// The linker's option --wrap gives both these names; see CMakeLists.txt.
+// The linker's option --wrap makes both these names; see CMakeLists.txt.
 Result<bool> real_consume(RingReader* reader) asm("__real__ZN4nids10RingReader7consumeEv");
 Result<bool> measured_consume(RingReader* reader) asm("__wrap__ZN4nids10RingReader7consumeEv");
 

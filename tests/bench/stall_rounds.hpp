@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How long a worker works between two drains of its rings. The linker puts this in the place of
-// RingReader::consume(), so the product has no code for it.
+// Measures how long a worker works between two drains of its rings. The linker replaces
+// RingReader::consume() in the benchmark, so nids-xdp has no code for the measurement.
 #pragma once
 
 #include <cstdint>
@@ -8,17 +8,17 @@
 
 namespace nids::bench {
 
-// The work from the end of a drain to the begin of the next.
+// The work from the end of a drain to the begin of the next drain.
 struct Round {
   std::uint64_t cpu_ns = 0;   // of the worker's thread
-  std::uint64_t wall_ns = 0;  // with all that it waited for
-  bool has_more = false;      // the drain before it left records in the ring
+  std::uint64_t wall_ns = 0;  // waits included
+  bool has_more = false;      // the drain before the round left records
   bool is_filling = false;    // flows were still being made: see mark_filled()
 };
 
-// From now on, rounds belong to the measurement and not to the time in which flows are made.
+// Call it when all flows are made. Later rounds have is_filling = false.
 void mark_filled();
-// All rounds of all workers. Call it when they have ended.
+// Returns all rounds of all workers. Call it after the workers have ended.
 std::vector<Round> take_rounds();
 
 }  // namespace nids::bench

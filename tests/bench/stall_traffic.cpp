@@ -23,7 +23,7 @@ constexpr int kIfindex = 7;
 constexpr std::size_t kSourceOffset = 26;      // of an IPv4 frame
 constexpr std::uint32_t kStaying = 10u << 24;  // the first source address of each kind
 constexpr std::uint32_t kPassing = 172u << 24;
-// Of one turn: the flood has more packets than the ring has room for.
+// Packets of each turn. The ring has no room for all packets of the flood.
 constexpr std::uint32_t kFlood = 100'000, kRenewed = 20'000, kPassingFlows = 5'000;
 
 Bytes tcp_frame() {
@@ -130,7 +130,7 @@ Result<void> StallTraffic::send_flagged(std::uint16_t port, std::uint32_t times)
   return test_run(program_, flagged_frame(port), times);
 }
 
-// On the first CPU, and with the flows that have their slots there.
+// Runs on the first CPU, and sends packets of the flows that have their slots there.
 Result<void> StallTraffic::run(const std::atomic<bool>& is_over) const {
   if (auto moved = stay_on_cpu(0); !moved) return moved;
   const std::uint32_t of_this_cpu = flows_ / static_cast<std::uint32_t>(get_nprocs());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The program in the kernel, on no interface, and packets that BPF_PROG_TEST_RUN sends through it:
-// many flows that stay, flows that come and go, and floods that fill the ring.
+// Loads the program into the kernel, but attaches it to no interface. BPF_PROG_TEST_RUN sends the
+// packets: many flows that stay, flows that come and go, and floods that fill the ring.
 #pragma once
 
 #include <atomic>
@@ -18,15 +18,15 @@ class StallTraffic {
  public:
   [[nodiscard]] static Result<StallTraffic> load(const Config& config, std::uint32_t flows);
 
-  // What run_agent() takes of an interface.
+  // Returns the interface as run_agent() takes it.
   [[nodiscard]] Result<Watched> watched() const;
   std::uint32_t ifindex() const { return object_.info.ifindex; }
 
-  // A packet of each flow that stays, the same number on each CPU.
+  // Sends a packet of each flow that stays: the same number of flows on each CPU.
   [[nodiscard]] Result<void> make_flows() const;
-  // A packet of a flagged flow.
+  // Sends a packet of a flagged flow, `times` times.
   [[nodiscard]] Result<void> send_flagged(std::uint16_t port, std::uint32_t times) const;
-  // Floods the ring, renews flows that stay and makes flows that do not, until `is_over`.
+  // Until `is_over`: floods the ring, sends packets of flows that stay, and makes flows that end.
   [[nodiscard]] Result<void> run(const std::atomic<bool>& is_over) const;
 
  private:

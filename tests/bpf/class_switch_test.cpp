@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The program between two tables of classes: which one a packet sees, and that a class that was
-// retired leaves slots and cells for good.
+// A switch between two tables of classes: which table a packet uses, and that a retired class can
+// be removed from all slots and cells.
 #include <bpf/bpf.h>
 
 #include "kernel/class_tables.hpp"
@@ -28,7 +28,7 @@ class ClassSwitch : public FirstPassProgram {
     classes_in_use->flip();
   }
 
-  // The first class is removed, and its port is of another one.
+  // The first class is retired, and another class has its port.
   ClassTables with_retired() {
     ClassTables next({{.name = "ssh"}, {.name = "new", .tcp = {22}, .udp = {kOther}}});
     next.classes[1].flags = NIDS_CLASS_RETIRED;
@@ -60,7 +60,7 @@ class ClassSwitch : public FirstPassProgram {
   }
 };
 
-TEST_F(ClassSwitch, ThePacketAfterItIsOfTheNewClass) {
+TEST_F(ClassSwitch, APacketAfterTheSwitchHasTheNewClass) {
   flow_from(1, kOther);
   ASSERT_TRUE(drained().packets.empty());
   ClassTables next({{.name = "ssh"}, {.name = "new", .tcp = {kOther}}});
@@ -89,7 +89,7 @@ TEST_F(ClassSwitch, WritingTheOtherTableChangesNothingYet) {
   EXPECT_STREQ((*read_classes(maps()))[1].name, "ssh");
 }
 
-TEST_F(ClassSwitch, AFlowKeepsItsClassAndANewOneHasTheNew) {
+TEST_F(ClassSwitch, AFlowKeepsItsClassAndANewFlowHasTheNewClass) {
   flow_from(1, kPort);
   put_in_force(with_retired());
   flow_from(1, kPort);
@@ -99,7 +99,7 @@ TEST_F(ClassSwitch, AFlowKeepsItsClassAndANewOneHasTheNew) {
   EXPECT_EQ(held(), ClassSet(0b110) | (held() & ClassSet(1)));
 }
 
-TEST_F(ClassSwitch, AFlowKeepsItsClassOnACpuThatHasNoSlotOfIt) {
+TEST_F(ClassSwitch, AFlowKeepsItsClassOnACpuWithoutASlotOfTheFlow) {
   flow_from(1, kPort);
   put_in_force(with_retired());
   for (nids_flow4_set& set : program().flows4()) set = {};
@@ -110,7 +110,7 @@ TEST_F(ClassSwitch, AFlowKeepsItsClassOnACpuThatHasNoSlotOfIt) {
   EXPECT_EQ(packets_of(1), 2u);
 }
 
-TEST_F(ClassSwitch, ADatagramAfterSilenceIsOfNoClassThatWasRemoved) {
+TEST_F(ClassSwitch, ADatagramAfterSilenceHasNoRetiredClass) {
   constexpr std::uint16_t kIdentifiedPort = 8443;
   ingress(datagram(1, kIdentifiedPort));
   ASSERT_TRUE(held()[kIdentified]);
@@ -128,7 +128,7 @@ TEST_F(ClassSwitch, ADatagramAfterSilenceIsOfNoClassThatWasRemoved) {
   EXPECT_FALSE(held()[kIdentified]);
 }
 
-TEST_F(ClassSwitch, TakenFromAllSlotsAndCellsAnIndexIsFree) {
+TEST_F(ClassSwitch, AnIndexIsFreeOnceNoSlotOrCellHasIt) {
   for (int host = 1; host <= 50; ++host) flow_from(host, kPort);
   put_in_force(with_retired());
   EXPECT_TRUE(held()[1]);
@@ -139,7 +139,7 @@ TEST_F(ClassSwitch, TakenFromAllSlotsAndCellsAnIndexIsFree) {
                 .eth()
                 .ipv4({.src = "10.1.0." + std::to_string(host), .dst = "10.0.0.2"})
                 .tcp({.dst_port = kPort, .flags = kTcpAck}));
-  EXPECT_EQ(packets_of(1), 50u) << "what was counted before";
+  EXPECT_EQ(packets_of(1), 50u) << "packets from before the removal";
   ASSERT_TRUE(clear_class_counters(maps(), ClassSet(0b10)));
   EXPECT_EQ(packets_of(1), 0u);
   for (int host = 1; host <= 50; ++host) flow_from(host, kPort);

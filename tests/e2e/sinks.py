@@ -24,7 +24,7 @@ class SinkCase(lab.LabCase):
         return folder
 
     def disk(self, name):
-        """A file system of its own that freeze() makes hang: whoever writes there waits until thaw()."""
+        """Makes a file system. Between freeze() and thaw() every process that writes there waits."""
         image, folder = self.lab.path(f"{name}.img"), self.lab.path(name)
         folder.mkdir()
         with open(image, "wb") as file:

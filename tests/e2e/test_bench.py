@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The benchmarks of the agent work: with small numbers they measure something and print it. Says nothing of
-speed."""
+"""The benchmarks of the agent work: with small numbers they measure something and print it. Checks no speed."""
 import pathlib
 import re
 import sys

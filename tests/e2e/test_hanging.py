@@ -49,7 +49,7 @@ class Hanging(SinkCase):
         self.lab.note_programs()
 
     def send(self, count, pause=0.0):
-        """Each packet is an alert and a flow. `stats` answers in between."""
+        """Sends packets. Each begins a flow and raises an alert. Checks that `stats` answers in between."""
         for first in range(0, count, 500):
             some = range(self.sent, self.sent + min(500, count - first))
             self.lab.far.send_frames("v1", [netis(1024 + i % 60_000, bytes(300)) for i in some])
@@ -67,7 +67,7 @@ class Hanging(SinkCase):
         return client
 
     def hang_all(self):
-        """The store has no file yet, and all other outputs have worked, before they hang."""
+        """Before the outputs hang, the store has no file yet, and all other outputs have worked."""
         self.freeze(self.packet_disk)
         self.send(1)
         self.lab.wait_alerts(1, self.eve)
@@ -114,7 +114,7 @@ class Hanging(SinkCase):
         os.write(self.terminal.fd, b"\x11")  # ^Q
 
     def check_written(self, stats):
-        """Each line and record was written or counted as lost, and what is counted as written is there."""
+        """Each line and record was written or counted as lost, and each one counted as written exists."""
         alerts, records = stats["alerts"], stats["flow_records"]
         self.assertEqual(alerts["eve_lines"] + alerts["eve_lost"], alerts["total"] + records["told"])
         self.assertEqual(records["ipfix_sent"] + records["ipfix_lost"], records["told"])

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""A network tap: each of two interfaces gets one direction of the connections between two other hosts. As one
-link they have one flow for each connection; without the link they have two.
+"""A network tap: each of two interfaces gets one direction of the connections between two other hosts. If they
+are a link, each connection is one flow; without the link it is two flows.
 
     client (c0) ----veth---- server (s0)          tc mirrors what each of them sends
        | egress                 | egress
@@ -33,7 +33,7 @@ class Links(lab.LabCase):
         self.client, self.server = self.lab.namespace("client"), self.lab.namespace("server")
 
     def make_tap(self, ports=(TO_SERVER, TO_CLIENT)):
-        """`ports`: in the order of their indexes. The agent reads them in this order."""
+        """`ports` are in the order of their indexes. The agent reads them in this order."""
         self.pair(self.client, "c0", self.server, "s0")
         for own, peer, here, ifname, other in (
                 (CLIENT_IP, SERVER_IP, self.client, "c0", "02:80:00:00:00:02"),
@@ -78,7 +78,7 @@ class Links(lab.LabCase):
 
     @contextlib.contextmanager
     def captured(self):
-        """Frames by port; complete after the block."""
+        """Yields the frames by port. The lists are complete after the block."""
         dumps = {port: Tcpdump(self.lab, self.lab.near, port, "in") for port in (TO_SERVER, TO_CLIENT)}
         frames = {}
         yield frames
@@ -176,7 +176,7 @@ class Links(lab.LabCase):
         self.assertNotIn("SF", [conn_state(one) for one in records])
 
     def connect(self, ports):
-        """A connection to each port, each with an answer; ends them all."""
+        """Makes a connection to each port. The server answers. Ends all connections."""
         listeners = []
         for port in ports:
             listener = self.server.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -231,7 +231,7 @@ class Links(lab.LabCase):
         self.assertGreaterEqual(states["REJ"], 290, states)
 
     def test_a_scan_that_nobody_answers(self):
-        """It is reported once both interfaces have been read."""
+        """The agent reports the scan once it has read both interfaces."""
         self.make_tap((TO_CLIENT, TO_SERVER))
         self.server.run("iptables", "-A", "INPUT", "-p", "tcp", "-j", "DROP")
         watch = self.attach(LINK)
@@ -241,7 +241,7 @@ class Links(lab.LabCase):
         self.assertEqual(watch.stop(), 0, watch.err)
 
     def test_a_command_reaches_the_slots_of_both_interfaces(self):
-        """The kernel sends one packet to identify the flow. After the alert it sends all of both directions."""
+        """The kernel sends one packet to identify the flow. After the alert it sends every packet."""
         self.make_tap()
         watch = self.attach(LINK + '[retain]\nseverity_3 = "whole"\n[classes.bulk]\nports = ["tcp/7777"]\n'
                             'severity = 3\ninterest = "identify"\nidentify_packets = 1\n')
@@ -315,7 +315,7 @@ class Links(lab.LabCase):
             self.assertEqual(sum(one["flow"]["bytes_" + key] for one in records), sum(counted))
 
     def wait_until_read(self):
-        """What the slots held at the attach belongs to the agent before, so the first scan must be over."""
+        """The packets that the slots hold at the attach belong to the agent before. So waits for the first scan."""
         self.http(HTTP_PORT + 1)
         wait_for("a flow", lambda: json.loads(self.lab.nids("flows", "--json").stdout))
         time.sleep(1)
@@ -365,7 +365,7 @@ def conn_state(record):
 
 
 def ports_of(frame):
-    """Of a TCP or UDP packet in IPv4 without options."""
+    """Returns the ports of a TCP or UDP packet in IPv4 without options."""
     ports = frame.data[34:38]
     return {int.from_bytes(ports[:2], "big"), int.from_bytes(ports[2:], "big")}
 

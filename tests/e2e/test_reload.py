@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""`nids-xdp reload` and SIGHUP: what changes at once, what needs a restart, what is refused; and that
-flows keep the class that they have, whatever happens to agents and indexes meanwhile."""
+"""`nids-xdp reload` and SIGHUP: what changes at once, what needs a restart, what is refused. Flows
+keep their class, also if another agent starts or another class gets the index."""
 import json
 import os
 import shutil
@@ -24,7 +24,7 @@ class ReloadCase(lab.LabCase):
         self.config = self.lab.path("nids.toml")
 
     def write(self, *classes, more=""):
-        """`classes`: name, port, and what else the table has."""
+        """Each of `classes` is a name, a port and more lines of the table."""
         tables = [f'[classes.{name}]\nports = ["udp/{port}"]\n' + "".join(f"{line}\n" for line in rest)
                   for name, port, *rest in classes]
         self.config.write_text(more + "\n" + "\n".join(tables))
@@ -49,7 +49,7 @@ class ReloadCase(lab.LabCase):
         wait_for(f"classes {expected}", lambda: self.classes() == expected)
 
     def class_of_flows(self):
-        """By source and destination port."""
+        """Returns the class of each flow by source and destination port."""
         done = self.lab.nids("flows", "--json")
         flows = [json.loads(line) for line in done.stdout.splitlines()] if done.stdout[:1] == "{" \
             else json.loads(done.stdout)
@@ -58,7 +58,7 @@ class ReloadCase(lab.LabCase):
 
 
 class Changes(ReloadCase):
-    def test_it_prints_what_changed_and_that_is_in_force(self):
+    def test_it_prints_the_changes_and_they_take_effect(self):
         self.write(("mine", 9001))
         watch = self.attach()
         self.send(datagram(9001), datagram(9002))
@@ -106,7 +106,7 @@ class Changes(ReloadCase):
         self.wait_classes(mine=1)
         self.assertEqual(watch.stop(), 0, watch.err)
 
-    def test_an_interest_without_its_code_is_refused_whole(self):
+    def test_an_interest_without_its_code_changes_nothing(self):
         self.write(("mine", 9001))
         watch = self.attach()
         self.write(("mine", 9002), ("late", 9003, 'interest = "bypass"'))
@@ -117,7 +117,7 @@ class Changes(ReloadCase):
         self.wait_classes(mine=1)
         self.assertEqual(watch.stop(), 0, watch.err)
 
-    def test_options_of_attach_hold_on(self):
+    def test_options_of_attach_still_apply(self):
         self.write(("mine", 9001), ("other", 9002))
         watch = self.attach("--class", "mine")
         self.write(("mine", 9003), ("other", 9002))
@@ -144,7 +144,7 @@ class Changes(ReloadCase):
 
 
 class Refusals(ReloadCase):
-    def test_nobody_to_ask(self):
+    def test_no_agent_to_reload(self):
         self.assert_message(self.reload(code=1), "no agent runs")
         self.write(("mine", 9001))
         watch = self.attach("--keep-attached")
@@ -190,7 +190,7 @@ class Names(ReloadCase):
         self.assertEqual([one["alert"]["signature"] for one in self.lab.alerts()],
                          ["flagged protocol old", "flagged protocol new"])
 
-    def test_a_hundred_renamings_under_load_do_not_use_the_indexes_up(self):
+    def test_a_hundred_renamings_under_load_do_not_use_up_the_indexes(self):
         """Each class has a flow, which keeps its name when another class gets its index."""
         self.write(("c0", 9001))
         watch = self.attach("--retain", "off")
@@ -213,7 +213,7 @@ class Names(ReloadCase):
         self.send(datagram(9001, 30100))
         wait_for("the last class", lambda: self.classes().get("c100") == 1)
         for name, packets in self.classes().items():
-            self.assertEqual(packets, 1, f"{name}: counters of a class are its own")
+            self.assertEqual(packets, 1, f"{name}: a class counts only its own packets")
         wanted = {(30000 + number, 9001): f"c{number}" for number in range(101)}
         got = {}
 
@@ -245,7 +245,7 @@ class Deaths(ReloadCase):
         self.wait_classes(more=2)
         self.assertEqual(watch.stop(), 4, watch.err)
 
-    def test_a_reload_while_no_agent_runs_is_for_the_next(self):
+    def test_a_reload_while_no_agent_runs_reaches_the_next_agent(self):
         self.write(("mine", 9001))
         watch = self.attach()
         was, = watch.agents
@@ -259,7 +259,7 @@ class Deaths(ReloadCase):
         self.lab.wait_alerts(1)
         self.assertEqual(watch.stop(), 4, watch.err)
 
-    def test_an_agent_that_does_not_take_them_is_replaced(self):
+    def test_an_agent_that_does_not_take_the_classes_is_replaced(self):
         self.write(("mine", 9001))
         watch = self.attach()
         was, = watch.agents
@@ -283,7 +283,7 @@ class Deaths(ReloadCase):
         self.write(("d", 9004), ("c", 9003), ("b", 9005))
         watch = self.attach()
         self.assertIn("their counters go on", watch.err)
-        # What the slots hold before the first scan belongs to the agent before (docs/adr/0010).
+        # The packets in the slots before the first scan belong to the agent before (docs/adr/0010).
         for port in (9008, 9009):
             self.send(datagram(port))
             wait_for("a scan", lambda: (40000, port) in self.class_of_flows())

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which class gets which index, over reloads; and the message that carries it to the agent.
+// The index of each class over several reloads, and the message that carries the classes to the
+// agent.
 #include "agent/class_index.hpp"
 
 #include <gtest/gtest.h>
@@ -75,7 +76,7 @@ TEST(ClassIndex, IndexesAreReusedOnlyIfNoneIsUnused) {
     now = next.classes;
   }
   const auto next = placed(now, numbered(64, 64));
-  EXPECT_EQ(next.reused, ClassSet(0b10)) << "that of the class that was removed first";
+  EXPECT_EQ(next.reused, ClassSet(0b10)) << "the index of the class that was removed first";
   EXPECT_EQ(next.classes[1].rule.name, "c64");
 }
 
@@ -100,7 +101,7 @@ TEST(ClassIndex, AThousandRenamingsNeverMoveTheOtherClasses) {
   }
 }
 
-TEST(ClassIndex, AClassThatIsOnlyRemovedNowLeavesNoIndexYet) {
+TEST(ClassIndex, ThisReloadReusesNoIndexOfAClassThatItRemoves) {
   const ClassIndexes full = indexes_in_order(numbered(1, 63));
   const auto refused = place_classes(full, numbered(2, 64), {});
   ASSERT_FALSE(refused);
@@ -121,7 +122,7 @@ TEST(ClassIndex, ProgramsThatAreTakenOverKeepTheirIndexes) {
   EXPECT_EQ(retired_classes(next.classes), ClassSet(0b10));
 }
 
-TEST(ClassIndex, TwoProgramsThatDisagreeAreToldApart) {
+TEST(ClassIndex, IndexesOfProgramsThatDisagreeAreNotAdded) {
   ClassIndexes all(NIDS_CLASS_MAX);
   EXPECT_TRUE(add_indexes(all, indexes_in_order(classes({"a", "b"}))));
   EXPECT_TRUE(add_indexes(all, indexes_in_order(classes({"a", "b", "c"}))));
@@ -146,7 +147,7 @@ TEST(ClassIndex, TheFirstPassGetsNamesFlagsAndPortsByIndex) {
   EXPECT_TRUE(rules.flagged[2].is_flagged);
 }
 
-TEST(ClassMessage, CarriesAllThatTheAgentNeeds) {
+TEST(ClassMessage, CarriesTheClassesWithoutPorts) {
   auto wanted = builtin_classes();
   wanted.erase(wanted.begin());
   PlacedClasses sent = placed(indexes_in_order(builtin_classes()), wanted);
@@ -158,7 +159,7 @@ TEST(ClassMessage, CarriesAllThatTheAgentNeeds) {
   EXPECT_EQ(got->classes, sent.classes);
 }
 
-TEST(ClassMessage, AnythingElseIsRefused) {
+TEST(ClassMessage, InvalidMessagesAreRefused) {
   const auto sound = encode_classes({.classes = indexes_in_order(classes({"a"})), .reused = {}});
   EXPECT_EQ(sound.size(), kClassMessageBytes);
   EXPECT_TRUE(decode_classes(sound));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What differs between two configurations, in the words that `reload` prints.
+// The differences between two configurations, as `reload` prints them.
 #include "config/changes.hpp"
 
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@ std::vector<ProtocolClass> classes_of(const char* toml) {
   return outcome.config.classes;
 }
 
-TEST(ConfigChanges, NoneOfEqualOnesInWhateverOrder) {
+TEST(ConfigChanges, EqualConfigurationsHaveNoneInAnyOrder) {
   EXPECT_EQ(class_changes(builtin_classes(), builtin_classes()), Lines{});
   auto turned = builtin_classes();
   std::reverse(turned.begin(), turned.end());
@@ -36,7 +36,7 @@ identify_packets = 9
                   "inspect -> identify; depth 64KiB -> 128KiB; identify_packets 8 -> 9"});
 }
 
-TEST(ConfigChanges, AddedAndRemovedClassesAndThoseWithoutPorts) {
+TEST(ConfigChanges, ClassesAreAddedOrRemovedOrHaveNoPorts) {
   const auto before = classes_of("[classes.mine]\nports = [\"udp/9001\"]\n");
   const auto now = classes_of("[classes.ssh]\nports = []\n[classes.your]\nports = [\"udp/9\"]\n");
   EXPECT_EQ(class_changes(before, now),

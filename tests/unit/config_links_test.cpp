@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table [links]: what it takes, and which interfaces an agent joins by it.
+// The table [links]: which values it accepts, and which interfaces an agent joins.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -28,7 +28,7 @@ TEST(ConfigLinks, HaveTwoInterfacesOrMore) {
   EXPECT_EQ(links("a = [" + many + "]"), "2:5: links.a: expected 2 to 16 interfaces, found 17");
 }
 
-TEST(ConfigLinks, SayWhatWasExpected) {
+TEST(ConfigLinks, ErrorsNameTheExpectedValue) {
   EXPECT_EQ(links("a = 'eth1'"),
             "2:5: links.a: expected an array such as [\"eth1\", \"eth2\"], found a string");
   EXPECT_EQ(links("a = ['eth1', 2]"),
@@ -94,14 +94,14 @@ TEST_F(JoinedLinks, GoOnWithoutAnInterfaceThatIsGone) {
   EXPECT_EQ(links_among(tap, {7}).find(3), nullptr);
 }
 
-TEST_F(JoinedLinks, OfWhichOneInterfaceIsMissingAreRefused) {
+TEST_F(JoinedLinks, AreRefusedIfOneInterfaceIsNotWatched) {
   const auto joined = join({{"tap", {"no-such-1", "no-such-3"}}});
   ASSERT_FALSE(joined);
   EXPECT_TRUE(holds(joined.error().message(), "no-such-3 is not watched"))
       << joined.error().message();
 }
 
-TEST_F(JoinedLinks, OfOtherInterfacesAreLeftOutWithAWarning) {
+TEST_F(JoinedLinks, AreLeftOutWithAWarningIfNoInterfaceIsWatched) {
   const auto joined = join({{"far", {"no-such-3", "no-such-4"}}});
   ASSERT_TRUE(joined);
   EXPECT_EQ(joined->find(joined->id_of(9001)), nullptr);

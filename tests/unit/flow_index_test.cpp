@@ -10,7 +10,7 @@
 namespace nids {
 namespace {
 
-// Beside a plain map of what was inserted: by number, the place in the pool.
+// Compares the index with a std::map: from the number of a flow to its place in the pool.
 class FlowIndexTest : public testing::Test {
  protected:
   static FlowIdentity flow(std::uint32_t number) {

@@ -48,7 +48,7 @@ TEST(Links, VisitEveryInterfaceOfALinkAndEachOtherInterfaceAlone) {
   EXPECT_EQ(visited(kOther), std::vector{kOther});
 }
 
-TEST(Links, NameWhatNoSinglePacketShows) {
+TEST(Links, NameTheLinkInRecordsOfJoinedFlows) {
   const Names names{.interfaces = {{kToServer, "eth1"}, {kToClient, "eth2"}, {kOther, "eth3"}},
                     .links = kTap};
   EXPECT_EQ(names.link(kToClient), "tap");
@@ -95,7 +95,7 @@ class JoinedInterfaces : public testing::Test {
     const nids_sender sender = ifindex == kToServer ? NIDS_FROM_HI : NIDS_FROM_LO;
     part.packets[sender] = sender == NIDS_FROM_HI ? 4 : 3;
     part.bytes[sender] = part.packets[sender] * 100;
-    part.opener_is_hi = sender == NIDS_FROM_HI;  // each side is the first on its own interface
+    part.opener_is_hi = sender == NIDS_FROM_HI;  // each side sends first on its interface
     return part;
   }
   static FlowPart of_client(std::uint64_t created_ns = 100 * kSecond,
@@ -103,7 +103,7 @@ class JoinedInterfaces : public testing::Test {
     FlowPart half = part(kToServer, created_ns, last_ns);
     half.tcp_flags[NIDS_FROM_HI] = kTcpSyn | kTcpAck | kTcpFin;
     half.events = by_hi(NIDS_EVENT_SYN | NIDS_EVENT_ACK | NIDS_EVENT_DATA | NIDS_EVENT_FIN);
-    half.history = 0xba97;  // of the interface alone: S A D F
+    half.history = 0xba97;  // of this interface only: S A D F
     return half;
   }
   static FlowPart of_server(std::uint64_t created_ns = 100 * kSecond + kMs,
@@ -124,7 +124,7 @@ class JoinedInterfaces : public testing::Test {
     half.tcp_flags[0] = half.tcp_flags[1] = 0;
     return half;
   }
-  // What reaches the agent of the same connection.
+  // A packet of the same connection that reaches the agent.
   static Packet packet(std::uint32_t ifindex, std::uint8_t flags, std::uint64_t time_ns) {
     Packet packet;
     packet.ifindex = ifindex;
@@ -187,7 +187,7 @@ TEST_F(JoinedInterfaces, AThirdInterfaceHasFlowsOfItsOwn) {
   EXPECT_EQ(records_.size(), 2u);
 }
 
-// A ring of one interface may be read long before that of the other.
+// The ring of one interface may be read long before the ring of the other.
 TEST_F(JoinedInterfaces, ASynThatIsReadAfterTheEndBeginsNoFlow) {
   const std::uint64_t start_ns = 100 * kSecond;
   Flow& first = track(*table_, packet(kToClient, kTcpSyn | kTcpAck, start_ns + kMs));
@@ -208,7 +208,7 @@ TEST_F(JoinedInterfaces, ASynAfterTheEndBeginsTheNextFlow) {
   track(*table_, packet(kToClient, kTcpFin | kTcpAck, start_ns + kMs));
   const std::uint64_t next = track(*table_, packet(kToServer, kTcpSyn, start_ns + 50 * kMs)).id;
   EXPECT_NE(first, next);
-  // Of the first flow, read late.
+  // A packet of the first flow that is read late.
   EXPECT_EQ(track(*table_, packet(kToServer, kTcpAck, start_ns + kMs)).id, first);
   EXPECT_EQ(track(*table_, packet(kToClient, kTcpSyn | kTcpAck, start_ns + 51 * kMs)).id, next);
 }
@@ -257,12 +257,13 @@ TEST_F(JoinedInterfaces, TheSenderOfTheFirstDatagramIsTheClient) {
     table_->add(client_first ? answered : asked);
     end();
     ASSERT_EQ(records_.size(), 1u);
-    EXPECT_EQ(records_[0].ends.client_port, 40'000) << "although its port is the lower one";
+    EXPECT_EQ(records_[0].ends.client_port, 40'000)
+        << "although the port of the client is the lower one";
     EXPECT_STREQ(name_of(records_[0].conn_state), "SF");
   }
 }
 
-TEST_F(JoinedInterfaces, PortsDecideWhoAskedWithinATick) {
+TEST_F(JoinedInterfaces, PortsDecideTheOpenerWithinATick) {
   for (const bool client_first : {true, false}) {
     start();
     const FlowPart asked = udp(of_client(), 53, 40'000);
@@ -291,7 +292,7 @@ TEST_F(JoinedInterfaces, AClassDecidesBeforeThePorts) {
   }
 }
 
-// The answer may be counted on the other interface, and not be read yet.
+// The other interface may have counted an answer that the worker has not read yet.
 TEST(JoinedOutcome, AConnectionIsUnansweredOnceBothInterfacesHaveBeenRead) {
   constexpr FlowRef kRef{1, 3};
   Flow flow;

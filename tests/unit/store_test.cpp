@@ -206,7 +206,7 @@ TEST_F(StoreTest, TheBudgetIsNeverPassedAndTheNewestStay) {
   EXPECT_EQ(counters_.not_kept_by_policy.packets, 0u);
 }
 
-// Each worker's packets are of one byte of its own, and their lengths increase.
+// Each byte of a packet is the number of its worker.
 TEST_F(StoreTest, WorkersFillSegmentsOfTheirOwnAndShareTheBudget) {
   constexpr std::size_t kWorkers = 4, kPackets = 3'000, kBudget = 512u << 10;
   std::array<nids_agent_counters, kWorkers> counters{};
@@ -314,7 +314,7 @@ TEST_F(StoreTest, NamesNeverCollideAndNothingIsFollowedOrOverwritten) {
   Store store = open({});
   std::ofstream(directory_ + "/20261122T100000-000001.pcapng") << "theirs";
   fs::create_symlink("elsewhere", directory_ + "/20261122T100001-000002.pcapng");
-  // Each of the two names costs the packets that were to be the first in its file.
+  // Each of the two names is taken, so the packets that would be first in its file are lost.
   for (std::uint64_t i = 0; i < 2; ++i) {
     EXPECT_TRUE(keep(store, 1000, kStart + i * kSecond));
     store.settle(counters_);

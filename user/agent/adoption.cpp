@@ -89,14 +89,15 @@ bool has_indexes(const Attachment& attachment, const ClassIndexes& classes) {
   });
 }
 
-// The code of features that no class wants any more does no harm; the others change what is
-// counted.
+// Unused code of an interest does no harm. The features in kExact change the counters, so these
+// features must be equal.
 bool are_features_right(std::uint32_t loaded, std::uint32_t wanted) {
   constexpr std::uint32_t kExact = NIDS_FEATURE_FINDINGS | NIDS_FEATURE_UNCLASSIFIED;
   return (wanted & ~loaded) == 0 && (loaded & kExact) == (wanted & kExact);
 }
 
-// Why programs that are there can't be taken over, whatever their classes; nothing where they can.
+// Returns why attached programs can't be taken over, apart from their classes. Returns nothing if
+// they can.
 std::optional<std::string> misfit_but_for_classes(const Attachment& attachment,
                                                   const AttachRequest& request) {
   if (!attachment.maps.fit()) return "they are of another version";
@@ -117,7 +118,8 @@ std::optional<std::string> misfit_but_for_classes(const Attachment& attachment,
   return std::nullopt;
 }
 
-// Why the flows of programs that fit can't join those of the other interfaces of their link.
+// Returns why the flows of these programs can't join those of the other interfaces of the link.
+// Returns nothing if they can.
 std::optional<std::string> link_misfit(const Attachment& attachment, const ProgramSetup& setup) {
   const auto info = attachment.maps.info();
   if (!info || info->rings != setup.rings)
@@ -283,7 +285,7 @@ Result<std::vector<LinkFacts>> links_to_watch(const std::vector<std::string>& na
   return links;
 }
 
-// The programs are replaced if their unused indexes are too few for the classes.
+// Programs with too few unused indexes for the classes are replaced later.
 ClassIndexes indexes_with_adopted(const std::vector<LinkFacts>& links,
                                   const AttachRequest& request) {
   ClassIndexes before(NIDS_CLASS_MAX);

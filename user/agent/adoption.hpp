@@ -15,8 +15,8 @@ namespace nids {
 // no Ethernet header.
 [[nodiscard]] Result<std::vector<LinkFacts>> links_to_watch(const std::vector<std::string>& names);
 
-// The classes by index. Programs that can be taken over keep their indexes; if they disagree, those
-// of the first of them. Call it under the lock, before the functions below.
+// Returns the classes by index. Programs that can be taken over keep their indexes. If their
+// indexes disagree, the first program decides. Call it under the lock, before the functions below.
 ClassIndexes indexes_with_adopted(const std::vector<LinkFacts>& links,
                                   const AttachRequest& request);
 

@@ -29,8 +29,8 @@ constexpr auto kEndMayTake = std::chrono::seconds(10);
 constexpr auto kKilledMayTake = std::chrono::seconds(5);
 constexpr int kLookEvery_ms = 200;
 constexpr auto kTakingMayTake = std::chrono::seconds(5);
-constexpr std::uint64_t kRingBytesASecond = 16u << 20;  // that a worker reads at least
-constexpr int kWordsAtOnce = 64;  // so that an agent that never stops to speak stops nothing else
+constexpr std::uint64_t kRingBytesASecond = 16u << 20;  // a worker reads at least so many
+constexpr int kWordsAtOnce = 64;  // so that an agent that floods the parent delays nothing else
 // The agent's loop takes 20 ms. Disks, which may take longer, have threads of their own.
 constexpr auto kLongestSilence = std::chrono::seconds(10);
 // The delay doubles with each restart. A run of more than twice the delay resets it.
@@ -204,7 +204,7 @@ void AgentProcess::give_collector() {
   static_cast<void>(say(link_.get(), Word::kCollector, 0, socket ? socket->get() : -1));
 }
 
-// False if the agent ended, or too much time has passed.
+// Serves the agent until `is_so`. Returns false if the agent ends or takes too long.
 bool AgentProcess::is_waited_for(const std::function<bool()>& is_so) {
   const auto end = Clock::now() + kTakingMayTake +
                    std::chrono::seconds(request_.config.ring.size_bytes / kRingBytesASecond);
@@ -228,7 +228,7 @@ bool AgentProcess::give_classes(const PlacedClasses& classes) {
   };
   if (is_waited_for(is_said) && is_waited_for([this] { return classes_taken_ == classes_given_; }))
     return true;
-  if (!link_) return false;  // look_after() starts another
+  if (!link_) return false;  // look_after() starts another agent
   callbacks_.error("the agent, process " + std::to_string(pid_) +
                    ", does not take the new classes; killing it");
   kill(pid_, SIGKILL);

@@ -45,9 +45,9 @@ class AgentProcess {
 
   bool is_starting() const { return state_ == State::kStarting; }
   bool is_running() const { return state_ == State::kRunning; }
-  // Call it while the agent runs. True: the agent uses these classes. False: it ended, or it did
-  // not take them in a few seconds and was killed. The next agent begins with the classes that the
-  // constructor got.
+  // Call it while the agent runs. Returns true once the agent uses these classes. Returns false if
+  // the agent ended, or if it did not take the classes in time and was killed. The next agent
+  // begins with the classes that the constructor got.
   bool give_classes(const PlacedClasses& classes);
 
   // Ends the agent. Returns whether it read all records and exited with code 0.

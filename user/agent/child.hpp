@@ -18,7 +18,7 @@ struct ChildParts {
   const Config& config;
   const ClassIndexes& classes;
   std::vector<Attachment>& attachments;  // of their maps only those stay open that it needs
-  const Links& links;                    // interfaces that are no longer attached are left out
+  const Links& links;                    // only interfaces that are still attached
   Sinks sinks;
   Fd link;              // to the parent
   Fd control_listener;  // none: nobody can ask for flows

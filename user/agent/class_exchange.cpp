@@ -12,7 +12,7 @@
 namespace nids {
 namespace {
 
-constexpr std::size_t kNames = 256;          // a flow has its class in a byte
+constexpr std::size_t kNames = 256;          // a flow stores its class in a byte
 constexpr std::size_t kShortestRecord = 64;  // bytes; every record is longer
 
 // Returns an index that only the agent uses and that no flow has, or 0 if all are in use.
@@ -29,8 +29,8 @@ void ClassExchange::begin(std::uint32_t number, PlacedClasses classes, const Wor
   for (const auto& one : workers) next_->rounds.push_back(one->rounds());
 }
 
-// The round under way at begin() may have read a ring before. After it, one round that empties the
-// rings is enough, or the number of rounds that the longest ring takes.
+// begin() may fall into a round that has already read a ring, so that round does not count. After
+// it, one round that empties the rings is enough, or as many rounds as a full ring takes.
 bool ClassExchange::is_due(const Workers& workers) const {
   if (!next_) return false;
   if (next_->classes.reused.none()) return true;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Replaces the classes of all workers and outputs of the agent while no worker runs. If an index
 // gets another class, waits until the workers have taken all records of the old class. Flows keep
-// the name of their class. For the control thread.
+// the name of their class. Only the control thread uses this class.
 #pragma once
 
 #include <array>
@@ -29,7 +29,7 @@ class ClassExchange {
 
   void begin(std::uint32_t number, PlacedClasses classes, const Workers& workers);
   bool is_under_way() const { return next_.has_value(); }
-  // Whether an exchange is under way, and no record from before its begin is left in a ring.
+  // Returns whether an exchange is under way and the rings have no record from before its begin().
   bool is_due(const Workers& workers) const;
   // Call it once is_due(). Returns the number that begin() got.
   std::uint32_t finish(const Workers& workers, const Pipelines& pipelines);
@@ -41,12 +41,12 @@ class ClassExchange {
   struct Next {
     std::uint32_t number;
     PlacedClasses classes;
-    std::vector<std::uint64_t> rounds;  // of each worker, at the begin
+    std::vector<std::uint64_t> rounds;  // of each worker at begin()
   };
   const Config& config_;
   Outputs& outputs_;
   std::optional<Next> next_;
-  std::shared_ptr<const ClassRules> rules_;  // null: the classes of the start
+  std::shared_ptr<const ClassRules> rules_;  // null: still the classes of the start
 };
 
 }  // namespace nids

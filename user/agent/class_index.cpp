@@ -16,7 +16,7 @@ IndexedClass retired(ProtocolClass rule, std::uint32_t reloads = 0) {
   return {std::move(rule), true, reloads};
 }
 
-// 0: none has it.
+// Returns 0 if no class has this name.
 std::size_t index_of(const ClassIndexes& classes, std::string_view name) {
   for (std::size_t i = 1; i < classes.size(); ++i)
     if (classes[i].rule.name == name) return i;
@@ -25,7 +25,7 @@ std::size_t index_of(const ClassIndexes& classes, std::string_view name) {
 
 std::size_t first_unused(const ClassIndexes& classes) { return index_of(classes, ""); }
 
-// Returns the index of the retired class that loses it first, or 0 if no class is retired.
+// Returns the candidate whose index is reused first, or 0 if there is no candidate.
 std::size_t first_to_reuse(const ClassIndexes& before, const ClassSet& held,
                            const ClassSet& candidates) {
   const auto order = [&](std::size_t i) { return std::pair(!held[i], before[i].reloads); };
@@ -93,7 +93,7 @@ Result<PlacedClasses> place_classes(const ClassIndexes& before,
       placed.classes[i] = retired(before[i].rule, before[i].is_retired ? before[i].reloads + 1 : 0);
   for (const ProtocolClass& one : classes)
     if (const std::size_t index = index_of(before, one.name)) placed.classes[index] = {one};
-  // A packet under way may still give a flow a class that is retired only now.
+  // A packet under way may still give a flow a class that this reload retires.
   ClassSet candidates = retired_classes(before) & retired_classes(placed.classes);
   for (const ProtocolClass& one : classes) {
     if (index_of(placed.classes, one.name) != 0) continue;

@@ -16,21 +16,22 @@
 namespace nids {
 
 struct IndexedClass {
-  ProtocolClass rule;       // its name is empty: the index is not in use
-  bool is_retired = false;  // removed: flows that have it keep its name, and no other flow gets it
-  std::uint32_t reloads = 0;  // since it was removed
+  ProtocolClass rule;         // an empty name: the index is not in use
+  bool is_retired = false;    // removed: its flows keep its name, and no other flow gets it
+  std::uint32_t reloads = 0;  // since the class was removed
   bool operator==(const IndexedClass&) const = default;
 };
 using ClassIndexes = std::vector<IndexedClass>;  // NIDS_CLASS_MAX of them; index 0: no class
 
-// For new programs: each class gets the next index.
+// Returns the indexes for new programs: each class gets the next index.
 ClassIndexes indexes_in_order(const std::vector<ProtocolClass>& classes);
 
-// The classes of an earlier agent's programs, all retired: place_classes() revives those that the
-// configuration has.
+// Returns the classes of an earlier agent's programs. All of them are retired; place_classes()
+// revives the classes that the configuration has.
 ClassIndexes indexes_of(std::span<const nids_class> classes);
 
-// Returns false and changes nothing if the two disagree about an index or a name.
+// Adds the classes of `more`. Returns false and changes nothing if `all` and `more` disagree about
+// an index or a name.
 bool add_indexes(ClassIndexes& all, const ClassIndexes& more);
 
 ClassSet retired_classes(const ClassIndexes& classes);
@@ -40,8 +41,8 @@ struct PlacedClasses {
   ClassSet reused;  // indexes that another class had; its flows must lose them
 };
 // Gives each class its index. If no index is unused, a class gets the index of a class that was
-// retired before: one that is not in `held`, else the one removed first. Returns an error if there
-// are too few.
+// retired before: a class that is not in `held` if there is one, else the class removed first.
+// Returns an error if there are too few indexes.
 [[nodiscard]] Result<PlacedClasses> place_classes(const ClassIndexes& before,
                                                   const std::vector<ProtocolClass>& classes,
                                                   const ClassSet& held);

@@ -19,7 +19,7 @@ struct Row {
 
 struct Message {
   std::array<Row, NIDS_CLASS_MAX> rows;
-  std::uint64_t reused;  // a bit each
+  std::uint64_t reused;  // a bit for each index
 };
 static_assert(sizeof(Message) == NIDS_CLASS_MAX * sizeof(Row) + sizeof(std::uint64_t));
 

@@ -11,10 +11,10 @@
 
 namespace nids {
 
-// Without ports, which only the programs need.
+// Leaves out the ports, because only the programs need them.
 std::vector<std::byte> encode_classes(const PlacedClasses& classes);
 
-// Returns nothing unless encode_classes() can make this message.
+// Returns nothing if the message is invalid: encode_classes() never makes such a message.
 std::optional<PlacedClasses> decode_classes(std::span<const std::byte> message);
 
 extern const std::size_t kClassMessageBytes;

@@ -38,7 +38,7 @@ std::uint32_t features_of(nids_interest interest) {
       return NIDS_FEATURE_BYPASS;
     case NIDS_INTEREST_INSPECT:
       return NIDS_FEATURE_INSPECT;
-    case NIDS_INTEREST_IDENTIFY:  // what is identified may become captured, by a command
+    case NIDS_INTEREST_IDENTIFY:  // a command may change the flow to capture
       return NIDS_FEATURE_IDENTIFY | NIDS_FEATURE_COMMANDS | NIDS_FEATURE_CAPTURE;
     default:
       return 0;

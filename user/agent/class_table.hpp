@@ -15,13 +15,14 @@
 
 namespace nids {
 
-// All by class index. Without `classes` those of the configuration, in its order.
+// All tables are by class index. Without `classes`, the classes of the configuration have indexes
+// in the order of the file.
 std::vector<nids_class> abi_classes(const Config& config, const ClassIndexes& classes);
 std::vector<nids_class> abi_classes(const Config& config);
 std::unique_ptr<nids_port_classes> abi_ports(const ClassIndexes& classes);
 std::unique_ptr<nids_port_classes> abi_ports(const Config& config);
 
-std::uint32_t abi_features(const Config& config);  // NIDS_FEATURE_* that it needs
+std::uint32_t abi_features(const Config& config);  // NIDS_FEATURE_* that its classes need
 std::uint32_t features_of(nids_interest interest);
 // What programs are loaded with; `classes` and `ports` are pointed at.
 ProgramSetup program_setup(const Config& config, std::span<const nids_class> classes,

@@ -26,7 +26,7 @@ class EveRenewal {
 
   // Hears one word of the agent, and does what it asks for here and what is due. Returns the word.
   Word serve(int link) { return serve(link, hear(link)); }
-  // The same for what was heard.
+  // The same for a message that the caller has received.
   Word serve(int link, const std::optional<Said>& said);
 
  private:

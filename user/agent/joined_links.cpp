@@ -11,7 +11,7 @@
 namespace nids {
 namespace {
 
-// The configuration may have an alternative name of the interface.
+// The configuration may use an alternative name of the interface.
 std::optional<std::uint32_t> index_of(const std::string& name,
                                       const std::vector<LinkFacts>& watched) {
   const auto named = std::ranges::find(watched, name, &LinkFacts::name);

@@ -20,7 +20,7 @@ namespace nids {
                                             const std::vector<LinkFacts>& watched,
                                             const Callbacks& callbacks);
 
-// The same links, without the interfaces that are not in `interfaces`.
+// Returns the same links with only those of their interfaces that are in `interfaces`.
 Links links_among(const Links& links, const std::vector<std::uint32_t>& interfaces);
 
 }  // namespace nids

@@ -27,8 +27,8 @@ enum class Word : std::uint32_t {
   kEveFile,          // parent, with that file; the number: old ones removed for it
   kEveRefused,       // parent: the agent is to go on with what it has
   kEnd,              // parent: take what is left, and end
-  kClasses,          // parent: other classes, in the body; the number: of this reload
-  kClassesTaken,     // agent: they are in use; the same number
+  kClasses,          // parent: new classes, in the body; the number is that of the reload
+  kClassesTaken,     // agent: it uses the new classes; the same number
 };
 
 struct Said {
@@ -45,7 +45,8 @@ struct Said {
 [[nodiscard]] bool say(int link, Word word, std::uint32_t number = 0, int file = -1,
                        std::span<const std::byte> body = {});
 
-// The next word; nothing where there is none now. Who sends a longer body counts as gone.
+// Returns the next message, or nothing if there is none now. If the other side sends a longer body,
+// it counts as gone.
 [[nodiscard]] std::optional<Said> hear(int link, std::size_t longest_body = 0);
 
 }  // namespace nids

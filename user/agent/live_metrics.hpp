@@ -16,12 +16,12 @@ namespace nids {
 
 struct MeteredInterface {
   std::string name;
-  KernelReading first;  // for what does not change: modes and sizes
+  KernelReading first;  // for values that do not change: modes and sizes
   std::span<const nids_counters> blocks;
   MappedArray<const nids_agent_counters> agent;
 };
 
-// The classes by index, which another thread may replace.
+// The classes by index. Another thread may replace them.
 class MeteredClasses {
  public:
   explicit MeteredClasses(std::vector<nids_class> classes) : classes_(std::move(classes)) {}

@@ -32,15 +32,15 @@ class ParentLink {
   // that writes the file pauses at the limit.
   void look_at_eve(Outputs& outputs);
 
-  // The classes that the parent sent last, if they were not taken yet; the number is for
-  // tell_classes_taken().
+  // The classes that the parent sent last. tell_classes_taken() needs their number.
   struct NewClasses {
     std::uint32_t number;
     PlacedClasses classes;
   };
+  // Returns nothing if the parent has sent no classes since the last call.
   std::optional<NewClasses> take_classes() { return std::exchange(classes_, std::nullopt); }
   void tell_classes_taken(std::uint32_t number) const {
-    // A parent that does not hear it starts another agent, which has the classes.
+    // If the parent does not get this message, it starts another agent, which has the classes.
     static_cast<void>(say(link_.get(), Word::kClassesTaken, number));
   }
 

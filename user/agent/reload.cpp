@@ -20,7 +20,7 @@ std::string joined(const std::vector<std::string>& parts, const char* between) {
   return text;
 }
 
-// Programs were loaded without the code for interests that no class had.
+// Refuses an interest that no class had when the programs were loaded, because they lack its code.
 Result<void> check_features(const std::vector<ProtocolClass>& classes,
                             const std::vector<Attachment>& attachments) {
   for (const Attachment& attachment : attachments) {
@@ -48,7 +48,7 @@ Result<ClassSet> classes_in_all_slots(const std::vector<Attachment>& attachments
   return held;
 }
 
-// Looks for flows only if an index has to be reused.
+// Searches the slots for flows only if an index has to be reused.
 Result<PlacedClasses> place(const ClassIndexes& before, const std::vector<ProtocolClass>& classes,
                             const std::vector<Attachment>& attachments) {
   auto placed = place_classes(before, classes, {});
@@ -77,7 +77,7 @@ Result<void> take_back(const ClassSet& classes, const std::vector<Attachment>& a
   return {};
 }
 
-// Does every step that may be refused, before the switch.
+// Does every step on the programs that may fail. The switch comes later and can't fail.
 Result<void> prepare_programs(const Config& config, const PlacedClasses& placed,
                               const std::vector<Attachment>& attachments) {
   const auto classes = abi_classes(config, placed.classes);
@@ -89,7 +89,7 @@ Result<void> prepare_programs(const Config& config, const PlacedClasses& placed,
 }
 
 constexpr const char* kUnchanged = "nothing was changed";
-// After take_back().
+// For a failure in or after take_back().
 constexpr const char* kMayBeLost =
     "the classes are as before, but flows of removed classes may have lost theirs";
 
@@ -112,7 +112,8 @@ Result<void> check_agent(const AgentProcess& agent, const PlacedClasses& placed)
   return {};
 }
 
-// The agent first, so that it knows the name of each class that the programs give.
+// Gives the classes to the agent before the programs use them, so that the agent knows the name of
+// each class in a record.
 ReloadOutcome reload(const Reloadable& running) {
   auto read = running.request.read_config();
   if (!read.config) return {.is_done = false, .text = std::move(read.problems)};
@@ -135,8 +136,8 @@ ReloadOutcome reload(const Reloadable& running) {
     }
     if (auto prepared = prepare_programs(before, *placed, running.attachments); !prepared)
       return refused(prepared.error(), placed->reused.any() ? kMayBeLost : kUnchanged);
-    // Records in the rings may have the old class of a reused index, which the next agent would
-    // not know. Otherwise the next agent starts with the new classes.
+    // If an index is reused, records in the rings may have its old class, and the next agent would
+    // not know that class. Otherwise the next agent starts with the new classes.
     if (!running.agent.give_classes(*placed) && placed->reused.any())
       return refused({.action = "reload",
                       .reason = "the agent did not take the new classes",

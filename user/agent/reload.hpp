@@ -15,10 +15,10 @@ namespace nids {
 
 struct ReloadOutcome {
   bool is_done = false;
-  std::string text;  // the changes, or why there are none; lines without the last line feed
+  std::string text;  // the changes, or why it was refused; no line feed at the end
 };
 
-// What a reload changes.
+// The state that a reload changes.
 struct Reloadable {
   AttachRequest& request;
   ClassIndexes& classes;
@@ -26,7 +26,7 @@ struct Reloadable {
   AgentProcess& agent;
 };
 
-// Waits a few seconds for the agent at most.
+// Waits for the agent: a few seconds at most, longer if the rings are large.
 ReloadOutcome reload(const Reloadable& running);
 
 }  // namespace nids

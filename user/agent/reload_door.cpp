@@ -15,7 +15,7 @@ namespace {
 
 constexpr auto kToAsk = std::chrono::seconds(2);
 
-// The socket's mode lets only root connect. This also holds if somebody changed the mode.
+// The socket's mode lets only root connect. This check also holds if somebody changes the mode.
 bool is_own_user(int client) {
   ucred peer{};
   socklen_t size = sizeof(peer);
@@ -63,7 +63,7 @@ bool ReloadDoor::is_asked() {
   return false;
 }
 
-// The socket's buffer takes much more than any answer.
+// One send() is enough, because the socket's buffer is much larger than any answer.
 void ReloadDoor::answer(bool is_done, std::string_view text) {
   const std::string whole = (is_done ? kReloadDone : kReloadRefused) + std::string(text);
   static_cast<void>(send(client_.get(), whole.data(), whole.size(), MSG_NOSIGNAL | MSG_DONTWAIT));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parent's socket for `nids-xdp reload`: one client at a time, which must be root, sends one
-// line and gets an answer. Reloads nothing, and never waits.
+// The parent's socket for `nids-xdp reload`. A client must be root, sends one line and gets an
+// answer. Serves one client at a time. Reloads nothing, and never waits.
 #pragma once
 
 #include <poll.h>
@@ -27,12 +27,12 @@ class ReloadDoor {
  public:
   [[nodiscard]] Result<void> open(const std::string& path);
   void add_to(std::vector<pollfd>& fds) const;
-  // Whether a client has asked; the next call is answer().
+  // Returns whether a client has asked. If so, call answer() next.
   bool is_asked();
   void answer(bool is_done, std::string_view text);
-  // In the parent, at its end.
+  // Closes and deletes the socket. For the parent, at its end.
   void remove();
-  // In the agent.
+  // Closes the socket. For the agent.
   void close();
 
  private:
@@ -41,7 +41,7 @@ class ReloadDoor {
   std::string path_;
   Fd listener_, client_;
   std::string question_;
-  std::chrono::steady_clock::time_point deadline_{};  // of the client
+  std::chrono::steady_clock::time_point deadline_{};  // for the client's question
 };
 
 }  // namespace nids

@@ -17,7 +17,8 @@
 
 namespace nids {
 
-// The configuration file as it is now, with the options of `attach`; or why it can't be used.
+// The configuration file as it is now, with the options of `attach`, or the reason why
+// it can't be used.
 struct ConfigReading {
   std::optional<Config> config{};
   std::string problems{};

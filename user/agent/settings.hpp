@@ -21,7 +21,7 @@ namespace nids {
 Pipeline::Settings pipeline_settings(const Config& config, bool keeps_packets, std::size_t workers,
                                      const ClassRules& classes, const Links& links = {});
 Pipeline::Settings pipeline_settings(const Config& config, bool keeps_packets,
-                                     std::size_t workers = 1);  // classes in their order
+                                     std::size_t workers = 1);  // classes in the file's order
 // `interfaces`: names by ifindex.
 Outputs::Settings output_settings(const Config& config,
                                   std::map<std::uint32_t, std::string> interfaces,

@@ -70,7 +70,7 @@ class Supervisor {
   Callbacks callbacks_;
   std::vector<Attachment> attachments_;  // those watched now
   std::vector<Attachment> dropped_;      // gone; their maps still hold the final counts
-  Links joined_;                         // those of the configuration that are attached
+  Links joined_;                         // links of the configuration, attached interfaces only
   std::optional<LinkMonitor> links_;
   std::optional<Signals> signals_;  // blocked until the programs are gone
   SpareDescriptors spare_;
@@ -81,7 +81,7 @@ class Supervisor {
   ReloadDoor reload_door_;
   std::chrono::steady_clock::time_point end_{};  // where a duration was given
   bool is_doubtful_ = false;
-  bool is_reload_due_ = false;   // a signal asked for it
+  bool is_reload_due_ = false;   // a signal asked for a reload
   bool is_left_behind_ = false;  // what `nids-xdp detach` wanted removed
   std::set<int> adopted_;        // interfaces whose programs an earlier agent left
 };

@@ -24,7 +24,7 @@ struct Alert {
   Ends ends;
   bool has_unknown_direction = false;  // `ends` may be the wrong way round
   TunnelEnds tunnel;
-  std::uint32_t ifindex = 0;  // of the packet; without one the lowest of the link
+  std::uint32_t ifindex = 0;  // of the packet; without a packet the lowest of the link
   std::uint64_t flow_id = 0;  // below 2^53, so that JSON readers keep it
   std::string community_id;
   bool to_server = true;  // the packet that raised it

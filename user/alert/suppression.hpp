@@ -21,7 +21,8 @@ class Suppression {
   struct Limits {
     std::chrono::nanoseconds window = std::chrono::seconds(60);  // 0: everything is admitted
     std::size_t max_entries = 65'536;  // beyond it the oldest goes, and is counted
-    Links links{};                     // alerts of their interfaces repeat each other
+    // An alert on one interface of a link suppresses the same alert on the others.
+    Links links{};
   };
 
   explicit Suppression(Limits limits);

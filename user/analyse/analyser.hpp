@@ -44,7 +44,7 @@ class Context {
   // Null if the flow is over.
   virtual Flow* flow(FlowRef ref) = 0;
   virtual WallTime now() const = 0;
-  // Packets before this time are in the flow, as far as the first pass has counted them.
+  // The flow includes every packet before this time that the first pass has counted.
   virtual WallTime read_until(const Flow&) const { return now(); }
 };
 

@@ -71,7 +71,7 @@ Result<void> apply(const AttachArguments& arguments, Config& config) {
   return {};
 }
 
-// Of a reload; its messages are for the client.
+// Reads the configuration for a reload. Its messages go to the client.
 ConfigReading read_again(const AttachArguments& arguments, bool keeps_packets, const Paths& paths) {
   std::ostringstream nowhere, told;
   Io io{.out = nowhere, .err = told, .paths = paths};

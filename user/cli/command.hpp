@@ -53,7 +53,7 @@ struct DetachArguments {
 };
 Exit run_detach(const DetachArguments&, Io&);
 
-// Without an interface: all agents of this network namespace.
+// Reloads the agent of the interface; without one, all agents of this network namespace.
 Exit run_reload(const std::optional<std::string>& interface, Io&);
 
 Exit run_status(bool json, Io&);
@@ -132,8 +132,8 @@ Exit usage(const std::string& text, Io&, const std::string& command = {});
 // The error with this hint, where it has none of its own.
 Error with_hint(Error error, const std::string& hint);
 
-// The file given, else the default one where there is one, else the defaults. Says what is wrong
-// with it, line and column, and that `nothing` was done; then it returns nothing.
+// Reads the given file, or the default file if it exists; otherwise returns the defaults. If the
+// file has problems, prints each with line and column, prints `nothing`, and returns nothing.
 std::optional<Config> effective_config(const std::optional<std::string>& file, Io&,
                                        const char* nothing = "nothing was started");
 

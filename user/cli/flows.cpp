@@ -35,8 +35,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kNoTerminalWidth = 160;
-constexpr auto kMayTake = std::chrono::seconds(5);  // a part of an agent's answer
-constexpr std::size_t kMaxLineBytes = 64 << 10;     // an agent writes none longer
+constexpr auto kMayTake = std::chrono::seconds(5);  // for a part of an agent's answer
+constexpr std::size_t kMaxLineBytes = 64 << 10;     // an agent writes no longer line
 
 struct Answer {
   std::uint64_t total = 0;

@@ -18,7 +18,7 @@ namespace nids {
 namespace {
 
 constexpr std::size_t kLongestAnswer = 1 << 20;
-constexpr auto kMayTake = std::chrono::seconds(60);  // more than the parent waits for the agent
+constexpr auto kMayTake = std::chrono::seconds(60);  // longer than the parent waits for the agent
 
 struct Answer {
   bool is_done;
@@ -45,7 +45,7 @@ Result<Answer> ask(const std::string& path, std::uint64_t pid) {
   return Answer{.is_done = answer[0] == kReloadDone, .text = printable_lines(answer.substr(1))};
 }
 
-// Parents, each with the interfaces that it watches.
+// The names of the watched interfaces, by the pid of the parent that watches them.
 using Agents = std::map<std::uint64_t, std::string>;
 
 Result<Agents> running_agents(const std::optional<std::string>& interface, const Paths& paths) {

@@ -10,7 +10,7 @@
 
 namespace nids {
 
-// `action` is for the error. Later calls to send and receive wait no longer than `at_most`, because
+// An error names `action`. Later calls to send and receive wait no longer than `at_most`, because
 // the other process may be stopped.
 [[nodiscard]] Result<Fd> connect_to(const std::string& path, const std::string& action,
                                     std::chrono::seconds at_most);

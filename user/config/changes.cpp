@@ -42,7 +42,7 @@ std::string changes_of(const ProtocolClass& before, const ProtocolClass& now) {
   return text;
 }
 
-// The values of a dump by the full names of their keys. It has one key in a line.
+// Returns the values of a dump by the full names of their keys. Each line of a dump has one key.
 std::map<std::string, std::string> values_of(Config config) {
   config.classes.clear();
   std::map<std::string, std::string> values;

@@ -22,7 +22,7 @@ inline bool is_link_name(std::string_view name) {
          name.find_first_not_of(kAllowed) == name.npos;
 }
 
-// As the kernel allows them, alternative names included.
+// Accepts each name and alternative name that the kernel accepts.
 inline bool is_interface_name(std::string_view name) {
   constexpr std::size_t kMaxBytes = 127;
   return !name.empty() && name.size() <= kMaxBytes &&

@@ -22,8 +22,8 @@ class Chunks {
   }
 
  private:
-  // Small, because the pages of a chunk come from the system one after the other while the caller
-  // waits, at some 20 us each on one virtual machine.
+  // Small, because the caller waits for a page fault on each page of a new chunk: some 20 us a page
+  // on a virtual machine.
   static constexpr std::size_t kChunk = 512;
   std::vector<std::unique_ptr<T[]>> chunks_;
   std::size_t size_ = 0;

@@ -40,7 +40,7 @@ struct FlowCounts {
 // Arrays are by enum nids_sender where nothing else is said.
 struct alignas(64) Flow {
   nids_flow_key key{};
-  std::uint32_t link = 0;  // of the interfaces that carry it: Links::id_of()
+  std::uint32_t link = 0;  // Links::id_of() of its interfaces
   std::uint32_t scan = 0;  // the last in which it grew
   // By the table: places in its pool, in the list of its phase.
   std::uint32_t previous = 0, next = 0;
@@ -90,7 +90,7 @@ struct alignas(64) Flow {
   std::uint8_t class_if(nids_sender sender) const;
   // Takes the classes of the first pass where none is known yet.
   void learn_classes(std::uint8_t if_lo_opened, std::uint8_t if_hi_opened);
-  // Each class becomes that which stands at its index.
+  // Replaces each class index by the element of `to` at that index.
   void change_classes(std::span<const std::uint8_t, 256> to);
   bool is_flagged(nids_sender as_opened_by) const { return (flagged >> as_opened_by & 1) != 0; }
   // For records: the class of the opener, or the class that was flagged of the other direction.
@@ -103,9 +103,10 @@ struct alignas(64) Flow {
                        const std::optional<Handshake::Numbers>& numbers);
   // Corrects opener(). Called after each of the calls above.
   void decide_opener();
-  // Corrects it by a better guess.
+  // Replaces opener() by a better guess.
   void set_opener(nids_sender sender);
-  // Whether the classes or else the ports say that `sender`, and not the other side, opened it.
+  // Returns whether `sender` is the opener by the classes, or by the ports if the classes do not
+  // decide.
   bool has_port_of_client(nids_sender sender) const;
   // Whether `sender` may have opened it. False if a handshake proves the other side, or if nothing
   // names `sender` yet.

@@ -10,13 +10,15 @@
 namespace nids {
 namespace {
 
-// The mean size of a part. The parts that were not split yet have up to twice as many entries.
+// The mean number of entries in a part. Parts that are not split yet have about twice as many as
+// split parts.
 constexpr std::size_t kPartSize = 256;
 
 constexpr std::size_t kKeyWords = sizeof(nids_flow_key) / sizeof(std::uint32_t);
 constexpr std::size_t kTunnelWords = sizeof(nids_flow_tunnel) / sizeof(std::uint32_t);
 
-// Strongly universal with secret random numbers, as SecretHash, because attackers choose addresses.
+// A strongly universal hash with secret random numbers, like SecretHash, because attackers choose
+// addresses.
 std::uint32_t secret_hash(const nids_flow_key& key, const nids_flow_tunnel& tunnel,
                           std::uint32_t link) {
   static const auto secrets = [] {
@@ -51,8 +53,8 @@ FlowIndex::FlowIndex(const Chunks<Flow>& pool) : hash_{&pool} {
   parts_.emplace_back(0, hash_, Equal{&pool});
 }
 
-// The low bits of the hash choose the part: as many bits as number all parts. A part that is not
-// there yet is still in the part without the highest of these bits.
+// The low bits of the hash are the number of the part. If no part has this number yet, the entries
+// are still in the part whose number lacks the highest bit.
 std::size_t FlowIndex::part_of(std::size_t hash) const {
   const std::size_t half = std::bit_floor(parts_.size());
   const std::size_t part = hash & (2 * half - 1);
@@ -82,7 +84,7 @@ void FlowIndex::split() {
   };
   erase_if(old,
            [&](std::uint32_t place) { return is_of_added(place) && added.insert(place).second; });
-  old.rehash(0);  // to the size of what is left
+  old.rehash(0);  // shrinks to the entries that are left
   parts_.push_back(std::move(added));
 }
 

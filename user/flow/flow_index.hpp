@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds the place of a flow in the pool by the flow's ends and link. Grows one part at a time, so
-// that no insertion takes long (linear hashing: Litwin 1980). For one thread.
+// Finds the place of a flow in the pool by the key, tunnel and link of the flow. Grows one part at
+// a time, so that no insertion takes long (linear hashing: Litwin 1980). For one thread.
 #pragma once
 
 #include <boost/unordered/unordered_flat_set.hpp>
@@ -22,7 +22,8 @@ class FlowIndex {
   explicit FlowIndex(const Chunks<Flow>& pool);
 
   std::uint32_t find(const FlowIdentity& flow, std::uint32_t link) const;
-  // The flow is in the pool at its place, and its ends and link stay the same until erase().
+  // The flow must be in the pool at `place`. Its key, tunnel and link must not change until
+  // erase().
   void insert(std::uint32_t place);
   void erase(std::uint32_t place);
 

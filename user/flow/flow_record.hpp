@@ -68,7 +68,7 @@ struct IcmpTypes {
 // Arrays: to the server, to the client.
 struct FlowRecord {
   std::uint64_t id = 0;       // below 2^53
-  std::uint32_t ifindex = 0;  // the lowest of its link
+  std::uint32_t ifindex = 0;  // the lowest ifindex of its link
   Ends ends;
   std::string community_id;
   WallTime start, end;                 // its first and its last packet; a tick fine

@@ -56,8 +56,8 @@ ClassesByOpener classes_of(bool opener_is_hi, std::uint8_t class_id, std::uint8_
 }
 
 // Each interface of a link guesses the opener from the first packet that it sees itself. The guess
-// of the interface that saw the flow first is right. Slots have no finer times than ticks, so ports
-// decide between two interfaces that saw the flow at nearly the same time.
+// of the interface that saw the flow first is right. Slots store times in ticks, so the ports
+// decide if both interfaces saw the flow at nearly the same time.
 void compare_openers(Flow& flow, bool opener_is_hi, WallTime first) {
   const nids_sender guess = opener_is_hi ? NIDS_FROM_HI : NIDS_FROM_LO;
   if (guess == flow.opener() || first.ns > flow.start.ns + kCoarse_ns) return;
@@ -82,7 +82,7 @@ void learn_handshake(Flow& flow, const Packet& packet) {
 FlowTable::FlowTable(const Limits& limits, Sink sink)
     : limits_(limits), sink_(std::move(sink)), generations_(1), index_(pool_) {
   pool_.add();
-  // Nothing is moved later. Pages that are not used take no memory.
+  // Later growth never copies these vectors. Unused pages take no memory.
   generations_.reserve(limits.max_flows + 2);
   free_.reserve(limits.max_flows + 2);
 }
@@ -172,7 +172,7 @@ std::uint32_t FlowTable::replace(std::uint32_t place, WallTime start) {
   const FlowIdentity identity = pool_[place].identity();
   const std::uint32_t link = pool_[place].link;
   make_room();
-  const bool is_there = index_.find(identity, link) == place;  // or it went to make room
+  const bool is_there = index_.find(identity, link) == place;  // else make_room() removed it
   if (is_there) {
     if (const std::uint32_t oldest = pool_[place].older(); oldest != kNone) {
       tell(oldest, FlowReason::kForced);
@@ -213,7 +213,7 @@ std::uint32_t FlowTable::open_late(const FlowPart& part) {
 }
 
 // The interfaces of a link have rings of their own, so packets of one flow may come out of order. A
-// packet that is older than the flow's last one begins no flow.
+// packet older than the last packet of the flow begins no new flow.
 std::uint32_t FlowTable::flow_of(const FlowIdentity& identity, const Packet& packet, bool& is_new) {
   const std::uint32_t link = limits_.links.id_of(packet.ifindex);
   const std::uint32_t place = index_.find(identity, link);
@@ -310,8 +310,8 @@ void FlowTable::add(const FlowPart& part) {
     if (part.packets[i] != 0) flow.senders = (flow.senders | 1u << i) & 3u;
   }
   flow.events |= part.events;
-  // The longest: events that come at the same moment may be lost to the one that is shared. The
-  // interfaces of a link share none, so the events of a joined flow have their usual order.
+  // Takes the longest history, because the shared one may lose events that come at the same moment.
+  // The interfaces of a link share no history, so a joined flow has its events in the usual order.
   if (part.history > flow.history && !is_joined(flow)) flow.history = part.history;
   // Packets that reached the agent have already set it.
   if (is_first && !flow.has_come_up()) flow.opener_is_hi = part.opener_is_hi;

@@ -94,9 +94,9 @@ class FlowTable {
                                                                            : nullptr;
   }
 
-  // The classes that some flow has, by index.
+  // The class indexes that flows of the table have.
   std::bitset<256> classes() const;
-  // Each class of each flow becomes that which stands at its index.
+  // Replaces each class index of each flow by the element of `to` at that index.
   void change_classes(std::span<const std::uint8_t, 256> to);
 
   // Called at the start, each change and the end of each flow that was counted. It may not change

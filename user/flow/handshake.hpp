@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Evidence of who opened a TCP connection, from the packets that reached the agent. Any packet may
 // be forged, so a SYN or SYN-ACK only names an opener. A SYN-ACK that acknowledges the opener's SYN
-// is a proof (RFC 9293 section 3.5), because its sender has read that SYN. The
-// two may come in either order, because the directions of a link have rings of their own. Decides
+// is a proof (RFC 9293 section 3.5), because its sender has read that SYN. The SYN and the SYN-ACK
+// may come in either order, because the directions of a link have rings of their own. Decides
 // nothing.
 #pragma once
 
@@ -30,7 +30,8 @@ class Handshake {
  private:
   void prove(int opener);
 
-  // By enum nids_sender: of the last SYN of each, and of the last SYN-ACK to each.
+  // By enum nids_sender: the sequence number of the sender's last SYN, and the number that the last
+  // SYN-ACK to the sender acknowledged.
   std::optional<std::uint32_t> syn_sequence_[2], acknowledged_[2];
   // A bit each, by enum nids_sender.
   std::uint8_t syn_ = 0, named_ = 0, proved_ = 0;

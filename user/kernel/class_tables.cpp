@@ -10,7 +10,7 @@ namespace nids {
 namespace {
 
 constexpr std::uint32_t kFirst = 0;
-constexpr int kTries = 100;  // a reader meets two switches in a row hardly ever
+constexpr int kTries = 100;  // two switches within one read are rare
 
 Result<std::uint32_t> table_in_force(const Maps& maps) {
   std::uint32_t table = 0;
@@ -20,8 +20,8 @@ Result<std::uint32_t> table_in_force(const Maps& maps) {
   return table;
 }
 
-// A class in an aligned word of a slot or cell. The program writes other bytes of the word
-// meanwhile, and the agent its command.
+// Removes these classes from one byte of an aligned word of a slot or cell. Exchanges atomically,
+// because the program and the agent write other bytes of the word meanwhile.
 void take_from_word(__u64* word, unsigned byte, const ClassSet& classes) {
   __u64 before = __atomic_load_n(word, __ATOMIC_RELAXED);
   const auto has_one = [&] {
@@ -60,7 +60,7 @@ Result<std::vector<nids_class>> read_classes(const Maps& maps) {
     if (!before) return before.error();
     if (bpf_map_lookup_elem(maps.fd("nids_classes"), &*before, classes.data()) != 0)
       return Error{.action = "read map nids_classes", .error_number = errno};
-    // One switch leaves the table that was read unchanged; a second reload writes it.
+    // The first switch leaves the table that was read unchanged. A second reload overwrites it.
     const auto after = table_in_force(maps);
     if (!after) return after.error();
     if (*after == *before) return classes;
@@ -68,7 +68,8 @@ Result<std::vector<nids_class>> read_classes(const Maps& maps) {
   return Error{.action = "read map nids_classes", .reason = "it keeps changing"};
 }
 
-// The system call that replaces an inner map returns only then, on every kernel.
+// Replaces an inner map, because this system call returns after an RCU grace period on every
+// kernel.
 Result<void> wait_for_packets() {
   const auto failed = [] {
     return Error{.action = "wait for the packets under way", .error_number = errno};
@@ -98,7 +99,7 @@ Result<void> write_next_classes(const Maps& maps, std::span<const nids_class> cl
   return {};
 }
 
-// By mmap, because each reader then sees the store of an aligned word completely or not at all.
+// Uses mmap, because each reader then sees the store of an aligned word completely or not at all.
 Result<ClassSwitch> ClassSwitch::of(const Maps& maps) {
   Mapped<std::uint32_t> table{maps.fd(kClassTableMap)};
   if (!table) return Error{.action = "map which classes are in use", .error_number = errno};

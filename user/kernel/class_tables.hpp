@@ -45,9 +45,9 @@ class ClassSwitch {
 // The classes that some slot has.
 ClassSet classes_in_slots(const FlowMaps& flows);
 
-// Remove these classes from all cells, or from all slots: the program then knows no class of such a
-// flow. All of them must be retired in the table in use. Call wait_for_packets() before each:
-// once no cell has a class, no slot gets it again, and no slot gives it to a cell.
+// Remove these classes from all cells, or from all slots: the program then counts such a flow
+// without a class. All of them must be retired in the table in use. Call wait_for_packets() before
+// each: once no cell has a class, no slot gets it again, and no slot gives it to a cell.
 void take_from_cells(const FlowMaps& flows, const ClassSet& classes);
 void take_from_slots(const FlowMaps& flows, const ClassSet& classes);
 

@@ -17,7 +17,7 @@ struct bpf_object;
 
 namespace nids {
 
-// Says which entry of nids_classes and nids_ports is in force.
+// The map with the index of the entry of nids_classes and nids_ports that is in use.
 inline constexpr const char* kClassTableMap = ".data.classes";
 
 // What `stats` shows of one interface, read at one moment.
@@ -77,7 +77,7 @@ class Maps {
   void keep_only(const std::vector<std::string>& names);
   // What readers without root may have: counters, never flow tables, never the seed.
   static const std::vector<std::string>& public_names();
-  // The name of its pin. A bpffs takes no dots.
+  // The name of the map's pin. A bpffs allows no dots in a name.
   static std::string pin_name(std::string map);
 
  private:

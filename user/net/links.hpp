@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which interfaces carry parts of one link, for example the two directions of a network tap. Flows
-// of such interfaces join. Knows ifindexes and names; looks nothing up.
+// of such interfaces join. Knows ifindexes and names, and makes no system call.
 #pragma once
 
 #include <algorithm>
@@ -30,18 +30,18 @@ class Links {
     std::ranges::sort(ids_);
   }
 
-  // The interface in the key of a flow: the lowest ifindex of the link, or the ifindex of an
-  // interface of no link.
+  // Returns the id for the key of a flow: the lowest ifindex of the link, or `ifindex` if the
+  // interface is in no link.
   std::uint32_t id_of(std::uint32_t ifindex) const {
     const auto found = std::ranges::lower_bound(ids_, ifindex, {}, &Id::first);
     return found != ids_.end() && found->first == ifindex ? found->second : ifindex;
   }
-  // Null if `id` is an interface of no link.
+  // Returns null if `id` is the ifindex of an interface in no link.
   const Link* find(std::uint32_t id) const {
     const auto found = links_.find(id);
     return found == links_.end() ? nullptr : &found->second;
   }
-  // Every interface whose flows have this id.
+  // Visits every interface whose flows have this id.
   template <class Visitor>
   void each_interface(std::uint32_t id, Visitor visit) const {
     const Link* link = find(id);

@@ -63,7 +63,7 @@ class FlowChanges {
     for (const Change& one : changes_) found.set(one.class_id);
     return found;
   }
-  // Each class becomes that which stands at its index.
+  // Replaces each class index by the element of `to` at that index.
   void change_classes(std::span<const std::uint8_t, 256> to) {
     const std::lock_guard lock(mutex_);
     for (Change& one : changes_) one.class_id = to[one.class_id];

@@ -23,7 +23,7 @@ struct Names {
     const auto named = interfaces.find(ifindex);
     return named == interfaces.end() ? none : named->second;
   }
-  // Of what no single packet shows: the name of the link, or that of an interface of no link.
+  // For flows and scan alerts: the name of the link, or of the interface if it is in no link.
   const std::string& link(std::uint32_t id) const {
     const Links::Link* joined = links.find(id);
     return joined == nullptr ? interface(id) : joined->name;

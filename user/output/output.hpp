@@ -28,8 +28,8 @@ struct RaisedAlert {
 // A packet that is to be stored, with the alerts that it raised.
 struct StoredPacket {
   const Packet& packet;
-  std::size_t worker = 0;         // that stores it
-  nids_agent_counters& counters;  // of that worker, for the packet's interface
+  std::size_t worker = 0;         // the worker that stores it
+  nids_agent_counters& counters;  // of this worker, for the packet's interface
   std::span<const RaisedAlert> alerts;
   std::uint8_t severity = 0;             // of its flow's alerts, 1 high to 3 low; 0: none
   std::uint64_t flow_id = 0;             // 0: it belongs to no flow

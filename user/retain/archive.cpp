@@ -24,7 +24,7 @@ Archive::Archive(int directory_fd, std::string path,
       interfaces_(interfaces.size()),
       unwritten_(1) {
   pcapng::append_section_header(header_, "nids-xdp");
-  pcapng::Bytes trailer;  // always of one size
+  pcapng::Bytes trailer;  // its size never changes
   for (const pcapng::Interface& one : interfaces) {
     pcapng::append_interface(header_, one);
     pcapng::append_statistics(trailer, {});
@@ -46,7 +46,8 @@ Result<void> Archive::find(const std::map<SegmentName, IndexedSegment>& known) {
     const bool is_true = told != known.end() && told->second.held.bytes <= bytes &&
                          told->second.held.packets <= bytes;
     shelf_.add(name, bytes, is_true ? told->second.held : nids_sum{0, bytes});
-    // A planted name may not push the numbers to where they have more digits than a name takes.
+    // Ignores larger numbers, so that a planted file can't push numbers beyond the digits of a
+    // name.
     if (name.sequence < kMaxSequence) next_sequence_ = std::max(next_sequence_, name.sequence + 1);
   }
   return {};

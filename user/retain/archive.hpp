@@ -40,20 +40,20 @@ class Archive {
   const StoreLimits& limits() const { return limits_; }
   std::size_t interfaces() const { return interfaces_; }
   std::span<const std::byte> header() const { return header_; }  // of each segment
-  std::size_t trailer_bytes() const { return trailer_bytes_; }   // likewise
+  std::size_t trailer_bytes() const { return trailer_bytes_; }   // of each segment
   Buffers& buffers() { return buffers_; }
 
   // Call these from one thread, before the first packet. find() lists the segments of earlier runs:
-  // they count towards the budget, and new segments get higher numbers. If `known` does not have a
-  // segment, or claims more than its file has, only the size of its file is known.
+  // they count towards the budget, and new segments get higher numbers. If `known` lacks a
+  // segment, or claims more bytes than the file has, only the size of the file counts.
   Result<void> find(const std::map<SegmentName, IndexedSegment>& known);
   void use(std::unique_ptr<Index> index) { index_ = std::move(index); }
   void serve(std::size_t workers);
   std::size_t workers() const { return unwritten_.size(); }
 
   // The budget. reserve() removes old segments to make room for `bytes`, and adds `advance` if that
-  // needs no removal. Returns the bytes reserved; none: there is no segment left to remove.
-  // complete() exchanges the bytes reserved for a segment for those that it has.
+  // needs no removal. Returns the reserved bytes, or 0 if no segment is left to remove.
+  // complete() replaces the reserved bytes of a segment by its size.
   [[nodiscard]] std::uint64_t reserve(std::uint64_t bytes, std::uint64_t advance,
                                       nids_agent_counters& counters);
   struct Complete {
@@ -65,23 +65,25 @@ class Archive {
   // Tries again to remove segments that could not be removed.
   void remove_again(nids_agent_counters& counters);
   SegmentName next_name(WallTime begun, std::uint8_t severity);
-  // The most bytes that may not be on the disk yet: `own` of this worker, the `own` of each other
-  // worker's last call, and `since` for each of them, which it may have added after that call.
+  // Returns how many bytes at most are not on the disk yet: `own` of this worker, `own` of the last
+  // call of each other worker, and `since` for each other worker, which that worker may have added
+  // after its call.
   std::uint64_t unwritten(std::size_t worker, std::uint64_t own, std::uint64_t since);
 
   // The thread that writes. It starts with the first packet, because threads do not survive a fork.
   Result<void> start_writer();
-  // Call the rest only if there is a writer.
+  // Call writer() and has_room() only if has_writer().
   Writer& writer() { return *writer_; }
   bool has_writer() const { return is_writing_.load(std::memory_order_acquire); }
   bool has_room(std::size_t weight);
 
-  // Account for what the writer did: first for the lost chunks, whose segments are complete by now,
-  // then for the segments that it removed or could not remove.
+  // Account for the results of the writer. lose() is for a lost chunk; its segment must be
+  // complete. removed() is for the segments that the writer removed or could not remove; call
+  // lose() first.
   void lose(const LostChunk& chunk);
   void removed(const Writer::Done& done);
 
-  std::uint64_t bytes() const;  // of all segments, with what is reserved
+  std::uint64_t bytes() const;  // of all segments, reserved bytes included
   std::optional<WallTime> oldest() const;
 
  private:
@@ -96,13 +98,13 @@ class Archive {
   Buffers buffers_;
 
   std::atomic<bool> is_writing_ = false;
-  mutable std::mutex mutex_;      // of all below
-  std::unique_ptr<Index> index_;  // until the writer has it
+  mutable std::mutex mutex_;      // guards all below
+  std::unique_ptr<Index> index_;  // null once the writer has it
   Shelf shelf_;
   std::uint64_t reserved_ = 0;
   std::uint64_t next_sequence_ = 1;
   std::vector<std::uint64_t> unwritten_;  // by worker
-  std::optional<Writer> writer_;          // last: its thread gives buffers back
+  std::optional<Writer> writer_;          // last, because its thread returns buffers
 };
 
 }  // namespace nids

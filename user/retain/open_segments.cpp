@@ -8,13 +8,13 @@
 namespace nids {
 namespace {
 
-constexpr std::uint64_t kSegmentShare = 8;  // of the budget, at least so many segments
-// What a worker reserves in advance, at most and of the budget, so that it seldom takes the lock of
-// the budget.
+constexpr std::uint64_t kSegmentShare = 8;  // the budget has room for at least so many segments
+// A worker reserves up to kAdvance bytes in advance, and up to a kAdvanceShare-th of the budget, so
+// that the worker seldom takes the lock of the budget.
 constexpr std::uint64_t kAdvance = 64u << 10, kAdvanceShare = 1024;
 
 constexpr const char* kTooFull =
-    "packets can't be kept: no more of the disk is free than retain.min_free_percent wants";
+    "packets can't be kept: the free space of the disk is down to retain.min_free_percent";
 
 }  // namespace
 
@@ -80,14 +80,16 @@ OpenSegments::Answer OpenSegments::prepare(std::uint8_t severity, std::size_t bl
     complete(place, now);
   }
   if (place && !place->draft.takes(block_bytes)) {
-    // The index gets many packets at once: one row for each flow, not one for each flow and chunk.
+    // Indexes the packets of many chunks at once, so that a flow gets one row, not one for each
+    // chunk.
     const bool is_due = place->draft.is_due_in_index();
     if (!has_room_for(place->draft, is_due)) return {Refusal::kOverload};
     archive_.writer().write(is_due ? place->draft.take_with_contents() : place->draft.take());
   }
   if (!floor_.takes((place ? block_bytes : alone) + index_bytes, [this] { return unwritten(); }))
     return {Refusal::kError, kTooFull};
-  // Ends: each turn completes an open segment, and `alone` fits into an empty store.
+  // The loop ends, because each turn completes an open segment, and `alone` fits into an empty
+  // store.
   while (!reserve(place, place ? block_bytes : alone, counters)) {
     Place& largest = *std::ranges::max_element(
         places_, {}, [](const Place& one) { return one ? one->draft.size() : 0; });
@@ -154,7 +156,7 @@ bool OpenSegments::give_all() {
     else
       is_all = false;
   }
-  unwritten();  // tells the archive that less waits
+  unwritten();  // reports to the archive that fewer bytes wait
   return is_all;
 }
 
@@ -164,7 +166,7 @@ void OpenSegments::complete_all(WallTime now) {
 
 void OpenSegments::end_segment_of(const LostChunk& chunk) {
   Place& place = places_[chunk.segment.severity & 3u];
-  // The index may still learn of packets that are in the file.
+  // close() also indexes the packets that are in the file.
   if (place && place->draft.file() == chunk.file) close(place);
 }
 

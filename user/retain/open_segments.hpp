@@ -24,17 +24,17 @@ class OpenSegments {
   // `archive` must outlive this.
   OpenSegments(Archive& archive, std::size_t worker);
 
-  // Makes room for a block of `block_bytes`, which may add `index_bytes` to the index. Afterwards
-  // there is an open segment that takes it. kError: with the reason for people, if it is known.
+  // Makes room for a block of `block_bytes`, which may add `index_bytes` to the index. After
+  // kNone, an open segment takes the block. With kError, `why` is the reason for people, if known.
   struct Answer {
     Refusal refusal = Refusal::kNone;
     std::string why{};
   };
   Answer prepare(std::uint8_t severity, std::size_t block_bytes, std::size_t index_bytes,
                  WallTime now, nids_agent_counters& counters);
-  Draft* open(std::uint8_t severity);  // null: prepare() makes one
+  Draft* open(std::uint8_t severity);  // null: prepare() opens one
 
-  // Gives the writer all blocks. False: the writer has no room for all of them.
+  // Gives the writer all blocks. Returns false if the writer has no room for all of them.
   bool give_all();
   void complete_all(WallTime now);
   // Ends the segment of a lost chunk if it is open here, because nothing may follow the gap.

@@ -40,7 +40,7 @@ class CapturePolicy {
   };
   explicit CapturePolicy(Limits limits);
 
-  // The classes by index, from the next packet on; at least one.
+  // Uses these classes from the next packet on. They are by index; there is at least one.
   void use(std::shared_ptr<const std::vector<nids_class>> classes) {
     classes_ = std::move(classes);
   }

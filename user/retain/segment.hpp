@@ -45,7 +45,8 @@ class SegmentFile {
   SegmentFile& operator=(const SegmentFile&) = delete;
   ~SegmentFile();
 
-  // False: the write failed, or a file of this name exists. Then no byte of the blocks counts.
+  // Returns false if the write failed or a file of this name exists. Then no byte of
+  // the blocks counts.
   bool append(std::span<const std::byte> blocks);
   bool sync();
   bool is_created() const { return fd_ >= 0; }

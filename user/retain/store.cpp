@@ -28,12 +28,12 @@ constexpr std::uint64_t kRetryAfterNs = 1'000'000'000;
 struct Lane {
   Lane(Archive& archive, std::size_t worker) : segments(archive, worker) {}
 
-  std::mutex mutex;  // of the worker, and of the thread that gives its blocks to the writer
+  std::mutex mutex;  // taken by the worker, and to give its blocks to the writer
   OpenSegments segments;
-  WallTime now;  // of its last packet
+  WallTime now;  // the time of the worker's last packet
 };
 
-// No lock is taken while a lock of another lane, or one that stands further down, is held.
+// Locks are taken in the order of their declaration here. No thread holds the locks of two lanes.
 struct Store::State {
   State(int fd, std::string path, const std::vector<pcapng::Interface>& interfaces,
         const Limits& limits)
@@ -57,18 +57,18 @@ struct Store::State {
   void collect(WallTime at, nids_agent_counters& counters);
   void tell(nids_agent_counters& counters);
 
-  std::mutex collect_mutex;  // so that losses are accounted for in their order
+  std::mutex collect_mutex;  // so that losses are counted in their order
   std::vector<std::unique_ptr<Lane>> lanes;
   Archive archive;
   std::map<std::uint32_t, std::uint32_t> interface_indexes;  // by ifindex
   std::atomic<std::uint64_t> next_alert = 1;
   std::atomic<std::uint64_t> index_bytes = 0;
   std::atomic<bool> is_degraded = false;
-  bool has_no_index = false;                  // it could not be opened
-  std::atomic<bool> index_is_behind = false;  // the writer says so
-  std::atomic<bool> has_news = false;         // that the writer was not given yet
+  bool has_no_index = false;                  // the index could not be opened
+  std::atomic<bool> index_is_behind = false;  // as the writer reports
+  std::atomic<bool> has_news = false;         // the writer does not have all blocks yet
 
-  // After a refusal the disk is left alone for a second of packet time.
+  // After a refusal the store leaves the disk alone for a second of packet time.
   static constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
   std::atomic<std::uint64_t> refused_at_ns = kNever;
 
@@ -97,7 +97,7 @@ bool Store::State::is_on_hold(WallTime at, std::uint64_t refused_ns) {
   return (at.ns > refused_ns ? at.ns - refused_ns : refused_ns - at.ns) < kRetryAfterNs;
 }
 
-// With a reason for people, who hear it once.
+// Starts a pause after a refusal. Reports each reason once.
 void Store::State::hold(WallTime at, const std::string& why) {
   if (!why.empty()) {
     const std::lock_guard lock(warnings_mutex);
@@ -138,7 +138,7 @@ Refusal Store::State::prepare(OpenSegments& segments, const pcapng::EnhancedPack
   return answer.refusal;
 }
 
-// Gives an alert without a packet to the index. False: it can't be asked for.
+// Gives an alert without a packet to the index. Returns false if the index will not have the alert.
 bool Store::State::index(KeptAlert alert) {
   const WallTime at = alert.time;
   if (auto started = archive.start_writer(); !started) {
@@ -151,13 +151,13 @@ bool Store::State::index(KeptAlert alert) {
   return true;
 }
 
-// Called after the writer or a segment got something, so that no flush() misses it. Writes only if
-// there is something to change, because all workers read it.
+// Call it after the writer or a segment got something, so that no flush() misses that. Writes only
+// if the flag changes, because all workers read the flag.
 void Store::State::note_news() {
   if (!has_news.load(std::memory_order_relaxed)) has_news = true;
 }
 
-// False: the writer has no room for all there is.
+// Gives the writer all blocks. Returns false if the writer has no room for all of them.
 bool Store::State::give_all() {
   if (!archive.has_writer()) return true;
   bool is_all = true;
@@ -180,7 +180,7 @@ void Store::State::finish() {
   archive.writer().end();
 }
 
-// A failure meanwhile may give the writer more to do.
+// Repeats, because a failure may give the writer more to do.
 void Store::State::wait(nids_agent_counters& counters) {
   if (!archive.has_writer()) return tell(counters);
   for (;;) {
@@ -219,7 +219,7 @@ void Store::State::collect(WallTime at, nids_agent_counters& counters) {
   std::ranges::move(done.warnings, std::back_inserter(warnings));
 }
 
-// What the store holds.
+// Updates the counters of what the store holds.
 void Store::State::tell(nids_agent_counters& counters) {
   std::uint64_t bytes = archive.bytes(), unused = 0;
   counters.store_budget_bytes = archive.limits().budget_bytes;
@@ -311,7 +311,7 @@ std::optional<PacketPlace> Store::keep(const Packet& packet, Facts facts,
     refusal = store.prepare(segments, block, packet, facts.severity, counters);
     if (refusal != Refusal::kNone) return refuse(refusal);
   }
-  // Unless another worker was refused meanwhile.
+  // Ends the pause, unless another worker was refused meanwhile.
   if (refused_ns != State::kNever)
     store.refused_at_ns.compare_exchange_strong(refused_ns, State::kNever);
   add_atomically(counters.retained, one);

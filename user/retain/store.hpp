@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keeps packets in pcapng segments of one directory, within a budget of bytes and above a floor of
 // free disk. Decides what of a packet is written, and counts what it can't keep. A thread of the
-// store creates and writes the files; keep() waits for it only with WhenBehind::kWait. But keep()
-// asks for the free disk. Workers may call keep() and note() at the same time, and one other thread
-// the rest. Throws only if there is no memory.
+// store creates and writes the files; keep() waits for this thread only with WhenBehind::kWait.
+// keep() itself asks the file system for the free space. Workers may call keep() and note() at the
+// same time; one other thread makes all other calls. Throws only if there is no memory.
 #pragma once
 
 #include <cstdint>
@@ -47,12 +47,12 @@ class Store {
   // fails or is ended, packets are kept and nothing says where they lie. Starts no thread.
   Result<Repaired> start(const GoesOn& goes_on = {});
 
-  // The number of workers that store packets; one if it is not called. Call it before the first
-  // packet. Each worker fills segments of its own; all share the budget.
+  // Sets the number of workers that store packets; the default is one. Call it before the first
+  // packet. Each worker fills segments of its own; all workers share the budget.
   void serve(std::size_t workers);
 
   struct Facts {
-    std::size_t worker = 0;           // that stores the packet
+    std::size_t worker = 0;           // the worker that stores the packet
     std::uint8_t severity = 0;        // of its flow's alerts, 1 high to 3 low; 0: none
     std::uint64_t flow_id = 0;        // 0: it is of no flow
     bool is_related = false;          // its own headers do not lead to its flow

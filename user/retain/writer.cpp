@@ -193,7 +193,7 @@ void Writer::Thread::operator()(Chunk& chunk) {
 void Writer::Thread::operator()(Close& close) {
   broken_.erase(close.file.get());
   if (close.file->size() == 0) {
-    // Else the name may be that of somebody else's file.
+    // Without this check, unlinkat() could delete a file that the store did not create.
     if (close.file->is_created()) ::unlinkat(settings_.directory_fd, close.name.file().c_str(), 0);
     lossy_.erase(close.name);
   } else if (settings_.sync != Sync::kNever) {

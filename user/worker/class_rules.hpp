@@ -13,7 +13,7 @@ namespace nids {
 
 struct ClassRules {
   std::vector<FlaggedProtocol::Class> flagged;
-  std::vector<nids_class> wanted;  // of their flows
+  std::vector<nids_class> wanted;  // what the first pass and the store want of flows
   // From NIDS_CLASS_MAX on: names for flows whose class index now belongs to another class.
   std::vector<std::string> names;
 };

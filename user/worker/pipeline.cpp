@@ -23,7 +23,7 @@ class Pipeline::OwnContext final : public Context {
   void publish(HostEvent event) override { pipeline_.host_events_.add(std::move(event)); }
   Flow* flow(FlowRef ref) override { return pipeline_.flows_.find(ref); }
   WallTime now() const override { return now_; }
-  // CPUs share the first events of a flow. The interfaces of a link do not.
+  // CPUs share the first events of a flow, but the interfaces of a link do not share them.
   WallTime read_until(const Flow& flow) const override {
     return pipeline_.flows_.links().find(flow.link) == nullptr ? now_ : pipeline_.swept();
   }
@@ -220,7 +220,7 @@ void Pipeline::watch(const FlowTables& tables, nids_agent_counters& counters) {
   tables_.try_emplace(
       tables.ifindex,
       Table{FlowReader(tables, false, static_cast<std::uint32_t>(worker_)), counters});
-  // Packets that a dead agent held, or had not written.
+  // A dead agent has lost the packets that it held, and those that it had not written.
   counters.not_kept_by_policy += std::exchange(counters.held, {});
   const nids_sum unwritten = waiting_of(counters);
   counters.retained -= unwritten;
@@ -286,7 +286,7 @@ void Pipeline::end_flows(const TickClock& clock) {
   count();
 }
 
-// Each part points at its own of what all of them hold.
+// Each pointer shares the ownership of all rules and points at one member.
 void Pipeline::use(const std::shared_ptr<const ClassRules>& rules) {
   flagged_protocol_->use({rules, &rules->flagged});
   policy_.use({rules, &rules->wanted});

@@ -86,10 +86,10 @@ class Pipeline {
   void finish_tick();
 
   const FlowTable& flows() const { return flows_; }
-  // Everything that the interfaces had counted before this time has been read.
+  // The worker has read everything that the interfaces counted before this time.
   WallTime swept() const { return swept_; }
 
-  // Other classes from now on. Call it only while its worker does not run.
+  // Uses these classes from now on. Call it only while the worker of this pipeline does not run.
   void use(const std::shared_ptr<const ClassRules>& rules);
   void change_classes(std::span<const std::uint8_t, 256> to) { flows_.change_classes(to); }
 
@@ -116,7 +116,8 @@ class Pipeline {
   void tell(const Flow& flow, FlowReason reason);
   void flow_changed(FlowRef ref, Flow& flow, FlowChange change);
   void hand_over(std::uint64_t tick);
-  // The counters for what concerns a whole link: those of its first interface still attached.
+  // Returns the counters for events of a complete link: those of its first interface that is still
+  // attached.
   nids_agent_counters* counters_of(std::uint32_t link);
   // Raises alerts that no packet caused.
   void raise_without_packet(std::vector<Alert> alerts);
@@ -143,7 +144,7 @@ class Pipeline {
   WallTime now_;                           // of the last scan or tick
   std::optional<ClockOffset> flow_clock_;  // that of the flows' times
   std::vector<std::unique_ptr<Analyser>> analysers_;
-  FlaggedProtocol* flagged_protocol_;  // one of them
+  FlaggedProtocol* flagged_protocol_;  // one of analysers_
   // Those that want flows, packets and ticks.
   std::vector<Analyser*> flow_analysers_, packet_analysers_, tick_analysers_;
   HostEventTable host_events_;

@@ -19,8 +19,8 @@ namespace {
 // If the kernel forces no wake-up, a record waits this long at most and half of it on average.
 constexpr int kLookEvery_ms = 20;
 constexpr auto kHousekeepingEvery = std::chrono::milliseconds(250);
-// How long a part of a scan may keep the worker from its rings, and how much is done before the
-// clock is read again: a changed slot or a flow's report takes some microseconds.
+// A part of a scan may keep the worker from its rings for kPartMayTake. The worker reads the clock
+// after so many slots or flows, because a changed slot or a report takes some microseconds.
 constexpr auto kPartMayTake = std::chrono::microseconds(500);
 constexpr std::size_t kSlotsAtOnce = 64, kFlowsAtOnce = 16;
 
@@ -30,8 +30,8 @@ std::int64_t clock_ns(clockid_t clock) {
   return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
-// Does `work` in steps, at most `count` of its units and about kPartMayTake. Returns whether a step
-// was the last.
+// Does `work` in steps: at most `count` units, for about kPartMayTake. Returns whether `work` is
+// complete.
 template <class Work>
 bool do_part(std::size_t count, std::size_t at_once, Work work) {
   const auto end = std::chrono::steady_clock::now() + kPartMayTake;
@@ -42,7 +42,8 @@ bool do_part(std::size_t count, std::size_t at_once, Work work) {
   return false;
 }
 
-// On a busy host the thread may wait for a CPU between two readings, so the closest readings count.
+// On a busy host the thread may wait for a CPU between two readings, so the closest readings are
+// used.
 ClockOffset read_clock_offset() {
   std::int64_t closest_ns = std::numeric_limits<std::int64_t>::max();
   ClockOffset offset{};

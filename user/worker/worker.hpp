@@ -51,7 +51,7 @@ class Worker {
   FlowShard flows() { return {&pipeline_.flows(), &mutex_}; }
   // Rises with every round, so it shows whether the worker hangs.
   std::uint64_t rounds() const { return rounds_; }
-  // The last one that emptied the rings; 0: there was none.
+  // The last round that emptied the rings; 0 if there was none.
   std::uint64_t last_emptying_round() const { return last_emptying_round_; }
   bool has_more() const { return has_more_; }  // records waited after the last round
 

@@ -9,7 +9,7 @@
 #define NIDS_CLASS_NAME_MAX 24 /* bytes with the final NUL */
 
 /* nids_class.flags */
-#define NIDS_CLASS_RETIRED 0x01 /* removed by a reload; flows that had it keep its name */
+#define NIDS_CLASS_RETIRED 0x01 /* removed by a reload; its flows keep its name */
 
 /* Index 0 holds what is wanted of flows that have no class. */
 struct nids_class {

@@ -129,7 +129,8 @@ bool ConnectionOutcome::judge_some(std::vector<FlowRef>& due, std::size_t& left,
     Outcome& state = outcomes_.of(ref);
     if (state != Outcome::kOpen) continue;
     if (context.read_until(*flow).ns < answer_due_ns(*flow, context)) {
-      wait_until(ref, context.now().ns + kSlot_ns);  // an answer may be counted, but not read yet
+      // The first pass may have counted an answer that the worker has not read yet.
+      wait_until(ref, context.now().ns + kSlot_ns);
       continue;
     }
     state = Outcome::kUnanswered;

@@ -29,7 +29,7 @@ class FlaggedProtocol final : public Analyser {
   explicit FlaggedProtocol(std::vector<Class> classes)
       : classes_(std::make_shared<const std::vector<Class>>(std::move(classes))) {}
 
-  // From the next packet on.
+  // Uses these classes from the next packet on.
   void use(std::shared_ptr<const std::vector<Class>> classes) { classes_ = std::move(classes); }
 
   std::string_view name() const noexcept override { return "flagged_protocol"; }

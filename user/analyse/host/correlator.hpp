@@ -40,8 +40,8 @@ class Correlator {
 
   // Called by the thread of a worker; never waits. Each worker submits a batch for each tick, even
   // an empty one, because a tick is processed when all workers have submitted it. Returns false if
-  // the queue is full: the worker keeps the batch and adds the next tick to it. Else `batch` is
-  // empty afterwards, and has the memory of an earlier one.
+  // the queue is full: the worker keeps the batch and adds the next tick to it. Otherwise `batch`
+  // is empty afterwards and has the memory of an earlier batch.
   [[nodiscard]] bool offer(std::size_t worker, HostBatch& batch);
   // Call when no more batches come. Processes what is queued, without waiting for other workers.
   void finish();
@@ -66,7 +66,7 @@ class Correlator {
   mutable std::mutex mutex_;  // guards all below; held for moves only
   std::condition_variable changed_;
   std::vector<std::deque<HostBatch>> queues_;  // by worker
-  std::vector<std::vector<HostEvent>> spare_;  // memory of processed batches, one a worker at most
+  std::vector<std::vector<HostEvent>> spare_;  // processed batches, for their memory
   std::vector<Alert> alerts_;
   Counts counts_;
   bool is_ending_ = false;

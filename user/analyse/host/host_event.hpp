@@ -19,7 +19,7 @@ namespace nids {
 struct HostKey {
   std::uint8_t source[16]{};
   std::uint8_t destination[16]{};
-  std::uint32_t link = 0;  // of the interfaces: Links::id_of()
+  std::uint32_t link = 0;  // Links::id_of() of the interface
   std::uint16_t vlan[2]{};
   std::uint8_t ip_version = 0;
   std::uint8_t l4_proto = 0;

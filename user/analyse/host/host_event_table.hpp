@@ -25,8 +25,8 @@ class HostEventTable {
   void add(HostEvent event);
 
   bool empty() const { return events_.empty() && remainders_.empty(); }
-  // Returns all events and remainders, and empties the table. Goes on with the memory of `spare`:
-  // a million bytes of new pages for each tick would take milliseconds.
+  // Returns all events and remainders, and empties the table. Then uses the memory of `spare`,
+  // because a million bytes of new pages for each tick would take milliseconds.
   std::vector<HostEvent> take(std::vector<HostEvent> spare = {});
 
   std::uint64_t merged() const { return merged_; }  // flows that went into remainders, so far
