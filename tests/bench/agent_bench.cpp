@@ -219,9 +219,15 @@ int run(int runs, int rounds) {
 
 int main(int argc, char** argv) {
   int runs = 5, rounds = 50;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    if (std::strcmp(argv[i], "--runs") == 0) runs = std::max(1, std::atoi(argv[i + 1]));
-    if (std::strcmp(argv[i], "--rounds") == 0) rounds = std::max(1, std::atoi(argv[i + 1]));
+  for (int i = 1; i < argc; i += 2) {
+    int* const option = std::strcmp(argv[i], "--runs") == 0     ? &runs
+                        : std::strcmp(argv[i], "--rounds") == 0 ? &rounds
+                                                                : nullptr;
+    if (option == nullptr || i + 1 == argc) {
+      std::puts("usage: tools/bench agent [--runs N] [--rounds N]  (5 runs of 50 rounds)");
+      return std::strcmp(argv[i], "--help") == 0 ? 0 : 2;
+    }
+    *option = std::max(1, std::atoi(argv[i + 1]));
   }
   return nids::run(runs, rounds);
 }

@@ -57,5 +57,11 @@ TEST(ConfigChanges, OtherKeysHaveTheirFullNames) {
                    "retain.severity_2", "workers"}));
 }
 
+TEST(ConfigChanges, ARemovedLinkIsNamed) {
+  Config before = default_config();
+  before.links.push_back({.name = "uplink", .interfaces = {"eth0", "eth1"}});
+  EXPECT_EQ(changed_keys(before, default_config()), Lines{"links.uplink"});
+}
+
 }  // namespace
 }  // namespace nids

@@ -166,6 +166,19 @@ TEST_F(JoinedFlows, FlowsThatGoOnAreReportedAFewAtATime) {
   EXPECT_EQ(told_.size(), 10u);
 }
 
+// A flow that is not due costs time, too.
+TEST_F(JoinedFlows, OneCallReadsFewPlacesIfNoFlowIsDue) {
+  for (std::uint16_t port = 1; port <= 300; ++port)
+    table_->add(counted(part_of(port), NIDS_FROM_HI, 1));
+  const auto report = [this] {
+    return table_->tell_long_ones({101 * kSecond}, std::chrono::seconds(900), 1);
+  };
+  int calls = 1;
+  while (!report()) ++calls;
+  EXPECT_EQ(calls, 5);
+  EXPECT_TRUE(told_.empty());
+}
+
 TEST_F(JoinedFlows, TwoHalvesOfTwoCpusAreOneFlowInEitherOrder) {
   for (const bool client_first : {true, false}) {
     start();

@@ -29,7 +29,8 @@ constexpr auto kEndMayTake = std::chrono::seconds(10);
 constexpr auto kKilledMayTake = std::chrono::seconds(5);
 constexpr int kLookEvery_ms = 200;
 constexpr auto kTakingMayTake = std::chrono::seconds(5);
-constexpr std::uint64_t kRingBytesASecond = 16u << 20;  // a worker reads at least so many
+constexpr auto kRingMayTake = std::chrono::seconds(45);  // at most, so that the client still waits
+constexpr std::uint64_t kRingBytesASecond = 16u << 20;   // a worker reads at least so many
 constexpr int kWordsAtOnce = 64;  // so that an agent that floods the parent delays nothing else
 // The agent's loop takes 20 ms. Disks, which may take longer, have threads of their own.
 constexpr auto kLongestSilence = std::chrono::seconds(10);
@@ -164,7 +165,7 @@ void AgentProcess::serve() {
 void AgentProcess::hear_words() {
   for (int words = 0; link_ && words < kWordsAtOnce; ++words) {
     const auto said = hear(link_.get());
-    switch (eve_.serve(link_.get(), said)) {
+    switch (eve_.serve(link_.get(), said, state_ == State::kStarting)) {
       case Word::kNothing:
         return;
       case Word::kGone:
@@ -204,10 +205,8 @@ void AgentProcess::give_collector() {
   static_cast<void>(say(link_.get(), Word::kCollector, 0, socket ? socket->get() : -1));
 }
 
-// Serves the agent until `is_so`. Returns false if the agent ends or takes too long.
-bool AgentProcess::is_waited_for(const std::function<bool()>& is_so) {
-  const auto end = Clock::now() + kTakingMayTake +
-                   std::chrono::seconds(request_.config.ring.size_bytes / kRingBytesASecond);
+// Serves the agent until `is_so`. Returns false if the agent ends or does not do so by `end`.
+bool AgentProcess::is_waited_for(const std::function<bool()>& is_so, Clock::time_point end) {
   while (!is_so()) {
     if (pid_ == 0 || !link_ || Clock::now() > end) return false;
     std::vector<pollfd> fds;
@@ -226,7 +225,12 @@ bool AgentProcess::give_classes(const PlacedClasses& classes) {
   const auto is_said = [&] {
     return link_ && say(link_.get(), Word::kClasses, classes_given_, -1, body);
   };
-  if (is_waited_for(is_said) && is_waited_for([this] { return classes_taken_ == classes_given_; }))
+  // If an index is reused, the agent reads what the rings have first.
+  const auto ring = std::chrono::seconds(request_.config.ring.size_bytes / kRingBytesASecond);
+  const auto end = Clock::now() + kTakingMayTake +
+                   (classes.reused.any() ? std::min(ring, kRingMayTake) : ring.zero());
+  if (is_waited_for(is_said, end) &&
+      is_waited_for([this] { return classes_taken_ == classes_given_; }, end))
     return true;
   if (!link_) return false;  // look_after() starts another agent
   callbacks_.error("the agent, process " + std::to_string(pid_) +

@@ -70,7 +70,7 @@ class AgentProcess {
   void end_of_process();
   std::string control_socket() const;
 
-  bool is_waited_for(const std::function<bool()>& is_so);
+  bool is_waited_for(const std::function<bool()>& is_so, Clock::time_point end);
 
   const AttachRequest& request_;
   const ClassIndexes& classes_;

@@ -13,11 +13,11 @@ void EveRenewal::ask_reopen() {
     info_("the EVE file is not opened again: the alerts go to no regular file");
 }
 
-Word EveRenewal::serve(int link, const std::optional<Said>& said) {
+Word EveRenewal::serve(int link, const std::optional<Said>& said, bool is_starting) {
   const Word word = said ? said->word : Word::kNothing;
   if (word == Word::kGone) return word;
   if (word == Word::kEveIsFull && files_.may_renew()) give(link, files_.rotate());
-  if (std::exchange(is_due_, false)) give(link, files_.reopen());
+  if (!is_starting && std::exchange(is_due_, false)) give(link, files_.reopen());
   return word;
 }
 

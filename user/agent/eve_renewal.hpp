@@ -26,8 +26,9 @@ class EveRenewal {
 
   // Hears one word of the agent, and does what it asks for here and what is due. Returns the word.
   Word serve(int link) { return serve(link, hear(link)); }
-  // The same for a message that the caller has received.
-  Word serve(int link, const std::optional<Said>& said);
+  // The same for a message that the caller has received. An agent that starts gets no file, because
+  // any word ends its start.
+  Word serve(int link, const std::optional<Said>& said, bool is_starting = false);
 
  private:
   void give(int link, Result<EveFiles::Renewed> renewed);

@@ -8,6 +8,8 @@
 #include <string>
 #include <utility>
 
+#include "nids/join.hpp"
+
 namespace nids {
 namespace {
 
@@ -22,14 +24,8 @@ std::optional<std::uint32_t> index_of(const std::string& name,
   return static_cast<std::uint32_t>(other->ifindex);
 }
 
-std::string listed(const std::vector<std::string>& names) {
-  std::string list;
-  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
-  return list;
-}
-
 Error not_joined(const Config::Link& link, std::string reason) {
-  return Error{.action = "join the link " + link.name + " (" + listed(link.interfaces) + ")",
+  return Error{.action = "join the link " + link.name + " (" + join(link.interfaces) + ")",
                .reason = std::move(reason),
                .hint = "attach to all of its interfaces with one command, or change [links]"};
 }
@@ -55,13 +51,14 @@ Result<Links> join_interfaces(const std::vector<Config::Link>& links,
       found.interfaces.push_back(*ifindex);
     }
     if (found.interfaces.empty()) {
-      callbacks.warning("the link " + link.name + " has none of the interfaces that are watched");
+      callbacks.warning("the link " + link.name +
+                        " has none of the interfaces that are watched; it is ignored");
       continue;
     }
     if (!missing.empty())
-      return not_joined(link, listed(missing) + (missing.size() == 1 ? " is" : " are") +
+      return not_joined(link, join(missing) + (missing.size() == 1 ? " is" : " are") +
                                   " not watched, so each flow would have one direction only");
-    callbacks.info("the flows of " + listed(link.interfaces) + " join: one link, " + link.name);
+    callbacks.info("the flows of " + join(link.interfaces) + " join: one link, " + link.name);
     joined.push_back(std::move(found));
   }
   return Links(joined);

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "kernel/shell_word.hpp"
+#include "nids/join.hpp"
 
 namespace nids {
 namespace {
@@ -43,13 +44,6 @@ std::string cause(const TagTaker& taker) {
   return taker.name + ", the other end of this veth, sends them beside the frame";
 }
 
-template <class Parts>
-std::string joined(const Parts& parts, const char* between) {
-  std::string text;
-  for (const auto& part : parts) text += (text.empty() ? "" : between) + std::string(part);
-  return text;
-}
-
 std::vector<LinkFacts> those_watched(std::vector<LinkFacts> links, std::span<const int> watched) {
   std::erase_if(links, [&](const LinkFacts& link) {
     return std::ranges::find(watched, link.ifindex) == watched.end();
@@ -60,7 +54,7 @@ std::vector<LinkFacts> those_watched(std::vector<LinkFacts> links, std::span<con
 std::string names_of(std::span<const LinkFacts> links) {
   std::vector<std::string> names;
   for (const LinkFacts& link : links) names.push_back(link.name);
-  return joined(names, ", ");
+  return join(names, ", ");
 }
 
 std::string watched_too(const std::string& kind, std::span<const LinkFacts> links) {
@@ -118,9 +112,9 @@ std::optional<Notice> hidden_tags(const LinkFacts& link, nids_mode mode,
   }
   if (causes.empty()) return std::nullopt;
   return Notice{std::string(is_any_kind ? "" : "802.1ad ") + "VLAN tags " +
-                    (is_certain ? "are not seen: " : "might not be seen: ") + joined(causes, ", "),
+                    (is_certain ? "are not seen: " : "might not be seen: ") + join(causes, ", "),
                 can_be_turned_off
-                    ? (is_certain ? "" : "at the other end: ") + joined(commands, " && ")
+                    ? (is_certain ? "" : "at the other end: ") + join(commands, " && ")
                     : kUseTc};
 }
 

@@ -8,21 +8,16 @@
 #include "config/changes.hpp"
 #include "kernel/class_tables.hpp"
 #include "kernel/flow_maps.hpp"
+#include "nids/join.hpp"
 
 namespace nids {
 namespace {
 
 constexpr const char* kHint = "end the agent, and attach again";
 
-std::string joined(const std::vector<std::string>& parts, const char* between) {
-  std::string text;
-  for (const std::string& one : parts) text += (text.empty() ? "" : between) + one;
-  return text;
-}
-
 // Refuses an interest that no class had when the programs were loaded, because they lack its code.
 Result<void> check_features(const std::vector<ProtocolClass>& classes,
-                            const std::vector<Attachment>& attachments) {
+                            const Attachments& attachments) {
   for (const Attachment& attachment : attachments) {
     const auto info = attachment.maps.info();
     if (!info) return info.error();
@@ -38,7 +33,7 @@ Result<void> check_features(const std::vector<ProtocolClass>& classes,
   return {};
 }
 
-Result<ClassSet> classes_in_all_slots(const std::vector<Attachment>& attachments) {
+Result<ClassSet> classes_in_all_slots(const Attachments& attachments) {
   ClassSet held;
   for (const Attachment& one : attachments) {
     const auto flows = FlowMaps::of(one.maps);
@@ -50,7 +45,7 @@ Result<ClassSet> classes_in_all_slots(const std::vector<Attachment>& attachments
 
 // Searches the slots for flows only if an index has to be reused.
 Result<PlacedClasses> place(const ClassIndexes& before, const std::vector<ProtocolClass>& classes,
-                            const std::vector<Attachment>& attachments) {
+                            const Attachments& attachments) {
   auto placed = place_classes(before, classes, {});
   if (!placed || placed->reused.none()) return placed;
   const auto held = classes_in_all_slots(attachments);
@@ -60,7 +55,7 @@ Result<PlacedClasses> place(const ClassIndexes& before, const std::vector<Protoc
 
 // Removes these classes from all slots, cells and packets under way. Call wait_for_packets()
 // before.
-Result<void> take_back(const ClassSet& classes, const std::vector<Attachment>& attachments) {
+Result<void> take_back(const ClassSet& classes, const Attachments& attachments) {
   if (classes.none()) return {};
   std::vector<FlowMaps> all;
   for (const Attachment& one : attachments) {
@@ -79,7 +74,7 @@ Result<void> take_back(const ClassSet& classes, const std::vector<Attachment>& a
 
 // Does every step on the programs that may fail. The switch comes later and can't fail.
 Result<void> prepare_programs(const Config& config, const PlacedClasses& placed,
-                              const std::vector<Attachment>& attachments) {
+                              const Attachments& attachments) {
   const auto classes = abi_classes(config, placed.classes);
   const auto ports = abi_ports(placed.classes);
   if (auto waited = wait_for_packets(); !waited) return waited;
@@ -93,8 +88,9 @@ constexpr const char* kUnchanged = "nothing was changed";
 constexpr const char* kMayBeLost =
     "the classes are as before, but flows of removed classes may have lost theirs";
 
-ReloadOutcome refused(const Error& error, const char* effect = kUnchanged) {
-  return {.is_done = false, .text = "nids-xdp: " + error.message() + "\n  " + effect};
+ReloadOutcome refused(Error error, const char* effect = kUnchanged) {
+  (error.reason.empty() ? error.action : error.reason) += std::string("; ") + effect;
+  return {.is_done = false, .text = "nids-xdp: " + error.message()};
 }
 
 }  // namespace
@@ -138,18 +134,21 @@ ReloadOutcome reload(const Reloadable& running) {
       return refused(prepared.error(), placed->reused.any() ? kMayBeLost : kUnchanged);
     // If an index is reused, records in the rings may have its old class, and the next agent would
     // not know that class. Otherwise the next agent starts with the new classes.
-    if (!running.agent.give_classes(*placed) && placed->reused.any())
+    const bool is_taken = running.agent.give_classes(*placed);
+    if (!is_taken && placed->reused.any())
       return refused({.action = "reload",
                       .reason = "the agent did not take the new classes",
                       .hint = "try again in a moment"},
                      kMayBeLost);
+    if (!is_taken)
+      lines.emplace_back("the agent did not take the classes; the next one starts with them");
     running.request.config.classes = wanted;
     running.classes = placed->classes;
     for (const ClassSwitch& one : switches) one.flip();
   }
-  if (lines.empty()) lines.emplace_back("nothing changed");
-  if (!others.empty()) lines.push_back("needs a restart: " + joined(others, ", "));
-  return {.is_done = true, .text = joined(lines, "\n")};
+  if (lines.empty() && others.empty()) lines.emplace_back("nothing changed");
+  if (!others.empty()) lines.push_back("needs a restart: " + join(others));
+  return {.is_done = true, .text = join(lines, "\n")};
 }
 
 }  // namespace nids

@@ -3,6 +3,7 @@
 // Names the other keys that differ, which need a restart. Opens no file.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -19,10 +20,13 @@ struct ReloadOutcome {
 };
 
 // The state that a reload changes.
+// Dropped ones too, because the agent reads them to its end.
+using Attachments = std::vector<std::reference_wrapper<const Attachment>>;
+
 struct Reloadable {
   AttachRequest& request;
   ClassIndexes& classes;
-  const std::vector<Attachment>& attachments;
+  const Attachments& attachments;
   AgentProcess& agent;
 };
 

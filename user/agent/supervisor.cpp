@@ -202,17 +202,21 @@ std::optional<std::string> Supervisor::ending_signal() {
 }
 
 ReloadOutcome Supervisor::reload_classes() {
-  return reload(
-      {.request = request_, .classes = classes_, .attachments = attachments_, .agent = agent_});
+  Attachments all(attachments_.begin(), attachments_.end());
+  all.insert(all.end(), dropped_.begin(), dropped_.end());
+  return reload({.request = request_, .classes = classes_, .attachments = all, .agent = agent_});
 }
 
 void Supervisor::serve_reload_door() {
   if (reload_door_.is_asked()) {
     const ReloadOutcome outcome = reload_classes();
     reload_door_.answer(outcome.is_done, outcome.text);
+    log(outcome);
   }
-  if (!std::exchange(is_reload_due_, false)) return;
-  const ReloadOutcome outcome = reload_classes();
+  if (std::exchange(is_reload_due_, false)) log(reload_classes());
+}
+
+void Supervisor::log(const ReloadOutcome& outcome) const {
   if (outcome.is_done)
     callbacks_.info("reload: " + outcome.text);
   else

@@ -58,6 +58,7 @@ class Supervisor {
   void check_filters();
   bool ingress_is_lost(std::size_t index);
   ReloadOutcome reload_classes();
+  void log(const ReloadOutcome& outcome) const;
   void serve_reload_door();
   // Under the lock.
   void drop(std::size_t index);

@@ -71,11 +71,13 @@ Result<void> apply(const AttachArguments& arguments, Config& config) {
   return {};
 }
 
-// Reads the configuration for a reload. Its messages go to the client.
-ConfigReading read_again(const AttachArguments& arguments, bool keeps_packets, const Paths& paths) {
+// Reads the configuration for a reload. Its messages go to the client. `file`: none if the agent
+// runs with the defaults.
+ConfigReading read_again(const AttachArguments& arguments, const std::optional<std::string>& file,
+                         bool keeps_packets, const Paths& paths) {
   std::ostringstream nowhere, told;
   Io io{.out = nowhere, .err = told, .paths = paths};
-  ConfigReading reading{.config = effective_config(arguments.config, io, "nothing was changed")};
+  ConfigReading reading{.config = effective_config(file, io, "nothing was changed")};
   if (reading.config)
     if (auto applied = apply(arguments, *reading.config); !applied) {
       fail(applied.error(), io);
@@ -302,8 +304,9 @@ Exit run_attach(const AttachArguments& arguments, Io& io) {
   if (auto applied = apply(arguments, *config); !applied)
     return usage(applied.error().message(), io, "attach");
   if (keeps_nothing(*selection)) config->retain.enabled = false;
-  request.read_config = [&arguments, keeps_packets = !keeps_nothing(*selection), paths = io.paths] {
-    return read_again(arguments, keeps_packets, paths);
+  request.read_config = [&arguments, file = file_in_force(arguments.config, io),
+                         keeps_packets = !keeps_nothing(*selection), paths = io.paths] {
+    return read_again(arguments, file, keeps_packets, paths);
   };
   request.selection = std::move(*selection);
   request.config = std::move(*config);

@@ -132,6 +132,8 @@ Exit usage(const std::string& text, Io&, const std::string& command = {});
 // The error with this hint, where it has none of its own.
 Error with_hint(Error error, const std::string& hint);
 
+// The absolute path of the file that effective_config() reads; none if it returns the defaults.
+std::optional<std::string> file_in_force(const std::optional<std::string>& file, const Io&);
 // Reads the given file, or the default file if it exists; otherwise returns the defaults. If the
 // file has problems, prints each with line and column, prints `nothing`, and returns nothing.
 std::optional<Config> effective_config(const std::optional<std::string>& file, Io&,

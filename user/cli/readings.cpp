@@ -56,10 +56,10 @@ bool lacks_privileges(const Error& error) {
 }
 
 Error not_watched(const std::string& interface) {
-  return Error{.action = "read the counters of " + interface,
+  return Error{.action = "read the tables of " + interface,
                .reason = "nids-xdp is not attached to it",
                .hint = "sudo nids-xdp attach " + interface +
-                       "; in another namespace: ip netns exec NAME nids-xdp stats " + interface};
+                       "; in another namespace, put before the command: ip netns exec NAME"};
 }
 
 // There is a program that may be ours, and no pin to read it by.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
+#include <filesystem>
 #include <ostream>
 #include <sstream>
 
@@ -29,6 +30,11 @@ bool means_defaults(const std::optional<std::string>& file, const Io& io) {
 }
 
 }  // namespace
+
+std::optional<std::string> file_in_force(const std::optional<std::string>& file, const Io& io) {
+  if (means_defaults(file, io)) return std::nullopt;
+  return std::filesystem::absolute(chosen_file(file, io)).string();
+}
 
 std::string printable_lines(const std::string& text) {
   constexpr std::size_t kLongestLine = 8192;
@@ -61,7 +67,9 @@ std::optional<Config> effective_config(const std::optional<std::string>& file, I
   const std::string path = chosen_file(file, io);
   auto outcome = load_config(path);
   if (!outcome) {
-    fail(with_hint(outcome.error(), kNoFileHint), io);
+    Error error = with_hint(outcome.error(), kNoFileHint);
+    error.action += std::string("; ") + nothing;
+    fail(error, io);
     return std::nullopt;
   }
   if (outcome->problems.empty()) return std::move(outcome->config);

@@ -76,11 +76,13 @@ std::vector<std::string> class_changes(const std::vector<ProtocolClass>& before,
 
 std::vector<std::string> changed_keys(const Config& before, const Config& now) {
   std::vector<std::string> keys;
-  const auto old = values_of(before);
-  for (const auto& [key, value] : values_of(now)) {
+  const auto old = values_of(before), values = values_of(now);
+  for (const auto& [key, value] : values) {
     const auto was = old.find(key);
     if (was == old.end() || was->second != value) keys.push_back(key);
   }
+  for (const auto& [key, value] : old)
+    if (!values.contains(key)) keys.push_back(key);
   return keys;
 }
 

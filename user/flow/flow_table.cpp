@@ -14,6 +14,9 @@
 namespace nids {
 namespace {
 
+// Most flows are not due for a record: so many places are read for each flow that may be reported.
+constexpr std::size_t kPlacesEach = 64;
+
 constexpr std::uint64_t kJsonSafe = (1ull << 53) - 1;
 // The kernel's slots count in jiffies: at most one of HZ=100 behind.
 constexpr std::uint64_t kCoarse_ns = 10'000'000;
@@ -386,7 +389,9 @@ bool FlowTable::expire(WallTime now, std::size_t flows) {
 
 bool FlowTable::tell_long_ones(WallTime now, std::chrono::nanoseconds interval, std::size_t flows) {
   const auto length = static_cast<std::uint64_t>(interval.count());
+  std::size_t places = flows > kAll / kPlacesEach ? kAll : flows * kPlacesEach;
   for (; next_long_one_ < pool_.size(); ++next_long_one_) {
+    if (places-- == 0) return false;
     Flow& flow = pool_[next_long_one_];
     if (flow.key.ip_version == 0 || now.ns < std::max(flow.start, flow.told()).ns + length)
       continue;
@@ -424,17 +429,17 @@ FlowRecord FlowTable::record_of(const Flow& flow, FlowReason reason) const {
 
 std::bitset<256> FlowTable::classes() const {
   std::bitset<256> found;
-  each([&](std::uint32_t, const Flow& flow) {
-    found.set(flow.class_if(NIDS_FROM_LO));
-    found.set(flow.class_if(NIDS_FROM_HI));
-  });
+  for (std::uint32_t place = 0; place < end_of_places(); ++place)
+    if (const Flow* flow = at(place)) {
+      found.set(flow->class_if(NIDS_FROM_LO));
+      found.set(flow->class_if(NIDS_FROM_HI));
+    }
   return found;
 }
 
 void FlowTable::change_classes(std::span<const std::uint8_t, 256> to) {
-  for (const List& list : lists_)
-    for (std::uint32_t at = list.first; at != kNone; at = pool_[at].next)
-      pool_[at].change_classes(to);
+  for (std::uint32_t place = 0; place < end_of_places(); ++place)
+    if (at(place) != nullptr) pool_[place].change_classes(to);
 }
 
 }  // namespace nids
