@@ -277,7 +277,8 @@ class Deaths(ReloadCase):
         was, = watch.agents
         os.kill(was, signal.SIGSTOP)
         self.write(("mine", 9002))
-        self.assertEqual(self.reload(), "class mine: ports udp/9001 -> udp/9002\n")
+        self.assertEqual(self.reload(), "class mine: ports udp/9001 -> udp/9002\n"
+                         "the agent did not take the classes; the next one starts with them\n")
         self.assertIn("does not take the new classes", watch.err)
         self.wait_for_another_agent(watch, was, 0)
         self.send(datagram(9002))
