@@ -6,7 +6,8 @@ BUILD_PACKAGES="g++ cmake ninja-build clang bpftool pkg-config libbpf-dev libxdp
   zlib1g-dev libzstd-dev libssl-dev libsqlite3-dev libcap-ng-dev libseccomp-dev libboost1.81-dev libgtest-dev libgmock-dev iproute2 python3 ca-certificates"
 
 TEST_PACKAGES="git clang-14 clang-16 clang-format libclang-rt-dev openssh-server openssh-client
-  openssl tcpdump tshark nmap iptables python3-jsonschema nfdump ethtool zstd procps util-linux mount logrotate"
+  openssl tcpdump tshark nmap iptables python3-jsonschema nfdump ethtool zstd procps util-linux mount logrotate
+  curl hping3 inetutils-telnet inetutils-telnetd nginx-light python3-dpkt vsftpd"
 
 say() { printf '%s\n' "$*" >&2; }
 

@@ -121,6 +121,8 @@ Exit run_pcap_summary(const std::string& file, const std::optional<std::string>&
 Exit run_classes(bool json, const std::optional<std::string>& config, Io&);
 Exit run_config_check(const std::optional<std::string>& file, Io&);
 Exit run_config_dump(const std::optional<std::string>& file, Io&);
+// Returns only if the laboratory can't be started.
+Exit run_lab(const std::vector<std::string>& arguments, Io&);
 
 // A message that may quote what somebody typed or sent: each of its lines made safe to print.
 std::string printable_lines(const std::string& text);

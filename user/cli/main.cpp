@@ -277,6 +277,15 @@ void add_config(CLI::App& app) {
   dump->callback([] { g_command = [](Io& io) { return run_config_dump(file, io); }; });
 }
 
+void add_lab(CLI::App& app) {
+  auto* sub = app.add_subcommand("lab", "a network of hosts in namespaces, on this machine");
+  sub->set_help_flag();  // the laboratory has its own
+  sub->fallthrough(false);
+  sub->prefix_command();
+  sub->callback(
+      [sub] { g_command = [words = sub->remaining()](Io& io) { return run_lab(words, io); }; });
+}
+
 // Of the terminal on standard output; 0 where there is none, or it does not tell.
 std::size_t terminal_width() {
   winsize size{};
@@ -310,7 +319,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.fallthrough();
   for (const auto add : {add_attach, add_detach, add_reload, add_status, add_stats, add_flows,
-                         add_alerts, add_pcap, add_replay, add_classes, add_config})
+                         add_alerts, add_pcap, add_replay, add_classes, add_config, add_lab})
     add(app);
   const bool is_terminal = isatty(STDOUT_FILENO) != 0;
   const char* no_color = std::getenv("NO_COLOR");
