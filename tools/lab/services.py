@@ -91,13 +91,13 @@ KINDS = {
                    "(sleep 0.5; echo guest; sleep 0.5) | inetutils-telnet {address} {port}", is_per_connection=True),
     "netis": Kind(53413, "netis", {"bash": "bash"}, command(ANSWER),
                   "bash -c 'exec 3<>/dev/udp/{address}/{port}; printf " + PROBE + " >&3; "
-                  "timeout 2 head -c " + str(len(ANSWER)) + " <&3'", transport="udp"),
+                  "timeout 10 head -c " + str(len(ANSWER)) + " <&3'", transport="udp"),
     # Without a data connection.
     "ftp": Kind(21, "ftp", {"vsftpd": "vsftpd", "curl": "curl"}, command("vsftpd", "{folder}/vsftpd.conf"),
-                "curl -sS -m 5 -I -o /dev/null ftp://{url_host}:{port}/index.html", prepare_ftp,
+                "curl -sS -m 15 -I -o /dev/null ftp://{url_host}:{port}/index.html", prepare_ftp,
                 is_per_connection=True),
     "http": Kind(80, None, {"nginx": "nginx-light", "curl": "curl"}, nginx(False),
-                 "curl -sS -m 5 -o /dev/null http://{url_host}:{port}/", prepare_web),
+                 "curl -sS -m 15 -o /dev/null http://{url_host}:{port}/", prepare_web),
     "https": Kind(443, "tls", {"nginx": "nginx-light", "curl": "curl", "openssl": "openssl"}, nginx(True),
-                  "curl -sSk -m 5 -o /dev/null https://{url_host}:{port}/", prepare_tls),
+                  "curl -sSk -m 15 -o /dev/null https://{url_host}:{port}/", prepare_tls),
 }
