@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The attacks of a scenario, each by a real tool. `names` are the signatures that call the attack by its name; an
-attack without any is found if any alert other than of a flagged protocol tells of it."""
+attack without such a signature can only be found, not named."""
 import dataclasses
 
 NMAP = "nmap -n -Pn -T4 --max-retries 1 "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Attacks as episodes: which of them the alerts tell of, and which alerts tell of none."""
+"""Attacks as episodes: which of them have alerts, and which alerts belong to no attack."""
 import datetime
 import json
 

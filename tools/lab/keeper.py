@@ -115,7 +115,7 @@ def unshare(flags):
 
 
 def keep(plan, ready):
-    """The keeper: makes the network, tells `ready`, and then only waits for the ends of processes."""
+    """The keeper: makes the network, writes to `ready`, and then only waits for the ends of processes."""
     signals = {signal.SIGTERM, signal.SIGCHLD}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
@@ -176,12 +176,12 @@ def up(name, plan):
     if lock is None:
         raise LabError(f"make the laboratory {name}: it is up already",
                        f"nids-xdp lab down --name {name}, or another --name")
-    told, ready = os.pipe()
+    answers, ready = os.pipe()
     starter = os.fork()
     if starter == 0:
         code = 1
         try:
-            os.close(told)
+            os.close(answers)
             code = start_keeper(plan, lock, ready)
         except LabError as error:
             os.write(ready, str(error).encode())
@@ -189,7 +189,7 @@ def up(name, plan):
             os._exit(code)
     os.close(ready)
     os.waitpid(starter, 0)
-    with open(told, "rb") as file:
+    with open(answers, "rb") as file:
         answer = file.read().decode()
     os.close(lock)  # the keeper still has it
     if answer == "ready":
@@ -232,7 +232,7 @@ def session(name, scenario, folder):
     process = subprocess.Popen(entering(running(name), sys.executable, "-EsB", HERE / "session.py"),
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
-        told, _ = process.communicate(json.dumps(scenario).encode(), timeout=limit_s)
+        output, _ = process.communicate(json.dumps(scenario).encode(), timeout=limit_s)
     except subprocess.TimeoutExpired:
         raise LabError(f"run the scenario: it did not end in {limit_s} s") from None
     finally:
@@ -241,7 +241,7 @@ def session(name, scenario, folder):
     if process.returncode != 0:
         raise LabError("run the scenario: the lines above say why" if process.returncode == 1 else
                        "run the scenario: somebody ended the laboratory")
-    with tarfile.open(fileobj=io.BytesIO(told)) as tar:
+    with tarfile.open(fileobj=io.BytesIO(output)) as tar:
         for member in tar:
             (folder / member.name).parent.mkdir(exist_ok=True)
             (folder / member.name).write_bytes(tar.extractfile(member).read())

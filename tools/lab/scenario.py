@@ -83,7 +83,7 @@ class Scenario:
 
 
 class Reader:
-    """Checks one file. `text` tells the line of a mistake."""
+    """Checks one file. `text` gives the line of a mistake."""
 
     def __init__(self, path, text):
         self.path, self.lines = path, text.splitlines()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The score of a session: what the sensors said of the flows, beside the truth. A flow is positive if the truth
+"""The score of a session: compares the flow records of the sensors with the truth. A flow is positive if the truth
 has a class for it, and flagged if a flow record has one."""
 import collections
 import dataclasses

@@ -122,9 +122,9 @@ def start_service(serving):
 
 def is_listening(serving):
     family = {"tcp": "-t", "udp": "-u"}[services.KINDS[serving.kind].transport]
-    told = subprocess.run(on(serving.host, "ss", "-Hln", family, f"sport = :{serving.port}"), check=True,
+    output = subprocess.run(on(serving.host, "ss", "-Hln", family, f"sport = :{serving.port}"), check=True,
                           capture_output=True, text=True).stdout
-    return bool(told.strip())
+    return bool(output.strip())
 
 
 def attack(steps, addresses, begin, episodes):

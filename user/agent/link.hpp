@@ -45,7 +45,7 @@ struct Said {
 [[nodiscard]] bool say(int link, Word word, std::uint32_t number = 0, int file = -1,
                        std::span<const std::byte> body = {});
 
-// Returns the next message, or nothing if there is none now. If the other side sends a longer body,
+// Returns the next message, or nullopt if none has arrived. If the other side sends a longer body,
 // it counts as gone.
 [[nodiscard]] std::optional<Said> hear(int link, std::size_t longest_body = 0);
 
